@@ -1,0 +1,25 @@
+# SCoRe: from problems and a base policy to a table of how well each policy corrects itself.
+#
+#   prepare_problems ─┬─> sample_attempts ─> verify_attempts ─> compare_policies
+#                     └─> train_stage_one ─> train_stage_two (each policy is sampled like base)
+
+configfile: "configs/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/problems.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/results.smk"
+include: "workflow/rules/puzzle.smk"
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        rules.compare_policies.output,
+
+
+onsuccess:
+    show_table(RESULTS)

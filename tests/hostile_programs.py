@@ -1,0 +1,290 @@
+"""Programs that must not pass. Read by test_sandbox.py; nothing here is imported by the package.
+
+A cheat defines double(x) wrongly and tries to pass all the same. An escape defines escape(), which
+returns True only when the forbidden act has worked, so "passed" would mean that it has.
+"""
+
+WRONG = "def double(x):\n    return 0\n"
+
+CHEATS = {
+    "prints success": "print('passed')\nprint('[\"passed\", \"\"]')\n" + WRONG,
+    "exits with code 0 when loaded": WRONG + "import sys\nsys.exit(0)",
+    "exits with code 0 when called": "def double(x):\n    raise SystemExit(0)",
+    "ends the process when loaded": WRONG + "import os\nos._exit(0)",
+    "ends the process when called": "import os\ndef double(x):\n    os._exit(0)",
+    "leaves by an exit handler": WRONG + "import atexit, os\natexit.register(os._exit, 0)\nexit()",
+    "returns an object equal to everything": """
+class Any:
+    def __eq__(self, other): return True
+    def __ne__(self, other): return False
+    def __bool__(self): return True
+    __hash__ = None
+def double(x): return Any()
+""",
+    "returns an int equal to everything": """
+class Any(int):
+    def __eq__(self, other): return True
+    __hash__ = int.__hash__
+def double(x): return Any(0)
+""",
+    "returns a list equal to everything": """
+class Any(list):
+    def __eq__(self, other): return True
+    def __len__(self): return 2
+    def __iter__(self): return iter([1, 1])
+def double(x): return Any([0])
+""",
+    "redefines AssertionError": WRONG + "import builtins\nbuiltins.AssertionError = ValueError",
+    "patches builtins": WRONG
+    + "import builtins\nfor name in ('isinstance', 'all', 'any', 'len', 'abs', 'compile', 'exec'):\n"
+    "    setattr(builtins, name, lambda *a, **k: True)",
+    "removes all builtins": WRONG + "import builtins\nbuiltins.__dict__.clear()",
+    "patches json and os.write": WRONG
+    + 'import json, os\njson.dumps = lambda *a, **k: \'["passed", ""]\'\nreal = os.write\n'
+    'os.write = lambda fd, data: real(fd, b\'["passed", ""]\\n\') and len(data)',
+    "writes a verdict to every descriptor": """
+import os
+for fd in range(64):
+    try: os.write(fd, b'["passed", ""]\\n')
+    except OSError: pass
+def double(x): return 0
+""",
+    "closes every descriptor": WRONG + "import os\nos.closerange(0, 64)",
+    "answers calls before they are made": """
+import os
+for fd in range(3, 64):
+    try: os.write(fd, b'true\\n' * 50)
+    except OSError: pass
+def double(x): return 0
+""",
+    "replaces the encoder found on the stack": """
+import sys
+frame = sys._getframe()
+while frame:
+    for value in list(frame.f_globals.values()) + list(frame.f_locals.values()):
+        if hasattr(value, 'encode') and hasattr(value, 'decode') and hasattr(value, 'Line'):
+            value.encode = lambda v, keep: ["passed", ""]
+    frame = frame.f_back
+def double(x): return 0
+""",
+    "looks for the tests on the stack": """
+import sys
+def double(x):
+    frame = sys._getframe()
+    while frame:
+        for scope in (frame.f_locals, frame.f_globals):
+            for value in list(scope.values()):
+                if isinstance(value, dict) and 'tests' in value:
+                    value['tests'] = []
+                    return x * 2
+        frame = frame.f_back
+""",
+    "looks for the tests in all objects": """
+import gc
+def double(x):
+    for found in gc.get_objects():
+        if isinstance(found, (list, tuple, dict)) and 'assert double' in repr(found)[:10000]:
+            if found is not double.__code__.co_consts:
+                return x * 2
+""",
+    "traces the caller": WRONG
+    + "import sys\ndef trace(frame, event, arg):\n    frame.f_locals.clear()\n    return trace\n"
+    "sys.settrace(trace)\nsys.setprofile(trace)",
+    "raises an exception that cannot be shown": """
+class Bad(BaseException):
+    def __str__(self): raise Bad()
+    __repr__ = __str__
+def double(x): raise Bad()
+""",
+    "raises StopIteration": "def double(x):\n    raise StopIteration('passed')",
+    "returns itself": "def double(x):\n    return double",
+    "returns an endless iterator": "import itertools\ndef double(x):\n    return itertools.count()",
+    "returns a deep nest": """
+def double(x):
+    nest = []
+    for _ in range(100_000): nest = [nest]
+    return nest
+""",
+    "returns a cycle": "def double(x):\n    a = []\n    a.append(a)\n    return a",
+    "returns a flood": "def double(x):\n    return [0] * 10**8",
+    "returns something that runs when unpickled": """
+class Bomb:
+    def __reduce__(self): return (print, ('passed',))
+def double(x): return Bomb()
+""",
+    "crashes the interpreter": "import ctypes\nctypes.string_at(0)",
+    "sends itself a signal": "import os\nos.kill(os.getpid(), 9)\n" + WRONG,
+    "is not Python": "def double(x) return x",
+    "holds a NUL character": "def double(x):\n    return '\x00'",
+    "defines nothing": "",
+    "reads its input": "double = eval(input())",
+    "only defines double for main": "if __name__ == '__main__':\n    def double(x): return x * 2",
+}
+
+HANGS = {
+    "loops for ever when loaded": "while True: pass",
+    "loops for ever when called": "def double(x):\n    while True: pass",
+    "sleeps": "import time\ntime.sleep(1000)",
+    "ignores signals": """
+import signal
+for number in range(1, 65):
+    try: signal.signal(number, signal.SIG_IGN)
+    except (OSError, ValueError): pass
+while True: pass
+""",
+    "swallows every exception": """
+while True:
+    try:
+        while True: pass
+    except BaseException: pass
+""",
+    "computes a number without end": "def double(x):\n    return 9 ** 9 ** 9 ** 9",
+    "waits in threads": """
+import threading
+for _ in range(8): threading.Thread(target=lambda: [None for _ in iter(int, 1)]).start()
+""",
+    "floods its output": "while True: print('x' * 10**6)",
+    "takes all memory": "held = []\nwhile True: held.append(bytearray(10**7))\n",
+    "recurses for ever": "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()",
+    "matches a slow pattern": "import re\nre.match('(a+)+$', 'a' * 60 + 'b')",
+    "asks to outlive its parent": """
+import ctypes, os
+ctypes.CDLL(None).prctl(1, 0, 0, 0, 0)
+try: os.setsid()
+except OSError: pass
+while True: pass
+""",
+}
+
+# {home}, {secret}, {port} and {pid} are filled in by the test.
+ESCAPES = {
+    "forks": "import os\ndef escape():\n    if os.fork() == 0:\n        os._exit(0)\n    return True",
+    "forks without libc's help": """
+import ctypes, platform
+def escape():
+    number = {{'x86_64': 57, 'aarch64': 220}}[platform.machine()]
+    found = ctypes.CDLL(None).syscall(number, 17, 0, 0, 0, 0)
+    return found >= 0
+""",
+    "is a fork bomb": """
+import os
+def escape():
+    for _ in range(1000): os.fork()
+    return True
+""",
+    "runs a command": "import os\ndef escape():\n    return os.system('true') == 0",
+    "starts a subprocess": """
+import subprocess
+def escape(): return subprocess.run(['/bin/true']).returncode == 0
+""",
+    "leaves a daemon behind": """
+import os, time
+def escape():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0: time.sleep(600)
+        os._exit(0)
+    return True
+""",
+    "uses multiprocessing": """
+import multiprocessing
+def escape():
+    with multiprocessing.get_context('fork').Pool(1) as pool: return pool.map(abs, [-1]) == [1]
+""",
+    "becomes another program": "import os\ndef escape():\n    os.execv('/bin/true', ['true'])",
+    "kills the one who watches": "import os\ndef escape():\n    os.kill({pid}, 0)\n    return True",
+    "kills everyone": "import os\ndef escape():\n    os.kill(-1, 0)\n    return True",
+    "signals a process group": "import os\ndef escape():\n    os.killpg({pid}, 0)\n    return True",
+    "traces the one who watches": """
+import ctypes
+def escape(): return ctypes.CDLL(None).ptrace(16, {pid}, 0, 0) == 0
+""",
+    "reads another's memory": """
+def escape():
+    with open('/proc/{pid}/mem', 'rb') as memory: return memory is not None
+""",
+    "reads another's command line": """
+def escape(): return bool(open('/proc/{pid}/cmdline').read())
+""",
+    "lists all processes": "import os\ndef escape():\n    return bool(os.listdir('/proc'))",
+    "reads the environment": """
+import os
+def escape(): return any('secret' in text for text in os.environ.values())
+""",
+    "reads a file of the user": "def escape():\n    return bool(open('{secret}').read())",
+    "reads the accounts": "def escape():\n    return bool(open('/etc/passwd').read())",
+    "lists a folder of the user": "import os\ndef escape():\n    return bool(os.listdir('{home}'))",
+    "writes beside the user's files": """
+def escape():
+    with open('{home}/new', 'w') as file: return file.write('x') == 1
+""",
+    "overwrites a file of the user": """
+def escape():
+    with open('{secret}', 'w') as file: return file.write('x') == 1
+""",
+    "empties a file of the user": "import os\ndef escape():\n    os.truncate('{secret}', 0)\n    return True",
+    "deletes a file of the user": "import os\ndef escape():\n    os.remove('{secret}')\n    return True",
+    "moves a file of the user": """
+import os
+def escape():
+    os.rename('{secret}', '{secret}.moved')
+    return True
+""",
+    "changes the mode of a file": "import os\ndef escape():\n    os.chmod('{secret}', 0)\n    return True",
+    "links to a file of the user": """
+import os
+def escape():
+    os.symlink('{secret}', 'link')
+    return bool(open('link').read())
+""",
+    "writes to shared memory": """
+def escape():
+    with open('/dev/shm/score-escape', 'w') as file: return file.write('x') == 1
+""",
+    "writes to the temporary folder": """
+def escape():
+    with open('/tmp/score-escape', 'w') as file: return file.write('x') == 1
+""",
+    "fills the disk": """
+def escape():
+    for number in range(100):
+        with open(f'big{{number}}', 'wb') as file: file.write(bytes(10**7))
+    return True
+""",
+    "connects to this machine": """
+import socket
+def escape():
+    socket.create_connection(('127.0.0.1', {port}), 1).close()
+    return True
+""",
+    "opens a socket": "import socket\ndef escape():\n    socket.socket()\n    return True",
+    "opens a Unix socket": """
+import socket
+def escape():
+    socket.socket(socket.AF_UNIX).bind(chr(0) + 'score-escape')
+    return True
+""",
+    "enters new namespaces": "import ctypes\ndef escape():\n    return ctypes.CDLL(None).unshare(0x10000000) == 0",
+    "mounts a file system": """
+import ctypes
+def escape(): return ctypes.CDLL(None).mount(b'proc', b'.', b'proc', 0, None) == 0
+""",
+    "unmounts its scratch": "import ctypes\ndef escape():\n    return ctypes.CDLL(None).umount2(b'.', 2) == 0",
+    "changes its root": "import os\ndef escape():\n    os.chroot('.')\n    return True",
+    "raises its limits": """
+import resource
+def escape():
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    return True
+""",
+    "limits the one who watches": """
+import resource
+def escape():
+    resource.prlimit({pid}, resource.RLIMIT_NOFILE)
+    return True
+""",
+    "becomes another user": "import os\ndef escape():\n    os.setuid(os.getuid())\n    return True",
+    "shares memory that outlives it": "import ctypes\ndef escape():\n    return ctypes.CDLL(None).shmget(7, 4096, 0o1600) >= 0",
+    "uses an io_uring": "import ctypes\ndef escape():\n    return ctypes.CDLL(None).syscall(425, 1, bytes(120)) >= 0",
+    "makes a file in memory": "import os\ndef escape():\n    return os.memfd_create('x') >= 0",
+}

@@ -1,0 +1,113 @@
+"""Judging: verdicts beside the sampled attempts, and what can't be judged."""
+
+import json
+
+import pandas as pd
+import pytest
+from score.judge import JudgeSettings, judge, main
+
+SETTINGS = JudgeSettings("math", bootstrap_samples=100)
+
+
+def _sampled():
+    return pd.DataFrame(
+        {
+            "problem_id": ["p1", "p2", "p3"],
+            "level": ["1", "2", None],
+            "question": ["q1", "q2", "q3"],
+            "answer": ['"1"', '"2"', '"3"'],
+            "sample": [0, 0, 0],
+            "attempt_t1": [r"\boxed{1}", r"\boxed{9}", None],
+            "attempt_t2": [r"\boxed{1}", r"so \boxed{2}", ""],
+            "tokens_t1": [4, 5, 0],
+            "tokens_t2": [4, 5, 0],
+            "truncated_t1": [False, True, False],
+            "truncated_t2": [False, False, False],
+        }
+    )
+
+
+def _main(folder, sampled=None, settings=SETTINGS):
+    if sampled is not None:
+        sampled.to_parquet(folder / "sampled.parquet", index=False)
+    (folder / "settings.json").write_text(json.dumps(vars(settings)))
+    files = {"settings": "settings.json", "sampled": "sampled.parquet"}
+    files |= {"attempts": "a.parquet", "metrics": "m.json"}
+    main([part for flag, name in files.items() for part in (f"--{flag}", str(folder / name))])
+
+
+def test_every_attempt_gets_a_verdict_and_a_null_attempt_states_nothing():
+    judged = judge(_sampled(), SETTINGS)
+    assert judged["verdict_t1"].tolist() == ["correct", "incorrect", "no_answer"]
+    assert judged["verdict_t2"].tolist() == ["correct", "correct", "no_answer"]
+    assert judged["correct_t2"].tolist() == [True, True, False]
+    assert judged["score_t2"].tolist() == [1.0, 1.0, 0.0]
+    assert judged["extracted_t1"].tolist()[:2] == ["1", "9"] and judged["extracted_t1"].isna()[2]
+    assert list(judged.columns[:11]) == list(_sampled().columns)
+
+
+def test_the_command_writes_attempts_and_metrics_and_tells_the_counts(tmp_path, capsys):
+    _main(tmp_path, _sampled())
+    first = (tmp_path / "a.parquet").read_bytes(), (tmp_path / "m.json").read_bytes()
+    metrics = json.loads(first[1])
+    assert metrics["self_correction"]["incorrect_to_correct"] == pytest.approx(1 / 3)
+    assert metrics["turns"]["1"]["truncated"] == 1
+    assert pd.read_parquet(tmp_path / "a.parquet")["verdict_t2"].tolist()[1] == "correct"
+    told = capsys.readouterr().err
+    assert "judging 3 rollouts of task math" in told and "WARNING" not in told
+    assert "turn 2: 2 correct, 0 incorrect, 1 no_answer, 0 timeout, 0 error" in told
+    _main(tmp_path, _sampled())
+    assert first == ((tmp_path / "a.parquet").read_bytes(), (tmp_path / "m.json").read_bytes())
+
+
+def test_attempts_that_all_state_nothing_are_written_and_counted(tmp_path):
+    sampled = _sampled().assign(attempt_t1=None, attempt_t2="no box")
+    _main(tmp_path, sampled)
+    assert pd.read_parquet(tmp_path / "a.parquet")["extracted_t2"].isna().all()
+
+
+def test_verdicts_that_the_verifier_could_not_reach_are_warned_about(tmp_path, capsys):
+    task = tmp_path / "hanging.py"
+    task.write_text(
+        "import time\n"
+        "FIRST_PROMPT, CORRECTION_PROMPT = '{question}', 'again'\n"
+        "EVALUATOR_FUNCTIONS, MARKER = ('em',), ''\n"
+        "parse_gold = str\n"
+        "def state(answer, marker): return answer\n"
+        "def extract(attempt, mode, marker): return attempt or None\n"
+        "def grade(extracted, answer, function):\n"
+        "    time.sleep(60 if extracted == 'hang' else 0)\n"
+        "    return 1 / (extracted != 'raise')\n"
+    )
+    sampled = _sampled().assign(attempt_t1=["hang", "x", "x"], attempt_t2=["raise", "x", "raise"])
+    settings = JudgeSettings(str(task), verifier_deadline=0.5, bootstrap_samples=10)
+    _main(tmp_path, sampled, settings)
+    told = capsys.readouterr().err
+    assert "WARNING: turn 1: 1 attempts could not be judged" in told
+    assert "WARNING: turn 2: 2 attempts could not be judged" in told
+    verdicts = json.loads((tmp_path / "m.json").read_text())["turns"]["2"]["verdicts"]
+    assert (verdicts["error"], verdicts["correct"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.drop(columns="answer"), "expected also .'answer'.*Sample again"),
+        (lambda frame: frame.drop(columns="attempt_t2"), r"attempt_t\* are \[1\]"),
+        (lambda frame: frame.head(0), "there are no rollouts to judge"),
+        (lambda frame: frame.assign(answer="two"), "answer of problem p1 is 'two'"),
+        (lambda frame: frame.assign(problem_id=None), "problem_ids holds a null"),
+    ],
+)
+def test_rollouts_that_can_not_be_judged_are_refused(tmp_path, change, message):
+    with pytest.raises(SystemExit, match=message):
+        _main(tmp_path, change(_sampled()))
+    assert not (tmp_path / "a.parquet").exists() and not (tmp_path / "m.json").exists()
+
+
+def test_a_file_that_is_missing_or_no_parquet_is_refused(tmp_path):
+    with pytest.raises(SystemExit, match="expected an existing file"):
+        _main(tmp_path)
+    (tmp_path / "sampled.parquet").write_text("no")
+    with pytest.raises(SystemExit, match="can't be read as parquet"):
+        _main(tmp_path)

@@ -1,0 +1,187 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hostile_programs import CHEATS, ESCAPES, HANGS
+from score import sandbox
+from score.tasks import code
+from score.verifiers import Verifier
+
+DEADLINE = 1.0
+DOUBLE = {
+    "imports": [],
+    "prompt": "",
+    "names": ["double"],
+    "setup": "",
+    "tests": ["assert double(2) == 4", "assert double([1]) == [1, 1]", "assert double('') == ''"],
+}
+ESCAPE = DOUBLE | {"names": ["escape"], "tests": ["assert escape() is True"]}
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox's layers are Linux's")
+
+
+def sandboxed_processes() -> set[str]:
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"sandbox_program.py" in command or b"sandbox_judge.py" in command:
+            found.add(folder.name)
+    return found
+
+
+def temporary_files() -> set[Path]:
+    return {path for folder in ("/tmp", "/dev/shm") for path in Path(folder).glob("score-*")}
+
+
+@pytest.fixture(scope="module")
+def traces():
+    """What exists before the hostile programs run; afterwards nothing more may exist."""
+    before = sandboxed_processes(), temporary_files()
+    yield
+    assert sandboxed_processes() <= before[0]
+    assert temporary_files() <= before[1]
+
+
+def outcome_in_time(source: str, record: dict) -> sandbox.Outcome:
+    started = time.monotonic()
+    outcome = sandbox.run_tests(source, record, DEADLINE)
+    assert time.monotonic() - started < DEADLINE + 1
+    return outcome
+
+
+def test_the_corpus_is_large_enough():
+    assert len(CHEATS) + len(HANGS) + len(ESCAPES) >= 80
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_a_cheat_does_not_pass(name, traces):
+    assert outcome_in_time(CHEATS[name], DOUBLE).kind in ("failed", "timeout")
+
+
+@pytest.mark.parametrize("name", HANGS)
+def test_a_program_that_hangs_ends_at_its_deadline(name, traces):
+    assert outcome_in_time(HANGS[name], DOUBLE).kind in ("failed", "timeout")
+
+
+@pytest.fixture(scope="module")
+def surroundings(tmp_path_factory):
+    """A user's folder with a secret, a listening socket, a watching process, an environment."""
+    home = tmp_path_factory.mktemp("home")
+    secret = home / "secret"
+    secret.write_text("secret")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        os.environ["API_KEY"] = "secret"
+        yield {"home": home, "secret": secret, "port": port, "pid": os.getpid()}
+        del os.environ["API_KEY"]
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert [path.name for path in home.iterdir()] == ["secret"]
+    assert secret.read_text() == "secret"
+    assert secret.stat().st_mode & 0o777 != 0
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_an_escape_fails(name, surroundings, traces):
+    outcome = outcome_in_time(ESCAPES[name].format(**surroundings), ESCAPE)
+    assert outcome.kind in ("failed", "timeout"), outcome
+    assert "NameError" not in outcome.reason and "SyntaxError" not in outcome.reason
+
+
+def test_an_honest_program_passes_and_may_use_its_scratch():
+    source = """
+import collections, threading
+def double(x):
+    thread = threading.Thread(target=print)
+    thread.start()
+    thread.join()
+    with open('notes', 'w') as file: file.write(str(x))
+    assert open('notes').read() == str(x)
+    return x * 2
+"""
+    if "scratch" not in sandbox.layers():
+        pytest.skip("this system grants no private mount, so nothing may be written")
+    assert sandbox.run_tests(source, DOUBLE, 10.0) == ("passed", "")
+
+
+def test_values_keep_their_types_and_objects_can_be_used_from_the_tests():
+    source = """
+from collections import Counter, namedtuple
+class Node:
+    def __init__(self, value): self.value, self.next = value, None
+def total(node): return node.value + total(node.next) if node else 0
+def echo(x): return x
+def squares(n): return (i * i for i in range(n))
+def count(text): return Counter(text)
+def fail(): raise KeyError('k')
+"""
+    tests = [
+        "root = Node(1)\nroot.next = Node(2)\nassert total(root) == 3 and root.next.value == 2",
+        "for x in (None, True, 1, -2**70, 1.5, 1e300, 'é', b'x', 1j, (1, [2]), {1: {2}}, {(1,): 0},"
+        " frozenset({1}), range(3), float('inf')):\n"
+        "    assert echo(x) == x and type(echo(x)) is type(x)",
+        "assert list(squares(4)) == [0, 1, 4, 9]",
+        "assert count('aab') == {'a': 2, 'b': 1}",
+        "try:\n    fail()\n    assert False\nexcept KeyError:\n    pass",
+        "assert echo(int) is int",
+    ]
+    names = ["Node", "total", "echo", "squares", "count", "fail"]
+    record = DOUBLE | {"names": names, "tests": tests}
+    assert sandbox.run_tests(source, record, 10.0) == ("passed", "")
+
+
+def test_a_program_cannot_change_the_data_of_a_test():
+    source = "def double(x):\n    x.clear()\n    return x"
+    record = DOUBLE | {"tests": ["given = [1, 2]\nassert double(given) == given * 2"]}
+    assert sandbox.run_tests(source, record, 10.0).kind == "failed"
+
+
+def test_verdicts_of_the_code_task_come_through_the_verifier():
+    gold = code.parse_gold(
+        {"tests": ["assert double(2) == 4"], "solution": "def double(x):\n    return x * 2"}
+    )
+    attempts = {
+        "correct": "```python\ndef double(x):\n    return x + x\n```",
+        "incorrect": "```python\ndef double(x):\n    return x\n```",
+        "timeout": "```python\nwhile True: pass\n```",
+        "no_answer": "```python\ndef double(x):\n    return x + x\n",
+    }
+    before = temporary_files()
+    with Verifier("code", deadline=2.0) as verifier:
+        verdicts = verifier(list(attempts.values()), [gold] * 4)
+        assert [verdict.verdict for verdict in verdicts] == list(attempts)
+        assert verifier.check_gold(gold).correct
+    assert temporary_files() <= before
+
+
+def test_all_layers_hold_where_the_kernel_has_them():
+    wanted = {"limits", "seccomp"}
+    assert wanted <= set(sandbox.layers()), "this system refuses seccomp: see sandbox_confine"
+
+
+def test_nothing_of_a_sandbox_survives_the_death_of_the_one_who_started_it(tmp_path):
+    script = tmp_path / "main.py"
+    script.write_text(
+        "from score import sandbox\n"
+        f"sandbox.run_tests('while True: pass', {json.dumps(DOUBLE)}, 600.0)\n"
+    )
+    before = sandboxed_processes()
+    starter = subprocess.Popen([sys.executable, script], env=os.environ | {"TMPDIR": str(tmp_path)})
+    ends = time.monotonic() + 20
+    while len(sandboxed_processes() - before) < 2 and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert len(sandboxed_processes() - before) == 2
+    starter.kill()
+    starter.wait()
+    while sandboxed_processes() - before and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert not sandboxed_processes() - before

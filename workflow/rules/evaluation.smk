@@ -1,0 +1,65 @@
+rule sample_attempts:
+    input:
+        policy=lambda w: policy_files(w.policy),
+        problems=rules.prepare_problems.output.test,
+        few_shot=few_shot_files(),
+    output:
+        sampled=f"{RESULTS}/{{policy}}/sampled.parquet",
+        settings=f"{RESULTS}/{{policy}}/sample_settings.json",
+    params:
+        policy=lambda w: policy_path(w.policy),
+        few_shot=few_shot_flag(),
+        launcher=CONFIG["launcher"],
+        settings=settings(
+            {k: v for k, v in CONFIG["evaluation"].items() if k != "bootstrap_samples"},
+            common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
+        ),
+    log:
+        f"{RESULTS}/{{policy}}/sample.log",
+    threads: 1024
+    resources:
+        gpu=1,
+    shell:
+        """
+        exec &> >(tee {log:q})
+        printf '%s\\n' {params.settings:q} > {output.settings:q}
+        accelerate launch \
+            --config_file {params.launcher:q} \
+            --num_processes {resources.gpu} \
+            --num_cpu_threads_per_process $(({threads} / {resources.gpu} > 0 ? {threads} / {resources.gpu} : 1)) \
+            -m score.sample \
+            --settings {output.settings:q} \
+            --policy {params.policy:q} \
+            --problems {input.problems:q} \
+            --attempts {output.sampled:q} \
+            {params.few_shot:q}
+        """
+
+
+rule verify_attempts:
+    input:
+        sampled=rules.sample_attempts.output.sampled,
+    output:
+        attempts=f"{RESULTS}/{{policy}}/attempts.parquet",
+        metrics=f"{RESULTS}/{{policy}}/metrics.json",
+        settings=f"{RESULTS}/{{policy}}/verify_settings.json",
+    params:
+        settings=settings(
+            CONFIG["verifier"],
+            common("task_type"),
+            bootstrap_samples=CONFIG["evaluation"]["bootstrap_samples"],
+            bootstrap_seed=CONFIG["random_seed"],
+        ),
+    log:
+        f"{RESULTS}/{{policy}}/verify.log",
+    threads: CONFIG["verifier"]["verifier_workers"]
+    shell:
+        """
+        exec &> >(tee {log:q})
+        printf '%s\\n' {params.settings:q} > {output.settings:q}
+        python -m score.judge \
+            --settings {output.settings:q} \
+            --sampled {input.sampled:q} \
+            --attempts {output.attempts:q} \
+            --metrics {output.metrics:q}
+        """

@@ -1,0 +1,27 @@
+rule prepare_problems:
+    input:
+        data_files(),
+    output:
+        train=f"{RESULTS}/problems/train.jsonl",
+        validation=f"{RESULTS}/problems/validation.jsonl",
+        test=f"{RESULTS}/problems/test.jsonl",
+        card=f"{RESULTS}/problems/data_card.md",
+        card_json=f"{RESULTS}/problems/data_card.json",
+        settings=f"{RESULTS}/problems/settings.json",
+    params:
+        settings=settings(
+            CONFIG["problems"],
+            CONFIG["verifier"],
+            common("task_type", "random_seed", "cache_dir"),
+        ),
+        directory=f"{RESULTS}/problems",
+    log:
+        f"{RESULTS}/problems/prepare.log",
+    shell:
+        """
+        exec &> >(tee {log:q})
+        printf '%s\\n' {params.settings:q} > {output.settings:q}
+        python -m score.prepare \
+            --settings {output.settings:q} \
+            --output-dir {params.directory:q}
+        """

@@ -1,0 +1,19 @@
+rule compare_policies:
+    input:
+        metrics=expand(f"{RESULTS}/{{policy}}/metrics.json", policy=POLICIES),
+    output:
+        csv=f"{RESULTS}/self_correction.csv",
+        markdown=f"{RESULTS}/self_correction.md",
+    params:
+        metrics=[f"{policy}={RESULTS}/{policy}/metrics.json" for policy in POLICIES],
+    log:
+        f"{RESULTS}/compare.log",
+    localrule: True
+    shell:
+        """
+        exec &> >(tee {log:q})
+        python -m score.compare \
+            --metrics {params.metrics:q} \
+            --csv {output.csv:q} \
+            --markdown {output.markdown:q}
+        """

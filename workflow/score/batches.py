@@ -1,0 +1,44 @@
+"""Rollouts as padded tensors, and the log-probabilities of their tokens.
+
+Legend of shapes: B rollouts of a batch, N turns, T positions. A row holds a whole conversation,
+[prompt][attempt 1][bridge][attempt 2]…, padded on the right, so one forward pass serves both turns.
+"""
+
+import torch
+
+from score.rollout import Rollout
+
+IGNORED = -100
+
+
+def pad_rollouts(rollouts: list[Rollout], pad_id: int) -> dict[str, torch.Tensor]:
+    """`input_ids`, `attention_mask` and `turn`, (B, T) each; masks come from lengths."""
+    rows = [rollout.tokens() for rollout in rollouts]
+    length = max(len(ids) for ids, _ in rows)
+
+    def pad(values: list[int], filler: int) -> list[int]:
+        return values + [filler] * (length - len(values))
+
+    return {
+        "input_ids": torch.tensor([pad(ids, pad_id) for ids, _ in rows]),
+        "attention_mask": torch.tensor([pad([1] * len(ids), 0) for ids, _ in rows]),
+        "turn": torch.tensor([pad(turn, 0) for _, turn in rows]),
+    }
+
+
+def token_logps(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probability and entropy (B, T) of every attempt token; 0 at all other tokens.
+
+    `model` has TRL's fused head, which divides the logits by the sampling temperature and scores
+    only the labelled positions, so the (B, T, vocabulary) logits never exist at once on a GPU.
+    """
+    labels = batch["input_ids"].masked_fill(batch["turn"] == 0, IGNORED)
+    out = model(
+        input_ids=batch["input_ids"],
+        attention_mask=batch["attention_mask"],
+        labels=labels,
+        fused_lm_head=True,
+    )
+    shift = torch.nn.functional.pad
+    entropy = out.entropy if out.entropy is not None else torch.zeros_like(out.log_probs)
+    return shift(out.log_probs, (1, 0)), shift(entropy, (1, 0))

@@ -1,0 +1,137 @@
+"""Judge a policy's sampled attempts: a verdict for each attempt of each turn, then the metrics.
+
+    python -m score.judge --settings settings.json --sampled sampled.parquet \
+        --attempts attempts.parquet --metrics metrics.json
+
+Sampling and judging are apart, so that a change of the verifier costs seconds and no sampling.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from score.metrics import evaluation_metrics, turns_of
+from score.problems import read_settings, replace_bytes
+from score.verifiers import Verifier
+
+REQUIRED = ("problem_id", "answer")
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """How attempts are judged and how wide the intervals are resampled; keys of settings.json."""
+
+    task_type: str
+    evaluator_function: str | None = None
+    evaluator_mode: str = "default"
+    evaluator_answer_marker: str | None = None
+    verifier_deadline: float | int = 5.0
+    verifier_workers: int = 1
+    bootstrap_samples: int = 10_000
+    bootstrap_seed: int = 0
+
+
+def judge(sampled: pd.DataFrame, settings: JudgeSettings) -> pd.DataFrame:
+    """The sampled rollouts with extracted, verdict, score and correct of each turn.
+
+    sampled: one row a rollout, with problem_id, answer (JSON text) and attempt_t1, attempt_t2, ...
+    A null attempt counts as the empty text. ValueError names a missing column or a bad answer.
+    """
+    missing = [name for name in REQUIRED if name not in sampled]
+    if missing:
+        raise ValueError(f"columns are {list(sampled)}; expected also {missing}. Sample again.")
+    if sampled.empty:
+        raise ValueError("there are no rollouts to judge; expected at least one row.")
+    turns = turns_of(sampled.columns)
+    answers = [_answer(*row) for row in zip(sampled["answer"], sampled["problem_id"], strict=True)]
+    texts = [text for turn in turns for text in _texts(sampled[f"attempt_t{turn}"])]
+    with Verifier(
+        settings.task_type,
+        settings.evaluator_function,
+        settings.evaluator_mode,
+        settings.evaluator_answer_marker,
+        deadline=settings.verifier_deadline,
+        workers=settings.verifier_workers,
+    ) as verifier:
+        verdicts = verifier(texts, answers * len(turns))  # one call: equal pairs are judged once
+    judged = sampled.copy()
+    for position, turn in enumerate(turns):
+        of_turn = verdicts[position * len(sampled) : (position + 1) * len(sampled)]
+        judged[f"extracted_t{turn}"] = pd.array([v.extracted for v in of_turn], dtype="string")
+        judged[f"verdict_t{turn}"] = [v.verdict for v in of_turn]
+        judged[f"score_t{turn}"] = [v.score for v in of_turn]
+        judged[f"correct_t{turn}"] = [v.correct for v in of_turn]
+    return judged
+
+
+def _texts(attempts: pd.Series) -> list[str]:
+    return ["" if pd.isna(text) else str(text) for text in attempts]
+
+
+def _answer(text, problem_id):
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"answer of problem {problem_id} is {text!r}; expected JSON text. Sample again."
+        ) from None
+
+
+def read_sampled(path) -> pd.DataFrame:
+    """The rollouts of one policy. ValueError when the file is missing or no parquet file."""
+    if not Path(path).is_file():
+        raise ValueError(f"sampled file is {path}; expected an existing file. Sample first.")
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise ValueError(f"{path} can't be read as parquet: {error}. Sample again.") from None
+
+
+def _report(metrics: dict) -> None:
+    """One line a turn on stderr, and a warning when the verifier itself failed."""
+    for turn, told in metrics["turns"].items():
+        counts = ", ".join(f"{count} {name}" for name, count in told["verdicts"].items())
+        print(f"turn {turn}: {counts}", file=sys.stderr)
+        failed = told["verdicts"]["timeout"] + told["verdicts"]["error"]
+        if failed:
+            print(
+                f"WARNING: turn {turn}: {failed} attempts could not be judged (timeout or error) "
+                "and count as wrong. Raise verifier_deadline if many are timeouts.",
+                file=sys.stderr,
+            )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.judge", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--settings", required=True, help="JSON file of JudgeSettings")
+    parser.add_argument("--sampled", required=True, help="parquet file of score.sample")
+    parser.add_argument("--attempts", required=True, help="parquet file to write")
+    parser.add_argument("--metrics", required=True, help="JSON file to write")
+    flags = parser.parse_args(arguments)
+    started = time.monotonic()
+    try:
+        settings = read_settings(flags.settings, JudgeSettings)
+        sampled = read_sampled(flags.sampled)
+        print(f"judging {len(sampled)} rollouts of task {settings.task_type}", file=sys.stderr)
+        judged = judge(sampled, settings)
+        metrics = evaluation_metrics(
+            judged, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed
+        )
+    except ValueError as error:
+        sys.exit(f"judge: {error}")
+    replace_bytes(flags.attempts, judged.to_parquet(index=False))
+    text = json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False)
+    replace_bytes(flags.metrics, f"{text}\n".encode())
+    _report(metrics)
+    print(f"judged in {time.monotonic() - started:.1f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Loading a policy, whole or as an adapter on its base, and its tokenizer.
+
+A policy folder is what transformers or peft save: weights, or an adapter that names its base. A
+GGUF file in the folder (or as `path/to/folder:file.gguf`) is read too.
+"""
+
+from pathlib import Path
+
+import torch
+from peft import PeftConfig, PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def is_adapter(path: str) -> bool:
+    """Whether `path` holds an adapter and not whole weights."""
+    return (Path(path) / "adapter_config.json").is_file()
+
+
+def load_tokenizer(path: str, cache_dir: str | None = None):
+    """The policy's tokenizer, padding on the left; pads with end-of-turn where it has no own token."""
+    tokenizer = AutoTokenizer.from_pretrained(path, cache_dir=cache_dir, padding_side="left")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_policy(
+    path: str, precision: str, cache_dir: str | None = None, *, trainable: bool = False
+):
+    """The policy at `path`: a PreTrainedModel, or a PeftModel where `path` is an adapter.
+
+    An adapter keeps its base apart when `trainable`, so that the base stays at hand as the
+    reference; for sampling it is merged, which gives the same distribution faster.
+    """
+    if not is_adapter(path):
+        return _load_weights(path, precision, cache_dir)
+    base = _load_weights(base_of(path), precision, cache_dir)
+    policy = PeftModel.from_pretrained(base, path, is_trainable=trainable)
+    return policy if trainable else policy.merge_and_unload()
+
+
+def base_of(path: str) -> str:
+    """The path or name of the weights that the adapter at `path` was trained on."""
+    return PeftConfig.from_pretrained(path).base_model_name_or_path
+
+
+def _load_weights(path: str, precision: str, cache_dir: str | None):
+    return AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[precision], cache_dir=cache_dir)

@@ -1,0 +1,137 @@
+"""A problem: a question and its reference answer, with the JSON Lines file format between rules.
+
+`canonical_question` is the one key by which splits, duplicates and leakage are decided.
+The file forms that commands share, settings in and files out, are at the end.
+"""
+
+import hashlib
+import json
+import os
+import typing
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, asdict, dataclass, fields
+from pathlib import Path
+
+FIELDS = ("id", "question", "answer", "level")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A question with its reference answer.
+
+    id: unique within a run; names the problem in every message and table.
+    question: the text a first-attempt prompt is made from.
+    answer: the reference, or the list of references of which any is right.
+    level: difficulty as the source names it, None where the source has none.
+    """
+
+    id: str
+    question: str
+    answer: str | list[str]
+    level: str | None = None
+
+
+def canonical_question(question: str) -> str:
+    """Key under which two questions count as the same: NFKC, casefolded, whitespace folded."""
+    return " ".join(unicodedata.normalize("NFKC", question).casefold().split())
+
+
+def question_key(task) -> Callable[[str], str]:
+    """The task's own `canonical_question` where it has one, else the default."""
+    return getattr(task, "canonical_question", canonical_question)
+
+
+def split_order(canonical: str, random_seed: int) -> str:
+    """Sort key that shuffles problems by what they ask, whatever their row order."""
+    return hashlib.sha256(f"{random_seed}:{canonical}".encode()).hexdigest()
+
+
+def read_problems(path) -> list[Problem]:
+    """Read problems from JSON Lines. ValueError names the file, the line and what is wrong."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"problems file is {path}; expected an existing file. Run prepare first.")
+    problems, lines_by_id = [], {}
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        problem = _problem_from_line(line, f"{path}, line {number}")
+        if problem.id in lines_by_id:
+            raise ValueError(
+                f"{path}, line {number}: id is {problem.id!r}; expected an id of its own. "
+                f"Line {lines_by_id[problem.id]} has it already."
+            )
+        lines_by_id[problem.id] = number
+        problems.append(problem)
+    return problems
+
+
+def write_problems(path, problems: Iterable[Problem]) -> None:
+    """Write problems as UTF-8 JSON Lines with sorted keys: the same problems, the same bytes."""
+    lines = [json.dumps(asdict(p), ensure_ascii=False, sort_keys=True) + "\n" for p in problems]
+    replace_bytes(path, "".join(lines).encode())
+
+
+def _problem_from_line(line: bytes, where: str) -> Problem:
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where}: not valid JSON ({error}). Expected a problem.") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"{where}: row is {type(row).__name__}; expected an object {FIELDS}.")
+    unknown = sorted(set(row) - set(FIELDS))
+    missing = [field for field in FIELDS[:3] if field not in row]
+    if unknown or missing:
+        raise ValueError(f"{where}: fields are {sorted(row)}; expected {list(FIELDS)}.")
+    for field in ("id", "question"):
+        if not isinstance(row[field], str) or not row[field]:
+            raise ValueError(f"{where}: {field} is {row[field]!r}; expected a text.")
+    if not _is_answer(row["answer"]):
+        raise ValueError(f"{where}: answer is {row['answer']!r}; expected a text or several.")
+    if not isinstance(row.get("level"), str | None):
+        raise ValueError(f"{where}: level is {row['level']!r}; expected a text or null.")
+    return Problem(**row)
+
+
+def _is_answer(answer) -> bool:
+    if isinstance(answer, list):
+        return bool(answer) and all(isinstance(text, str) for text in answer)
+    return isinstance(answer, str)
+
+
+def replace_bytes(path, data: bytes) -> None:
+    """Write a file in one step, so that a killed run leaves the old file or the new one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
+
+
+def read_settings(path, kind: type):
+    """Read a flat JSON object into the dataclass `kind`; its annotations are the allowed types.
+
+    ValueError for an unknown or missing key, and for a value of another type (`1e-5` as text).
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"settings file {path} can't be read as JSON: {error}.") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"settings file {path} is not an object; expected keys and values.")
+    known = {field.name: field for field in fields(kind)}
+    for key in values:
+        if key not in known:
+            raise ValueError(f"{path}: unknown key {key!r}; expected only {sorted(known)}.")
+    for name, field in known.items():
+        if name not in values and field.default is MISSING:
+            raise ValueError(f"{path}: key {name!r} is missing. Add it.")
+    types = typing.get_type_hints(kind)
+    for key, value in values.items():
+        # bool is an int to Python, but true is no number to a person
+        is_bool, wants_bool = isinstance(value, bool), types[key] is bool
+        if is_bool != wants_bool or not isinstance(value, types[key]):
+            expected = getattr(types[key], "__name__", types[key])
+            raise ValueError(f"{path}: {key} is {value!r}; expected {expected}.")
+    return kind(**values)

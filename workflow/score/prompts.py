@@ -1,0 +1,150 @@
+"""Chat messages of the two turns, and the token ids between two attempts.
+
+Turn 2 continues turn 1: its prompt is the ids of turn 1's prompt, the ids of attempt 1 exactly as
+they were sampled, and a fixed run of ids, the bridge: end of attempt, correction message, start of
+the next attempt. Attempts are never decoded and tokenised again. This needs a chat template that
+only appends, which `Bridge` checks before any work starts.
+"""
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+Messages = list[dict[str, str]]
+
+# Attempts that a template may be tempted to rewrite: plain, with reasoning tags, with odd spaces.
+_PROBES = ("42", "<think>\nhm\n</think>\n\n42", "  two  lines\n\n")
+
+
+def read_few_shot(directory: str | None, task_type: str) -> Messages:
+    """The worked examples of a task: `{task}_initial.json`, then `{task}_correction.json`.
+
+    Each file is a list of chat messages. Those of a correction file show both attempts, with the
+    correction message between them. Both come before the problem, in both turns, since turn 2 must
+    continue turn 1. An empty list when `directory` is None; a file may be absent, not both.
+    """
+    if directory is None:
+        return []
+    name = Path(task_type).stem
+    paths = [Path(directory) / f"{name}_{turn}.json" for turn in ("initial", "correction")]
+    found = [path for path in paths if path.is_file()]
+    if not found:
+        raise ValueError(
+            f"few_shot_dir is {directory!r}, which has neither {paths[0].name} nor {paths[1].name}; "
+            "expected at least one of them. Write it, or set few_shot_dir to null."
+        )
+    return [message for path in found for message in read_messages(path)]
+
+
+def read_messages(path: Path) -> Messages:
+    """Chat messages of one few-shot file; ValueError where it is anything else."""
+    try:
+        messages = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"few-shot file {path} is not JSON ({error}). Mend the file.") from None
+    shape = 'a list of {"role": "user" | "assistant", "content": "…"}, taking turns, assistant last'
+    if not isinstance(messages, list) or len(messages) % 2:
+        found = f"{len(messages)} messages" if isinstance(messages, list) else type(messages).__name__
+        raise ValueError(f"few-shot file {path} holds {found}; expected {shape}.")
+    for i, message in enumerate(messages):
+        role = ("user", "assistant")[i % 2]
+        if (
+            not isinstance(message, dict)
+            or message.get("role") != role
+            or not isinstance(message.get("content"), str)
+        ):
+            raise ValueError(
+                f"few-shot file {path}, message {i + 1} is {message!r}; expected role {role!r} and "
+                f"a text: {shape}."
+            )
+    return messages
+
+
+def first_messages(question: str, task: ModuleType, few_shot: Messages) -> Messages:
+    """The conversation that asks for attempt 1."""
+    content = task.FIRST_PROMPT.replace("{question}", question)
+    return [*few_shot, {"role": "user", "content": content}]
+
+
+def render(tokenizer, messages: Messages, **kwargs) -> str:
+    if not tokenizer.chat_template:
+        raise ValueError(
+            "the tokenizer has no chat template; expected one, since both turns are chat messages. "
+            "Use an instruction-tuned policy, or save its tokenizer with a chat_template.jinja."
+        )
+    return tokenizer.apply_chat_template(messages, tokenize=False, **kwargs)
+
+
+def prompt_ids(tokenizer, messages: Messages) -> list[int]:
+    """Token ids of a prompt that ends where the attempt begins."""
+    text = render(tokenizer, messages, add_generation_prompt=True)
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """Token ids from the end of one attempt to the start of the next.
+
+    ids: the run that follows an attempt cut off before its end-of-turn token. end: that token, with
+    which `ids` begins. An attempt that wrote it itself is followed by the rest.
+    """
+
+    ids: tuple[int, ...]
+    end: int
+
+    @classmethod
+    def of(cls, tokenizer, correction_prompt: str) -> "Bridge":
+        """Work the bridge out from the chat template; ValueError where it rewrites history."""
+        user = {"role": "user", "content": "What is 6 times 7?"}
+        correction = {"role": "user", "content": correction_prompt}
+        asked = render(tokenizer, [user], add_generation_prompt=True)
+        runs = set()
+        for probe in _PROBES:
+            answered = [user, {"role": "assistant", "content": probe}, correction]
+            text = render(tokenizer, answered, add_generation_prompt=True)
+            if not text.startswith(asked + probe):
+                # Templates may strip the white space around a message: that alters the text of the
+                # probe, never the ids we carry.
+                if text.startswith(asked + probe.strip()):
+                    probe = probe.strip()
+                else:
+                    raise ValueError(_rewritten(asked + probe, text))
+            runs.add(text[len(asked + probe) :].lstrip())
+        if len(runs) > 1:
+            raise ValueError(
+                "the chat template writes different text after different attempts: "
+                f"{sorted(runs)!r}; expected one and the same. Use a template that only appends."
+            )
+        ids = tokenizer(runs.pop(), add_special_tokens=False)["input_ids"]
+        special = set(tokenizer.all_special_ids)
+        if not ids or ids[0] not in special:
+            raise ValueError(
+                f"the chat template ends an attempt with {tokenizer.decode(ids[:1])!r}, which is not a "
+                "special token; expected an end-of-turn token at which sampling stops. Mark it as "
+                "special in the tokenizer."
+            )
+        return cls(tuple(ids), ids[0])
+
+    def after(self, attempt: list[int], stop_ids: set[int]) -> list[int]:
+        """The run that follows `attempt`, whether or not it ended by itself."""
+        ended = bool(attempt) and attempt[-1] in stop_ids
+        return list(self.ids[1:] if ended else self.ids)
+
+
+def _rewritten(expected: str, text: str) -> str:
+    difference = "\n".join(
+        difflib.unified_diff(
+            expected.splitlines(),
+            text[: len(expected) + 80].splitlines(),
+            "turn 1 as sampled",
+            "turn 1 as the template shows it in turn 2",
+            lineterm="",
+        )
+    )
+    return (
+        "the chat template does not only append: the prompt of turn 2 does not begin with turn 1.\n"
+        f"{difference}\nUse a chat template that keeps earlier messages as they were (for templates "
+        "that drop reasoning from history, save the tokenizer with a version that keeps it)."
+    )

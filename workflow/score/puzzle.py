@@ -1,0 +1,130 @@
+"""The number puzzle: a problem family small enough for a policy that trains in seconds.
+
+A problem shows six distinct numbers from 1 to 20 and a target: `4 7 19 13 18 3 make 26`. An attempt
+subtracts three of the numbers from the target, one after the other, writing what remains:
+`-13 =13 -4 =9 -9 =0`. It solves the problem when nothing remains. The written remainders are
+evidence that a second attempt can check: a last remainder other than 0 is a visible mistake.
+
+This file holds the problems (`draw_problems`), which part of the project may see which of them
+(`share_of`), and a noisy solver whose two-turn transcripts the base policy is pretrained on
+(`transcript`). Everything is text; the tokenizer below makes one token of each word.
+"""
+
+import hashlib
+import itertools
+import random
+from collections.abc import Iterator
+
+NUMBERS_SHOWN = 6
+LARGEST = 20
+PICKS = 3
+
+# Which share of all puzzles each use may draw from, in percent. A puzzle falls into one share by a
+# hash of its content, so uses never overlap, whatever their sizes and seeds.
+SHARES = {"pretrain": 60, "train": 10, "validation": 10, "test": 20}
+
+
+def canonical(numbers: list[int], target: int) -> str:
+    """The identity of a puzzle: its numbers in ascending order and its target."""
+    return f"{' '.join(map(str, sorted(numbers)))} make {target}"
+
+
+def share_of(numbers: list[int], target: int) -> str:
+    """The share (a key of `SHARES`) that this puzzle belongs to."""
+    bucket = int(hashlib.sha256(canonical(numbers, target).encode()).hexdigest(), 16) % 100
+    for share, percent in SHARES.items():
+        bucket -= percent
+        if bucket < 0:
+            return share
+    raise AssertionError("SHARES must add up to 100")
+
+
+def draw_problems(share: str, rng: random.Random) -> Iterator[tuple[list[int], int]]:
+    """Puzzles (numbers, target) of one share without end; each has at least one solution."""
+    while True:
+        numbers = rng.sample(range(1, LARGEST + 1), NUMBERS_SHOWN)
+        target = sum(rng.sample(numbers, PICKS))
+        if share_of(numbers, target) == share:
+            yield numbers, target
+
+
+def question(numbers: list[int], target: int) -> str:
+    return f"{' '.join(map(str, numbers))} make {target}"
+
+
+def attempt(picks: list[int], target: int) -> str:
+    """The picks and running remainders as text; a remainder below zero is written `bust`."""
+    words = []
+    remainder = target
+    for pick in picks:
+        remainder -= pick
+        words += [f"-{pick}", f"={remainder}" if remainder >= 0 else "bust"]
+    return " ".join(words)
+
+
+class NoisySolver:
+    """Writes the transcripts that the base policy imitates: sometimes wrong, rarely helpful twice.
+
+    The first attempt is right with probability `first_right`. The second keeps the first with
+    probability `keep_right` or `keep_wrong`, and otherwise is a fresh attempt (`fresh`) or the first
+    with one pick exchanged. `keep_right > keep_wrong` plants the faint habit of checking that
+    reinforcement learning later amplifies; without any such habit there is nothing to amplify.
+    """
+
+    first_right = 0.8
+    near_miss = 0.3
+    keep_right = 0.55
+    keep_wrong = 0.30
+    fresh = 0.75
+
+    def __init__(self, rng: random.Random):
+        self.rng = rng
+
+    def solve(self, numbers: list[int], target: int) -> list[int]:
+        """Three picks in random order: a solution, a random wrong triple or a near miss."""
+        triples = list(itertools.combinations(numbers, PICKS))
+        solutions = [triple for triple in triples if sum(triple) == target]
+        wrong = [triple for triple in triples if sum(triple) != target]
+        if self.rng.random() < self.first_right:
+            picks = self.rng.choice(solutions)
+        elif self.rng.random() < self.near_miss:
+            nearest = min(abs(sum(triple) - target) for triple in wrong)
+            picks = self.rng.choice([t for t in wrong if abs(sum(t) - target) == nearest])
+        else:
+            picks = self.rng.choice(wrong)
+        return self.rng.sample(picks, PICKS)
+
+    def revise(self, picks: list[int], numbers: list[int], target: int) -> tuple[str, list[int]]:
+        """The verdict word and picks of the second attempt."""
+        keep = self.keep_right if sum(picks) == target else self.keep_wrong
+        if self.rng.random() < keep:
+            return "ok", picks
+        if self.rng.random() < self.fresh:
+            return "fix", self.solve(numbers, target)
+        revised = list(picks)
+        unused = [number for number in numbers if number not in picks]
+        revised[self.rng.randrange(PICKS)] = self.rng.choice(unused)
+        return "fix", revised
+
+
+def transcript(numbers: list[int], target: int, solver: NoisySolver) -> list[dict[str, str]]:
+    """A two-turn conversation about one puzzle, as chat messages."""
+    first = solver.solve(numbers, target)
+    verdict, second = solver.revise(first, numbers, target)
+    return [
+        {"role": "user", "content": question(numbers, target)},
+        {"role": "assistant", "content": attempt(first, target)},
+        {"role": "user", "content": "recheck"},
+        {"role": "assistant", "content": f"{verdict} {attempt(second, target)}"},
+    ]
+
+
+def vocabulary() -> list[str]:
+    """Every word of the family, in a fixed order; the first three are the special tokens."""
+    largest_target = sum(range(LARGEST - PICKS + 1, LARGEST + 1))
+    return [
+        *("<pad>", "<end>", "<unk>", ":", "make", "recheck", "ok", "fix", "bust"),
+        *(str(number) for number in range(1, largest_target + 1)),
+        *(f"-{number}" for number in range(1, LARGEST + 1)),
+        *(f"={number}" for number in range(largest_target)),
+    ]

@@ -1,0 +1,154 @@
+"""Sampling all attempts at a problem, each turn continuing on the token ids of the one before.
+
+Legend of shapes: R rollouts, N turns, L positions of a padded batch.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from transformers import GenerationConfig
+
+from score.prompts import Bridge
+
+# Prompts as token ids in, attempts as token ids out, in the same order.
+Generate = Callable[[list[list[int]]], list[list[int]]]
+
+
+@dataclass
+class Rollout:
+    """All attempts at one problem, as token ids.
+
+    prompt: ids up to the first attempt. attempts: N lists, each with its end-of-turn token unless it
+    was truncated. bridges: the N − 1 runs of ids between them. truncated: per turn, whether the
+    attempt ran into the token limit.
+    """
+
+    prompt: list[int]
+    attempts: list[list[int]]
+    bridges: list[list[int]]
+    truncated: list[bool]
+
+    def tokens(self) -> tuple[list[int], list[int]]:
+        """The whole conversation as ids, and for each id the turn that wrote it (0: none)."""
+        ids, turn = list(self.prompt), [0] * len(self.prompt)
+        for t, attempt in enumerate(self.attempts):
+            ids += attempt
+            turn += [t + 1] * len(attempt)
+            if t < len(self.bridges):
+                ids += self.bridges[t]
+                turn += [0] * len(self.bridges[t])
+        return ids, turn
+
+
+def sample_rollouts(
+    prompts: list[list[int]], bridge: Bridge, generate: Generate, stop_ids: set[int], turns: int = 2
+) -> list[Rollout]:
+    """R rollouts for R prompts: attempt 1 on the prompt, each later one on all that came before."""
+    rollouts = [Rollout(list(prompt), [], [], []) for prompt in prompts]
+    for t in range(turns):
+        attempts = generate([rollout.tokens()[0] for rollout in rollouts])
+        for rollout, attempt in zip(rollouts, attempts, strict=True):
+            rollout.attempts.append(attempt)
+            rollout.truncated.append(not attempt or attempt[-1] not in stop_ids)
+            if t + 1 < turns:
+                rollout.bridges.append(bridge.after(attempt, stop_ids))
+    return rollouts
+
+
+def sampling_config(
+    max_tokens: int, temperature: float, stop_ids: set[int], pad_id: int
+) -> GenerationConfig:
+    """Sampling from the full softmax at `temperature`; 0 means greedy.
+
+    Every filter is named and off, or the ones in a checkpoint's own generation_config (top_k,
+    repetition_penalty, …) would apply unseen, and log-probabilities would belong to another
+    distribution than the samples.
+    """
+    greedy = temperature == 0
+    return GenerationConfig(
+        max_new_tokens=max_tokens,
+        do_sample=not greedy,
+        temperature=1.0 if greedy else temperature,
+        top_k=0,
+        top_p=1.0,
+        repetition_penalty=1.0,
+        eos_token_id=sorted(stop_ids),
+        pad_token_id=pad_id,
+        use_cache=True,
+        disable_compile=True,
+    )
+
+
+def stop_ids_of(model, tokenizer, bridge: Bridge) -> set[int]:
+    """Ids that end an attempt: what the policy declares, and the template's end of turn."""
+    declared = model.generation_config.eos_token_id
+    declared = declared if isinstance(declared, list) else [declared]
+    return {i for i in (*declared, tokenizer.eos_token_id, bridge.end) if i is not None}
+
+
+class HFGenerate:
+    """`Generate` through transformers, in left-padded batches of prompts of similar length."""
+
+    def __init__(self, model, config: GenerationConfig, batch_size: int, progress=None):
+        self.model = model
+        self.config = config
+        self.batch_size = batch_size
+        self.progress = progress or (lambda done: None)
+
+    @torch.no_grad()
+    def __call__(self, prompts: list[list[int]]) -> list[list[int]]:
+        attempts: list[list[int]] = [[] for _ in prompts]
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]), reverse=True)
+        with self._own_config():
+            for start in range(0, len(order), self.batch_size):
+                rows = order[start : start + self.batch_size]
+                sampled = self._generate([prompts[i] for i in rows])
+                for i, attempt in zip(rows, sampled, strict=True):
+                    attempts[i] = attempt
+                self.progress(len(rows))
+        return attempts
+
+    def _generate(self, prompts: list[list[int]]) -> list[list[int]]:
+        input_ids, mask = left_pad(prompts, self.config.pad_token_id, self.model.device)
+        ids = self.model.generate(
+            input_ids=input_ids, attention_mask=mask, generation_config=self.config
+        )
+        stop = set(self.config.eos_token_id)
+        return [cut_after_stop(row, stop) for row in ids[:, input_ids.size(1) :].tolist()]
+
+    @contextmanager
+    def _own_config(self) -> Iterator[None]:
+        theirs, training = self.model.generation_config, self.model.training
+        self.model.generation_config = self.config
+        self.model.eval()
+        try:
+            yield
+        finally:
+            self.model.generation_config = theirs
+            self.model.train(training)
+
+
+def left_pad(rows: list[list[int]], pad_id: int, device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask, (R, L) each, padded on the left. The mask comes from lengths, so it is right
+    when the padding token is also the end-of-turn token."""
+    length = max(map(len, rows))
+    ids = [[pad_id] * (length - len(row)) + row for row in rows]
+    mask = [[0] * (length - len(row)) + [1] * len(row) for row in rows]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+
+def cut_after_stop(ids: list[int], stop_ids: set[int]) -> list[int]:
+    """The attempt up to and with its first stop token; whole when it has none."""
+    for i, token in enumerate(ids):
+        if token in stop_ids:
+            return ids[: i + 1]
+    return ids
+
+
+def attempt_texts(rollouts: list[Rollout], tokenizer) -> list[list[str]]:
+    """Texts of the attempts, R lists of N, without special tokens."""
+    flat = [attempt for rollout in rollouts for attempt in rollout.attempts]
+    texts = iter(tokenizer.batch_decode(flat, skip_special_tokens=True))
+    return [[next(texts).strip() for _ in rollout.attempts] for rollout in rollouts]

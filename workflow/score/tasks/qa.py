@@ -1,0 +1,98 @@
+"""Open questions (Natural Questions open): a short answer, any of several golds counts.
+
+With mode "default" the whole attempt is the answer; with mode "final" only what follows the last
+marker, up to the end of its line. Texts are compared after SQuAD-style normalisation: casefolded,
+punctuation and the articles a, an, the removed, whitespace folded.
+
+    in_acc  1 when a gold's words occur in the answer as a run of words, else 0
+    em      1 when the answer equals a gold, else 0
+    f1      the best F1 over words between the answer and a gold; "correct" from 0.5 on
+"""
+
+import string
+import unicodedata
+from collections import Counter
+
+FIRST_PROMPT = (
+    "Answer this question. Think it through in a few sentences, then end with the answer itself, "
+    "as short as possible, in exactly this form:\nFinal Answer: answer\n\nQuestion: {question}"
+)
+CORRECTION_PROMPT = (
+    "Your answer above may or may not hold up. Go over the facts behind it once more. Change the "
+    "answer if something in it is wrong, keep it if it is right, and end in exactly this form:\n"
+    "Final Answer: answer"
+)
+EVALUATOR_FUNCTIONS = ("in_acc", "em", "f1")
+MARKER = "Final Answer:"
+
+_ARTICLES = {"a", "an", "the"}
+_PUNCTUATION = dict.fromkeys(map(ord, string.punctuation + "‘’“”´`–—…"))
+
+
+def normalise(text: str) -> str:
+    """Casefolded words without punctuation and English articles, joined by single spaces."""
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_PUNCTUATION)
+    return " ".join(word for word in text.split() if word not in _ARTICLES)
+
+
+def parse_gold(raw) -> list[str]:
+    """The golds as a list of texts. ValueError(reason) for a gold that nothing could match."""
+    golds = [raw] if isinstance(raw, str) else raw
+    if not isinstance(golds, list | tuple) or not golds:
+        raise ValueError(f"the gold is {raw!r}, not a text or a non-empty list of texts")
+    for gold in golds:
+        if not isinstance(gold, str):
+            raise ValueError(f"the gold {gold!r} is not a text")
+        if not normalise(gold):
+            raise ValueError(f"the gold {gold!r} is empty once normalised")
+    return list(golds)
+
+
+def state(answer: list[str] | str, marker: str) -> str:
+    gold = answer if isinstance(answer, str) else answer[0]
+    return f"{marker} {' '.join(gold.split())}"
+
+
+def extract(attempt: str, mode: str, marker: str) -> str | None:
+    """The whole attempt, or the line behind the last marker; None when that is empty."""
+    if mode == "final":
+        _, found, attempt = attempt.rpartition(marker)
+        if not found:
+            return None
+        attempt = attempt.lstrip(" \t\r\n*").partition("\n")[0]
+    elif marker.strip():
+        attempt = attempt.removeprefix(marker)
+    return attempt.strip() or None
+
+
+def grade(extracted: str, answer: list[str] | str, function: str) -> float:
+    """The best score over the golds, in [0, 1]."""
+    golds = [answer] if isinstance(answer, str) else answer
+    stated = normalise(extracted)
+    return max((_SCORES[function](stated, normalise(gold)) for gold in golds), default=0.0)
+
+
+def quick_grade(extracted: str, answer: list[str] | str, function: str) -> float | None:
+    """Grading a text of usual length is cheap and certain, so it needs no worker."""
+    return grade(extracted, answer, function) if len(extracted) <= 20_000 else None
+
+
+def is_correct(score: float, function: str) -> bool:
+    return score >= 0.5 if function == "f1" else score == 1.0
+
+
+def _in_accuracy(stated: str, gold: str) -> float:
+    return float(bool(gold) and f" {gold} " in f" {stated} ")
+
+
+def _exact_match(stated: str, gold: str) -> float:
+    return float(bool(gold) and stated == gold)
+
+
+def _f1(stated: str, gold: str) -> float:
+    stated_words, gold_words = stated.split(), gold.split()
+    shared = sum((Counter(stated_words) & Counter(gold_words)).values())
+    return 2 * shared / (len(stated_words) + len(gold_words)) if shared else 0.0
+
+
+_SCORES = {"in_acc": _in_accuracy, "em": _exact_match, "f1": _f1}

@@ -1,0 +1,156 @@
+"""Train a policy from a policy, with Stage I or Stage II.
+
+    accelerate launch --config_file configs/accelerate/cpu.yaml -m score.train \\
+        --settings settings.json --init BASE --reference BASE --problems train.jsonl \\
+        --policy policy --records training.jsonl --checkpoints checkpoints
+
+Interrupted training goes on from the newest whole checkpoint and ends with the same weights.
+Checkpoints made with other settings are set aside by being deleted, with a line that says so.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from dataclasses import asdict
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+
+from score.checkpoints import WholeCheckpoints, newest_whole_checkpoint, open_checkpoints
+from score.config import SCoReConfig
+from score.distributed import allow_deepspeed_without_compiler, require_deepspeed
+from score.policies import is_adapter, load_policy, load_tokenizer
+from score.problems import read_problems, read_settings
+from score.progress import ProgressLine, silence_trainer, write_records
+from score.prompts import first_messages, read_few_shot
+from score.tasks import load_task
+from score.trainer import SCoReTrainer
+from score.training_settings import TrainSettings, track
+from score.verifiers import Verifier
+
+
+def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
+    """The settings as a SCoReConfig for this number of processes; ValueError where it can't be."""
+    on_cpu = not torch.cuda.is_available()
+    bfloat16 = settings.precision == "bfloat16"
+    return SCoReConfig(
+        output_dir=checkpoints,
+        objective=settings.objective,
+        num_turns=settings.num_turns,
+        correction_prompt=load_task(settings.task_type).CORRECTION_PROMPT,
+        num_generations=settings.number_output_initial_generations,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        max_completion_length=settings.max_tokens,
+        per_device_train_batch_size=settings.per_device_train_batch_size,
+        gradient_accumulation_steps=settings.accumulation(int(os.environ.get("WORLD_SIZE", 1))),
+        local_rollout_forward_batch_size=settings.local_rollout_forward_batch_size,
+        max_steps=settings.updates(),
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.lr_scheduler_type,
+        warmup_steps=settings.num_warmup_steps,
+        adam_beta2=settings.adam_beta2,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        init_kl_coef=settings.init_kl_coef,
+        corr_kl_coef=settings.corr_kl_coef,
+        stage2_alpha=settings.stage2_alpha,
+        kl_estimator=settings.kl_estimator,
+        scale_advantages=settings.scale_advantages,
+        disable_dropout=True,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        bf16=bfloat16 and not on_cpu,
+        use_cpu=on_cpu,
+        seed=settings.random_seed,
+        save_steps=settings.save_steps,
+        save_total_limit=2,
+        report_to=track(settings),
+        run_name=settings.run_name,
+        disable_tqdm=True,
+        log_level="warning",
+    )
+
+
+def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
+    """Run the training to its end and leave the policy at `flags.policy`."""
+    config = trainer_config(settings, flags.checkpoints)
+    task = load_task(settings.task_type)
+    few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
+    problems = read_problems(flags.problems)
+    lora = None
+    if settings.use_lora and not is_adapter(flags.init):
+        lora = LoraConfig(
+            r=settings.lora_rank,
+            lora_alpha=settings.lora_alpha,
+            lora_dropout=settings.lora_dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        )
+    with Verifier(
+        settings.task_type,
+        settings.evaluator_function,
+        settings.evaluator_mode,
+        settings.evaluator_answer_marker,
+        deadline=settings.verifier_deadline,
+        workers=settings.verifier_workers,
+    ) as verifier:
+        trainer = SCoReTrainer(
+            model=load_policy(
+                flags.init, settings.precision, settings.cache_dir, trainable=settings.use_lora
+            ),
+            args=config,
+            train_dataset=Dataset.from_list(
+                [
+                    {"prompt": first_messages(p.question, task, few_shot), "answer": p.answer}
+                    for p in problems
+                ]
+            ),
+            verifier=verifier,
+            reference=flags.reference,
+            processing_class=load_tokenizer(flags.init, settings.cache_dir),
+            peft_config=lora,
+            callbacks=[ProgressLine(settings.objective), WholeCheckpoints()],
+        )
+        silence_trainer(trainer)
+        require_deepspeed(trainer.accelerator)
+        with trainer.accelerator.main_process_first():
+            open_checkpoints(
+                flags.checkpoints,
+                {**asdict(settings), "init": flags.init, "processes": config.world_size},
+            )
+        trainer.train(resume_from_checkpoint=newest_whole_checkpoint(flags.checkpoints))
+    trainer.save_model(flags.policy)
+    if trainer.accelerator.is_main_process:
+        trainer.processing_class.save_pretrained(flags.policy)
+        write_records(flags.records, trainer.state.log_history, settings.objective)
+    trainer.accelerator.wait_for_everyone()
+    if trainer.accelerator.is_main_process:
+        shutil.rmtree(flags.checkpoints)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.train", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--settings", required=True, help="JSON file of TrainSettings")
+    parser.add_argument("--init", required=True, help="policy to start from: folder or hub name")
+    parser.add_argument("--reference", required=True, help="the base policy, π_ref of the KL")
+    parser.add_argument("--problems", required=True, help="JSON Lines of training problems")
+    parser.add_argument("--few-shot-dir", help="folder of worked examples")
+    parser.add_argument("--policy", required=True, help="folder to write the trained policy to")
+    parser.add_argument("--records", required=True, help="JSON Lines to write, one an update")
+    parser.add_argument("--checkpoints", required=True, help="scratch folder, gone in the end")
+    flags = parser.parse_args()
+    allow_deepspeed_without_compiler()
+    try:
+        settings = read_settings(flags.settings, TrainSettings)
+    except ValueError as error:
+        sys.exit(f"train: {error}")
+    train(settings, flags)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+"""SCoReTrainer: two-turn reinforcement learning on top of TRL.
+
+How it departs from TRL's GRPOTrainer, which it subclasses: a rollout is N attempts in one
+conversation; each turn has its own pay, its own leave-one-out baseline and its own KL weight; the
+KL is that of whole attempts to a reference that is given and never moves. Inherited: loading of
+policies and adapters, the sampler that repeats problems, vLLM with weight sync, DeepSpeed, logging,
+checkpoints and resuming. This is the only file that imports trl.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import torch
+from accelerate.utils import gather
+from datasets import Dataset
+from trl import GRPOTrainer
+from trl.models import prepare_deepspeed, unwrap_model_for_generation
+from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_adapter
+
+from score import objective
+from score.batches import pad_rollouts, token_logps
+from score.config import SCoReConfig
+from score.prompts import Bridge, prompt_ids
+from score.rewards import turn_pay
+from score.rollout import (
+    HFGenerate,
+    Rollout,
+    attempt_texts,
+    sample_rollouts,
+    sampling_config,
+    stop_ids_of,
+)
+
+# (attempts, answers) -> one score in [0, 1] each, or objects that float() turns into one.
+Score = Callable[[list[str], list], list]
+
+
+class SCoReTrainer(GRPOTrainer):
+    """Train a policy with Stage I (Eq 3) or Stage II (Eq 4), as `args.objective` says.
+
+    model: a path, hub name, PreTrainedModel or PeftModel. reference: the frozen π_ref of the KL, as
+    a path or hub name; None takes the weights that `model` starts from (for an adapter: the weights
+    it was made for). Stage II must name the base policy here, or the KL would be to Stage I.
+    train_dataset: columns `prompt` (chat messages) and `answer`. verifier: judges attempts.
+    """
+
+    _tag_names = ("trl", "score")
+    _name = "SCoRe"
+
+    def __init__(
+        self,
+        model,
+        args: SCoReConfig,
+        train_dataset: Dataset,
+        verifier: Score,
+        *,
+        reference: str | None = None,
+        **kwargs,
+    ):
+        _check_dataset(train_dataset, args)
+        super().__init__(
+            model=model,
+            reward_funcs=[_paid_per_turn],
+            args=args,
+            train_dataset=train_dataset,
+            **kwargs,
+        )
+        self.verifier = verifier
+        self.bridge = Bridge.of(self._tokenizer, args.correction_prompt)
+        self.stop_ids = stop_ids_of(self.accelerator.unwrap_model(self.model), self._tokenizer, self.bridge)
+        self.eos_token_ids = sorted(self.stop_ids)
+        self.kl_weights = objective.kl_weights(
+            args.objective, args.num_turns, args.init_kl_coef, args.corr_kl_coef
+        )
+        self._sums: dict[str, torch.Tensor] = defaultdict(float)
+        self._prepare_reference(reference)
+
+    def _prepare_reference(self, reference: str | None) -> None:
+        """Load π_ref, unless it is the policy's own weights below an adapter."""
+        policy = self.accelerator.unwrap_model(self.model)
+        adapted = hasattr(policy, "peft_config")
+        below = policy.get_base_model() if adapted else policy
+        start = below.config._name_or_path
+        self.reference_is_below_adapter = adapted and reference in (None, start)
+        if self.reference_is_below_adapter:
+            return
+        self.ref_model = create_model_from_path(
+            reference or start,
+            dtype=below.dtype,
+            attn_implementation=below.config._attn_implementation,
+            device_map=None,
+        )
+        self.ref_model.requires_grad_(False)
+        add_fused_lm_head(self.ref_model, temperature=self.temperature)
+        if self.is_deepspeed_enabled:
+            self.ref_model = prepare_deepspeed(self.ref_model, self.accelerator)
+        else:
+            self.ref_model = self.accelerator.prepare_model(self.ref_model, evaluation_mode=True)
+
+    # ------------------------------------------------------------------------------------ rollouts
+    def _prepare_inputs(self, inputs):
+        """Micro-batch of this step: fresh rollouts at the start of every update, then slices of them."""
+        step = self._step % self.args.steps_per_generation
+        if step == 0 or self._buffered_inputs is None:
+            self._buffered_inputs = self._make_batches(inputs)
+        return self._buffered_inputs[step]
+
+    def _make_batches(self, problems: list[dict]) -> list[dict[str, torch.Tensor]]:
+        """One generation batch of problems -> micro-batches of rollouts with advantages."""
+        rollouts = self._sample([problem["prompt"] for problem in problems])
+        scores, answers = self._verify(rollouts, [problem["answer"] for problem in problems])
+        # Rows of similar length share a micro-batch, each padded only to its own longest row.
+        order = sorted(range(len(rollouts)), key=lambda i: len(rollouts[i].tokens()[0]))
+        rollouts, scores = [rollouts[i] for i in order], scores[order]
+        unchanged = sum(answers[i][-1] == answers[i][-2] for i in order)
+        size = self.args.per_device_train_batch_size
+        batches = self._pad(rollouts, size)
+        for batch in batches:
+            batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
+        pay = turn_pay(scores, self.args.objective, self.args.stage2_alpha)
+        if self.args.kl_estimator == "k1":
+            pay = pay - self._attempt_log_ratios(batches) * pay.new_tensor(self.kl_weights)
+        advantages = self._advantages(pay, order)
+        for i, batch in enumerate(batches):
+            batch["advantages"] = advantages[i * size : (i + 1) * size]
+        self._record_rollouts(rollouts, scores, unchanged)
+        return batches
+
+    def _sample(self, messages: list[list[dict]]) -> list[Rollout]:
+        prompts = [prompt_ids(self._tokenizer, m) for m in messages]
+        sample = lambda generate: sample_rollouts(  # noqa: E731
+            prompts, self.bridge, generate, self.stop_ids, self.args.num_turns
+        )
+        if self.use_vllm:
+            # Turn 1 gets K samples of each repeated prompt, later turns one for each history.
+            turns = iter([self.num_generations] + [1] * (self.args.num_turns - 1))
+            return sample(lambda ids: self._generate_single_turn(ids, None, {}, next(turns))[0])
+        with unwrap_model_for_generation(
+            self.model_wrapped,
+            self.accelerator,
+            gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+        ) as policy:
+            config = sampling_config(
+                self.max_completion_length,
+                self.temperature,
+                self.stop_ids,
+                self._tokenizer.pad_token_id,
+            )
+            return sample(HFGenerate(policy, config, self.args.local_rollout_forward_batch_size))
+
+    def _verify(self, rollouts: list[Rollout], answers: list) -> tuple[torch.Tensor, list[list]]:
+        """Scores (B, N) of this rank's rollouts, and the answers they state (else their texts)."""
+        turns = self.args.num_turns
+        texts = [text for row in attempt_texts(rollouts, self._tokenizer) for text in row]
+        verdicts = self.verifier(texts, [answer for answer in answers for _ in range(turns)])
+        scores = torch.tensor([float(v) for v in verdicts], device=self.accelerator.device)
+        stated = [getattr(v, "extracted", t) for v, t in zip(verdicts, texts, strict=True)]
+        rows = [stated[i : i + turns] for i in range(0, len(stated), turns)]
+        return scores.view(-1, turns), rows
+
+    def _pad(self, rollouts: list[Rollout], size: int) -> list[dict[str, torch.Tensor]]:
+        device, pad_id = self.accelerator.device, self._tokenizer.pad_token_id
+        batches = [
+            pad_rollouts(rollouts[i : i + size], pad_id) for i in range(0, len(rollouts), size)
+        ]
+        return [{key: value.to(device) for key, value in batch.items()} for batch in batches]
+
+    # ------------------------------------------------------------------- log-probabilities and pay
+    @torch.no_grad()
+    def _no_grad_logps(self, batch: dict[str, torch.Tensor], reference: bool) -> torch.Tensor:
+        """Log-probabilities (B, T) under π_ref or the policy, a few rows at a time."""
+        rows = self.args.local_rollout_forward_batch_size
+        parts = [
+            {key: batch[key][i : i + rows] for key in ("input_ids", "attention_mask", "turn")}
+            for i in range(0, len(batch["turn"]), rows)
+        ]
+        model = self.ref_model if reference and self.ref_model is not None else self.model
+        with self.accelerator.autocast():
+            if reference and self.reference_is_below_adapter:
+                with use_adapter(self.accelerator.unwrap_model(self.model), None):
+                    return torch.cat([token_logps(model, part)[0] for part in parts])
+            return torch.cat([token_logps(model, part)[0] for part in parts])
+
+    def _attempt_log_ratios(self, batches: list[dict[str, torch.Tensor]]) -> torch.Tensor:
+        """log π(y_t) − log π_ref(y_t) of every attempt, (B, N)."""
+        rows = []
+        for batch in batches:
+            difference = self._no_grad_logps(batch, reference=False) - batch["ref_logps"]
+            rows.append(objective.per_turn_sum(difference, batch["turn"], self.args.num_turns))
+        return torch.cat(rows)
+
+    def _advantages(self, pay: torch.Tensor, order: list[int]) -> torch.Tensor:
+        """Advantages (B, N) of this rank's rows; groups of K may lie across ranks."""
+        in_groups = torch.empty_like(pay)
+        in_groups[order] = pay
+        everyone = gather(in_groups)
+        advantages = objective.leave_one_out(everyone, self.num_generations)
+        if self.args.scale_advantages:
+            advantages = objective.scale_by_batch(advantages)
+        first = self.accelerator.process_index * len(order)
+        return advantages[first : first + len(order)][order]
+
+    # ---------------------------------------------------------------------------------------- loss
+    def _compute_loss(self, model, inputs):
+        with self.accelerator.autocast():
+            logps, entropy = token_logps(model, inputs)
+        in_loss = self.args.kl_estimator == "k2"
+        loss = objective.policy_loss(
+            logps,
+            inputs["turn"],
+            inputs["advantages"],
+            ref_logps=inputs["ref_logps"] if in_loss else None,
+            kl_weights=self.kl_weights if in_loss else None,
+        )
+        self._record_tokens(logps.detach(), entropy.detach(), inputs)
+        return loss / self.current_gradient_accumulation_steps
+
+    # ------------------------------------------------------------------------------------- records
+    def _record_rollouts(self, rollouts: list[Rollout], scores: torch.Tensor, unchanged: int) -> None:
+        for t in range(self.args.num_turns):
+            attempts = [rollout.attempts[t] for rollout in rollouts]
+            self._sums[f"reward_t{t + 1}"] += scores[:, t].sum()
+            self._sums[f"tokens_t{t + 1}"] += float(sum(map(len, attempts)))
+            self._sums[f"truncated_t{t + 1}"] += float(sum(r.truncated[t] for r in rollouts))
+        last, before = scores[:, -1], scores[:, -2]
+        self._sums["incorrect_to_correct"] += ((before < 1) & (last == 1)).sum()
+        self._sums["correct_to_incorrect"] += ((before == 1) & (last < 1)).sum()
+        self._sums["unchanged"] += float(unchanged)
+        self._sums["rollouts"] += float(len(rollouts))
+
+    def _record_tokens(self, logps, entropy, inputs) -> None:
+        turns, turn = self.args.num_turns, inputs["turn"]
+        kl = objective.per_turn_sum(logps - inputs["ref_logps"], turn, turns).sum(0)
+        uncertainty = objective.per_turn_sum(entropy, turn, turns).sum(0)
+        for t in range(turns):
+            self._sums[f"kl_t{t + 1}"] += kl[t]
+            self._sums[f"entropy_t{t + 1}"] += uncertainty[t]
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Means over all ranks since the last log: per rollout, for entropy per token."""
+        if self._sums:
+            names = sorted(self._sums)
+            device = self.accelerator.device
+            totals = torch.stack([torch.as_tensor(self._sums[n], device=device).float() for n in names])
+            means = dict(zip(names, self.accelerator.reduce(totals, "sum").tolist(), strict=True))
+            rollouts = means.pop("rollouts")
+            for name, total in means.items():
+                turn = name.rpartition("_")[2]
+                per = means[f"tokens_{turn}"] if name.startswith("entropy") else rollouts
+                self._metrics["train"][name].append(total / per)
+            self._sums.clear()
+        super().log(logs, start_time)
+
+
+def _paid_per_turn(**kwargs):
+    raise AssertionError("pay is worked out per turn, in SCoReTrainer._make_batches")
+
+
+def _check_dataset(dataset: Dataset, args: SCoReConfig) -> None:
+    missing = {"prompt", "answer"} - set(dataset.column_names)
+    if missing:
+        raise ValueError(
+            f"train_dataset has columns {dataset.column_names}; expected prompt and answer. "
+            f"Add {' and '.join(sorted(missing))}."
+        )
+    problems = args.generation_batch_size // args.num_generations
+    if len(dataset) < problems:
+        raise ValueError(
+            f"train_dataset holds {len(dataset)} problems, but one update needs {problems} "
+            "(rollouts of an update / number_output_initial_generations). Add problems or lower "
+            "gradient_accumulation_steps or per_device_train_batch_size."
+        )
