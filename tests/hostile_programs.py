@@ -12,7 +12,8 @@ CHEATS = {
     "exits with code 0 when called": "def double(x):\n    raise SystemExit(0)",
     "ends the process when loaded": WRONG + "import os\nos._exit(0)",
     "ends the process when called": "import os\ndef double(x):\n    os._exit(0)",
-    "leaves by an exit handler": WRONG + "import atexit, os\natexit.register(os._exit, 0)\nexit()",
+    "leaves by an exit handler": WRONG
+    + "import atexit, os, sys\natexit.register(os._exit, 0)\nsys.exit()",
     "returns an object equal to everything": """
 class Any:
     def __eq__(self, other): return True
@@ -36,7 +37,7 @@ def double(x): return Any([0])
 """,
     "redefines AssertionError": WRONG + "import builtins\nbuiltins.AssertionError = ValueError",
     "patches builtins": WRONG
-    + "import builtins\nfor name in ('isinstance', 'all', 'any', 'len', 'abs', 'compile', 'exec'):\n"
+    + "import builtins\nfor name in ('isinstance', 'all', 'any', 'len', 'abs', 'exec'):\n"
     "    setattr(builtins, name, lambda *a, **k: True)",
     "removes all builtins": WRONG + "import builtins\nbuiltins.__dict__.clear()",
     "patches json and os.write": WRONG
@@ -158,7 +159,12 @@ while True: pass
 
 # {home}, {secret}, {port} and {pid} are filled in by the test.
 ESCAPES = {
-    "forks": "import os\ndef escape():\n    if os.fork() == 0:\n        os._exit(0)\n    return True",
+    "forks": """
+import os
+def escape():
+    if os.fork() == 0: os._exit(0)
+    return True
+""",
     "forks without libc's help": """
 import ctypes, platform
 def escape():
@@ -194,7 +200,7 @@ def escape():
     "becomes another program": "import os\ndef escape():\n    os.execv('/bin/true', ['true'])",
     "kills the one who watches": "import os\ndef escape():\n    os.kill({pid}, 0)\n    return True",
     "kills everyone": "import os\ndef escape():\n    os.kill(-1, 0)\n    return True",
-    "signals a process group": "import os\ndef escape():\n    os.killpg({pid}, 0)\n    return True",
+    "signals a process group": "import os\ndef escape():\n    os.killpg(os.getpgid({pid}), 0)\n    return True",
     "traces the one who watches": """
 import ctypes
 def escape(): return ctypes.CDLL(None).ptrace(16, {pid}, 0, 0) == 0
@@ -222,15 +228,30 @@ def escape():
 def escape():
     with open('{secret}', 'w') as file: return file.write('x') == 1
 """,
-    "empties a file of the user": "import os\ndef escape():\n    os.truncate('{secret}', 0)\n    return True",
-    "deletes a file of the user": "import os\ndef escape():\n    os.remove('{secret}')\n    return True",
+    "empties a file of the user": """
+import os
+def escape():
+    os.truncate('{secret}', 0)
+    return True
+""",
+    "deletes a file of the user": """
+import os
+def escape():
+    os.remove('{secret}')
+    return True
+""",
     "moves a file of the user": """
 import os
 def escape():
     os.rename('{secret}', '{secret}.moved')
     return True
 """,
-    "changes the mode of a file": "import os\ndef escape():\n    os.chmod('{secret}', 0)\n    return True",
+    "changes the mode of a file": """
+import os
+def escape():
+    os.chmod('{secret}', 0)
+    return True
+""",
     "links to a file of the user": """
 import os
 def escape():
@@ -264,12 +285,18 @@ def escape():
     socket.socket(socket.AF_UNIX).bind(chr(0) + 'score-escape')
     return True
 """,
-    "enters new namespaces": "import ctypes\ndef escape():\n    return ctypes.CDLL(None).unshare(0x10000000) == 0",
+    "enters new namespaces": """
+import ctypes
+def escape(): return ctypes.CDLL(None).unshare(0x10000000) == 0
+""",
     "mounts a file system": """
 import ctypes
 def escape(): return ctypes.CDLL(None).mount(b'proc', b'.', b'proc', 0, None) == 0
 """,
-    "unmounts its scratch": "import ctypes\ndef escape():\n    return ctypes.CDLL(None).umount2(b'.', 2) == 0",
+    "unmounts its scratch": """
+import ctypes
+def escape(): return ctypes.CDLL(None).umount2(b'.', 2) == 0
+""",
     "changes its root": "import os\ndef escape():\n    os.chroot('.')\n    return True",
     "raises its limits": """
 import resource
@@ -284,7 +311,13 @@ def escape():
     return True
 """,
     "becomes another user": "import os\ndef escape():\n    os.setuid(os.getuid())\n    return True",
-    "shares memory that outlives it": "import ctypes\ndef escape():\n    return ctypes.CDLL(None).shmget(7, 4096, 0o1600) >= 0",
-    "uses an io_uring": "import ctypes\ndef escape():\n    return ctypes.CDLL(None).syscall(425, 1, bytes(120)) >= 0",
+    "shares memory that outlives it": """
+import ctypes
+def escape(): return ctypes.CDLL(None).shmget(7, 4096, 0o1600) >= 0
+""",
+    "uses an io_uring": """
+import ctypes
+def escape(): return ctypes.CDLL(None).syscall(425, 1, bytes(120)) >= 0
+""",
     "makes a file in memory": "import os\ndef escape():\n    return os.memfd_create('x') >= 0",
 }

@@ -80,7 +80,7 @@ def test_verdicts_that_the_verifier_could_not_reach_are_warned_about(tmp_path, c
         "    return 1 / (extracted != 'raise')\n"
     )
     sampled = _sampled().assign(attempt_t1=["hang", "x", "x"], attempt_t2=["raise", "x", "raise"])
-    settings = JudgeSettings(str(task), verifier_deadline=0.5, bootstrap_samples=10)
+    settings = JudgeSettings(str(task), verifier_deadline=1.0, bootstrap_samples=10)
     _main(tmp_path, sampled, settings)
     told = capsys.readouterr().err
     assert "WARNING: turn 1: 1 attempts could not be judged" in told

@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -37,17 +38,27 @@ def sandboxed_processes() -> set[str]:
     return found
 
 
-def temporary_files() -> set[Path]:
-    return {path for folder in ("/tmp", "/dev/shm") for path in Path(folder).glob("score-*")}
+def left_behind(before: set[str], seconds: float = 10.0) -> set[str]:
+    """Sandboxed processes that are not in `before` and still live after some seconds."""
+    ends = time.monotonic() + seconds
+    extra = sandboxed_processes() - before
+    while extra and time.monotonic() < ends:
+        time.sleep(0.05)
+        extra &= sandboxed_processes()
+    return extra
 
 
-@pytest.fixture(scope="module")
-def traces():
-    """What exists before the hostile programs run; afterwards nothing more may exist."""
-    before = sandboxed_processes(), temporary_files()
-    yield
-    assert sandboxed_processes() <= before[0]
-    assert temporary_files() <= before[1]
+@pytest.fixture(scope="module", autouse=True)
+def traces(tmp_path_factory):
+    """Whatever the programs here do, no process and no file is left behind."""
+    before = sandboxed_processes()
+    temporary = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(temporary))
+        yield temporary
+    assert not left_behind(before)
+    assert not list(temporary.iterdir())
+    assert not [folder for folder in ("/tmp", "/dev/shm") if Path(folder, "score-escape").exists()]
 
 
 def outcome_in_time(source: str, record: dict) -> sandbox.Outcome:
@@ -62,12 +73,12 @@ def test_the_corpus_is_large_enough():
 
 
 @pytest.mark.parametrize("name", CHEATS)
-def test_a_cheat_does_not_pass(name, traces):
+def test_a_cheat_does_not_pass(name):
     assert outcome_in_time(CHEATS[name], DOUBLE).kind in ("failed", "timeout")
 
 
 @pytest.mark.parametrize("name", HANGS)
-def test_a_program_that_hangs_ends_at_its_deadline(name, traces):
+def test_a_program_that_hangs_ends_at_its_deadline(name):
     assert outcome_in_time(HANGS[name], DOUBLE).kind in ("failed", "timeout")
 
 
@@ -91,7 +102,7 @@ def surroundings(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ESCAPES)
-def test_an_escape_fails(name, surroundings, traces):
+def test_an_escape_fails(name, surroundings):
     outcome = outcome_in_time(ESCAPES[name].format(**surroundings), ESCAPE)
     assert outcome.kind in ("failed", "timeout"), outcome
     assert "NameError" not in outcome.reason and "SyntaxError" not in outcome.reason
@@ -155,12 +166,10 @@ def test_verdicts_of_the_code_task_come_through_the_verifier():
         "timeout": "```python\nwhile True: pass\n```",
         "no_answer": "```python\ndef double(x):\n    return x + x\n",
     }
-    before = temporary_files()
     with Verifier("code", deadline=2.0) as verifier:
         verdicts = verifier(list(attempts.values()), [gold] * 4)
         assert [verdict.verdict for verdict in verdicts] == list(attempts)
         assert verifier.check_gold(gold).correct
-    assert temporary_files() <= before
 
 
 def test_all_layers_hold_where_the_kernel_has_them():
@@ -182,6 +191,4 @@ def test_nothing_of_a_sandbox_survives_the_death_of_the_one_who_started_it(tmp_p
     assert len(sandboxed_processes() - before) == 2
     starter.kill()
     starter.wait()
-    while sandboxed_processes() - before and time.monotonic() < ends:
-        time.sleep(0.05)
-    assert not sandboxed_processes() - before
+    assert not left_behind(before)

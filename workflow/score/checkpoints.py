@@ -35,7 +35,7 @@ def open_checkpoints(directory: str, settings: dict) -> None:
     text = json.dumps(settings, indent=1, sort_keys=True)
     if path.is_file() and path.read_text() == text:
         return
-    if path.parent.exists():
+    if any(path.parent.glob("checkpoint-*")):
         old = json.loads(path.read_text()) if path.is_file() else {}
         changed = sorted(key for key in {*old, *settings} if old.get(key) != settings.get(key))
         print(
@@ -44,7 +44,7 @@ def open_checkpoints(directory: str, settings: dict) -> None:
             flush=True,
         )
         shutil.rmtree(path.parent)
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 
 

@@ -38,7 +38,15 @@ def kl_weights(objective: str, turns: int, init_kl_coef: float, corr_kl_coef: fl
 
 def per_turn_sum(values: torch.Tensor, turn: torch.Tensor, turns: int) -> torch.Tensor:
     """Sums (B, N) of `values` (B, T) over the tokens of each turn."""
-    return torch.stack([(values * (turn == t)).sum(1) for t in range(1, turns + 1)], dim=1)
+    masked = [values.masked_fill(turn != t, 0) for t in range(1, turns + 1)]
+    return torch.stack([value.sum(1) for value in masked], dim=1)
+
+
+def charge_kl(
+    pay: torch.Tensor, log_ratios: torch.Tensor, kl_weights: list[float]
+) -> torch.Tensor:
+    """k1: pay (B, N) less β_t times the log-ratio (B, N) of each turn's attempt, Eq 2."""
+    return pay - log_ratios.detach() * pay.new_tensor(kl_weights)
 
 
 def leave_one_out(pay: torch.Tensor, k: int) -> torch.Tensor:
@@ -65,21 +73,6 @@ def scale_by_batch(advantages: torch.Tensor) -> torch.Tensor:
     return advantages / (advantages.std() + 1e-4)
 
 
-def attempt_ratio(
-    logps: torch.Tensor, old_logps: torch.Tensor, turn: torch.Tensor, turns: int, level: str
-) -> torch.Tensor:
-    """Importance ratio (B, T) π / π_old of every token.
-
-    level "turn": the product over the attempt that the token belongs to, exact for attempts sampled
-    from π_old; "token": the token's own ratio, of far smaller variance and exact at π = π_old.
-    """
-    difference = (logps - old_logps) * (turn > 0)
-    if level == "token":
-        return difference.exp()
-    ratios = per_turn_sum(difference, turn, turns).exp()
-    return _spread(ratios, turn)
-
-
 def policy_loss(
     logps: torch.Tensor,
     turn: torch.Tensor,
@@ -94,26 +87,23 @@ def policy_loss(
 
     logps (B, T): log π of each token, with gradient. advantages (B, N): of each turn (for k1 with the
     KL cost inside). ref_logps (B, T) and kl_weights (N): given for k2, which adds the KL here.
-    old_logps (B, T): log-probabilities at sampling time, None when the policy has not moved since.
-    Tokens of turn 0 have no weight anywhere, so their gradient is exactly 0.
+    old_logps (B, T): log-probabilities at sampling time, None when the policy has not moved since;
+    attempts then count with their importance ratio π / π_old. `ratio_level` "turn" takes that of a
+    whole attempt, exact for attempts sampled from π_old; "token" that of each token, of far smaller
+    variance and exact at π = π_old. Tokens of turn 0 count nowhere: their gradient is exactly 0.
     """
     turns = advantages.size(1)
-    weight = _spread(advantages, turn)
-    if old_logps is None:
-        surrogate = weight * logps
+    moved = None if old_logps is None else logps - old_logps
+    if moved is None:
+        credit = per_turn_sum(logps, turn, turns)
+    elif ratio_level == "turn":
+        credit = per_turn_sum(moved, turn, turns).exp()
     else:
-        surrogate = weight * attempt_ratio(logps, old_logps, turn, turns, ratio_level)
-    loss = -(surrogate * (turn > 0)).sum() / logps.size(0)
-    if ref_logps is not None and kl_weights is not None:
-        log_ratio = per_turn_sum(logps - ref_logps, turn, turns)
-        k2 = log_ratio.square() / 2
-        if old_logps is not None:
-            k2 = k2 * per_turn_sum(logps.detach() - old_logps, turn, turns).exp()
-        loss = loss + (k2 * logps.new_tensor(kl_weights)).sum() / logps.size(0)
-    return loss
-
-
-def _spread(per_turn: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
-    """Values (B, N) of turns laid out on their tokens, (B, T); 0 where no turn wrote."""
-    padded = torch.cat([torch.zeros_like(per_turn[:, :1]), per_turn], dim=1)
-    return padded.gather(1, turn)
+        credit = per_turn_sum(moved.exp(), turn, turns)
+    objective = advantages * credit
+    if ref_logps is not None:
+        k2 = per_turn_sum(logps - ref_logps, turn, turns).square() / 2
+        if moved is not None:
+            k2 = k2 * per_turn_sum(moved.detach(), turn, turns).exp()
+        objective = objective - k2 * logps.new_tensor(kl_weights)
+    return -objective.sum() / logps.size(0)

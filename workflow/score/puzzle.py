@@ -73,8 +73,8 @@ class NoisySolver:
 
     first_right = 0.8
     near_miss = 0.3
-    keep_right = 0.55
-    keep_wrong = 0.30
+    keep_right = 0.45
+    keep_wrong = 0.25
     fresh = 0.75
 
     def __init__(self, rng: random.Random):

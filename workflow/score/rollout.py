@@ -66,14 +66,11 @@ def sampling_config(
     repetition_penalty, …) would apply unseen, and log-probabilities would belong to another
     distribution than the samples.
     """
-    greedy = temperature == 0
+    no_filters = {"temperature": temperature, "top_k": 0, "top_p": 1.0, "repetition_penalty": 1.0}
     return GenerationConfig(
         max_new_tokens=max_tokens,
-        do_sample=not greedy,
-        temperature=1.0 if greedy else temperature,
-        top_k=0,
-        top_p=1.0,
-        repetition_penalty=1.0,
+        do_sample=temperature > 0,
+        **(no_filters if temperature > 0 else {"repetition_penalty": 1.0}),
         eos_token_id=sorted(stop_ids),
         pad_token_id=pad_id,
         use_cache=True,

@@ -52,7 +52,8 @@ def run_tests(source: str, record: dict, seconds: float) -> Outcome:
     verdict, verdict_end = os.pipe()
     running = []
     try:
-        limits = [str(MEMORY_LIMIT), str(int(seconds) + 2)]
+        parent = 0 if _wrapper() else os.getpid()  # a wrapper sees to that itself
+        limits = [str(MEMORY_LIMIT), str(int(seconds) + 2), str(parent)]
         running.append(_start("program", scratch, [to_program, from_program], limits))
         running.append(_start("judge", scratch, [to_judge, from_judge], limits, verdict_end))
         for pipe in (to_program, from_program, to_judge, from_judge, verdict_end):

@@ -28,8 +28,11 @@ _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _SCRATCH_OPTIONS = b"size=16m,nr_inodes=1024,mode=0700"
 
 
-def confine(memory: int, seconds: int) -> list[str]:
-    """Give up everything but computing, in the current directory. memory: bytes; seconds: of CPU."""
+def confine(memory: int, seconds: int, parent: int = 0) -> list[str]:
+    """Give up everything but computing, in the current directory, for good.
+
+    memory: bytes. seconds: of CPU. parent: the process with which this one ends, 0 for none.
+    """
     layers = ["limits"]
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
@@ -43,6 +46,8 @@ def confine(memory: int, seconds: int) -> list[str]:
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # its memory is closed to its siblings
         _drop_capabilities(libc)
         libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)  # last: a change of rights clears it
+        if parent and os.getppid() != parent:  # gone before we could ask to be told
+            os._exit(1)
         writes = {"scratch", "landlock"} <= set(layers)
         filters = sandbox_syscalls.program(platform.machine(), writes)
         if filters and libc.prctl(_PR_SET_SECCOMP, 2, ctypes.byref(filters), 0, 0) == 0:

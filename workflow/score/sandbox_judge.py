@@ -80,7 +80,7 @@ class Program:
         if isinstance(reply, list) and reply and reply[0] == "raise":
             kind = getattr(builtins, str(reply[1]), RuntimeError)
             ordinary = isinstance(kind, type) and issubclass(kind, Exception)
-            raise (kind if ordinary and kind is not UnicodeDecodeError else RuntimeError)(reply[2])
+            raise (kind if ordinary else RuntimeError)(reply[2])
         return self._wire.decode(reply, lambda number: Remote(number, self._ask))
 
 
@@ -115,10 +115,10 @@ def main(line, wire, verdict: int) -> None:
 
 
 if __name__ == "__main__":
-    package_root, reading, writing, memory, seconds, verdict_pipe = sys.argv[1:7]
+    package_root, reading, writing, memory, seconds, parent, verdict_pipe = sys.argv[1:8]
     sys.path.insert(0, package_root)
     from score import sandbox_confine, sandbox_wire
 
     sys.path.remove(package_root)
-    sandbox_confine.confine(int(memory), int(seconds))
+    sandbox_confine.confine(int(memory), int(seconds), int(parent))
     main(sandbox_wire.Line(int(reading), int(writing)), sandbox_wire, int(verdict_pipe))

@@ -59,13 +59,13 @@ def _text(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    package_root, reading, writing, memory, seconds = sys.argv[1:6]
+    package_root, reading, writing, memory, seconds, parent = sys.argv[1:7]
     sys.path.insert(0, package_root)
     from score import sandbox_confine, sandbox_wire
 
     sys.path.remove(package_root)
     del sys.argv[1:]
-    sandbox_confine.confine(int(memory), int(seconds))
+    sandbox_confine.confine(int(memory), int(seconds), int(parent))
     try:
         main(sandbox_wire.Line(int(reading), int(writing)), sandbox_wire)
     except (EOFError, OSError):

@@ -119,7 +119,7 @@ class SCoReTrainer(GRPOTrainer):
             batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
         pay = turn_pay(scores, self.args.objective, self.args.stage2_alpha)
         if self.args.kl_estimator == "k1":
-            pay = pay - self._attempt_log_ratios(batches) * pay.new_tensor(self.kl_weights)
+            pay = objective.charge_kl(pay, self._attempt_log_ratios(batches), self.kl_weights)
         advantages = self._advantages(pay, order)
         for i, batch in enumerate(batches):
             batch["advantages"] = advantages[i * size : (i + 1) * size]

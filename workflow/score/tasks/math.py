@@ -146,7 +146,7 @@ def _light(text: str) -> str:
 
 def _number(text: str) -> tuple[Fraction, bool] | None:
     """(value, whether it is exact to math-verify) of a plain number or fraction, else None."""
-    if len(text) > 30 or not text[-1:].isdigit() and text[-1:] != "}" or not text.isascii():
+    if len(text) > 30 or not text.isascii():
         return None
     if _NUMBER.fullmatch(text):
         plain = text.replace("{,}", "").replace(",", "")

@@ -1,0 +1,28 @@
+# `make run` and `make test` are all a fresh machine needs: Python 3.11 or newer, no conda, no GPU.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: run test lint clean
+
+run: .venv/installed
+	snakemake --cores all
+
+test: .venv/installed-dev
+	python -m pytest
+
+lint: .venv/installed-dev
+	ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 run")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf .venv .snakemake results

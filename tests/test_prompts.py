@@ -1,0 +1,113 @@
+"""Turn 2 continues turn 1, whatever the chat template and the few-shot examples."""
+
+import json
+
+import pytest
+from score.policies import load_tokenizer
+from score.prompts import Bridge, first_messages, prompt_ids, read_few_shot, read_messages
+from score.tasks import known_tasks, load_task
+
+BASE = "data/puzzle/policy"
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+DROPS_REASONING = CHATML.replace(
+    "{{ m.content }}",
+    "{{ m.content.split('</think>')[-1] if m.role == 'assistant' and not loop.last else m.content }}",
+)
+
+
+@pytest.fixture
+def tokenizer():
+    return load_tokenizer(BASE)
+
+
+@pytest.fixture
+def chatml(tokenizer):
+    tokenizer.add_special_tokens({"extra_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    tokenizer.chat_template = CHATML
+    return tokenizer
+
+
+def test_bridge_is_what_the_template_writes_between_two_attempts(tokenizer):
+    bridge = Bridge.of(tokenizer, "recheck")
+    assert tokenizer.convert_ids_to_tokens(list(bridge.ids)) == ["<end>", "recheck", ":"]
+    assert bridge.end == tokenizer.eos_token_id
+
+
+def test_bridge_closes_an_attempt_only_where_it_did_not_end_itself(tokenizer):
+    bridge = Bridge.of(tokenizer, "recheck")
+    assert bridge.after([5, bridge.end], {bridge.end}) == list(bridge.ids[1:])
+    assert bridge.after([5, 6], {bridge.end}) == list(bridge.ids)
+    assert bridge.after([], {bridge.end}) == list(bridge.ids)
+
+
+def test_ids_of_both_turns_equal_those_of_the_whole_conversation(chatml):
+    bridge = Bridge.of(chatml, "recheck")
+    question = [{"role": "user", "content": "4 7 19 make 26"}]
+    attempt = chatml("-19 =7 -7 =0 <|im_end|>", add_special_tokens=False)["input_ids"]
+    ids = prompt_ids(chatml, question) + attempt + bridge.after(attempt, {bridge.end})
+    whole = [
+        *question,
+        {"role": "assistant", "content": "-19 =7 -7 =0"},
+        {"role": "user", "content": "recheck"},
+    ]
+    assert ids == prompt_ids(chatml, whole)
+
+
+def test_template_that_rewrites_history_is_refused_with_the_difference(chatml):
+    chatml.chat_template = DROPS_REASONING
+    with pytest.raises(ValueError, match="does not only append") as error:
+        Bridge.of(chatml, "recheck")
+    assert "-<think>" in str(error.value)
+
+
+def test_tokenizer_without_a_chat_template_is_refused(tokenizer):
+    tokenizer.chat_template = None
+    with pytest.raises(ValueError, match="no chat template"):
+        Bridge.of(tokenizer, "recheck")
+
+
+def test_question_with_braces_stays_as_it_is():
+    task = load_task("math")
+    (message,) = first_messages(r"Simplify \frac{1}{2} {question} {0}", task, [])
+    assert r"\frac{1}{2} {question} {0}" in message["content"]
+
+
+def test_few_shot_examples_come_first_and_initial_ones_before_corrections(tmp_path):
+    example = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    (tmp_path / "math_initial.json").write_text(json.dumps(example))
+    (tmp_path / "math_correction.json").write_text(json.dumps(example * 2))
+    few_shot = read_few_shot(str(tmp_path), "math")
+    assert few_shot == example * 3
+    assert first_messages("x", load_task("math"), few_shot)[:-1] == few_shot
+
+
+@pytest.mark.parametrize("task_type", [t for t in known_tasks() if t != "puzzle"])
+def test_shipped_few_shot_files_are_conversations_in_the_words_of_their_task(task_type):
+    task = load_task(task_type)
+    few_shot = read_few_shot("few_shots", task_type)
+    users = [message["content"] for message in few_shot if message["role"] == "user"]
+    assert task.CORRECTION_PROMPT in users
+    opening = task.FIRST_PROMPT.partition("{question}")[0]
+    assert all(u == task.CORRECTION_PROMPT or u.startswith(opening) for u in users)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("{", "not JSON"),
+        ('{"role": "user"}', "holds dict"),
+        ('["hello", "there"]', "message 1"),
+        ('[{"role": "user", "content": "q"}]', "holds 1 messages"),
+        ('[{"role": "user", "content": "q"}, {"role": "user", "content": "q"}]', "message 2"),
+        ('[{"role": "user", "content": 3}, {"role": "assistant", "content": "a"}]', "message 1"),
+    ],
+)
+def test_few_shot_file_that_is_no_conversation_is_refused(tmp_path, content, found):
+    path = tmp_path / "math_initial.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=found) as error:
+        read_messages(path)
+    assert str(path) in str(error.value)

@@ -1,0 +1,123 @@
+"""Sampling: ids carried between turns, masks from lengths, the whole distribution."""
+
+import torch
+from score.batches import pad_rollouts, token_logps
+from score.policies import load_policy, load_tokenizer
+from score.problems import read_problems
+from score.prompts import Bridge, first_messages, prompt_ids
+from score.rollout import (
+    HFGenerate,
+    Rollout,
+    attempt_texts,
+    cut_after_stop,
+    sample_rollouts,
+    sampling_config,
+    stop_ids_of,
+)
+from score.tasks import load_task
+from trl.trainer.utils import add_fused_lm_head
+
+BASE = "data/puzzle/policy"
+TOKENIZER = load_tokenizer(BASE)
+POLICY = load_policy(BASE, "float32").eval()
+BRIDGE = Bridge.of(TOKENIZER, "recheck")
+STOP = stop_ids_of(POLICY, TOKENIZER, BRIDGE)
+PAD_IS_END = TOKENIZER.eos_token_id
+
+
+def ragged_prompts(count=12):
+    """Prompts of puzzles, some behind one or two worked examples, so that lengths differ."""
+    problems = read_problems("data/puzzle/problems/validation.jsonl")[:count]
+    task = load_task("puzzle")
+    example = [
+        {"role": "user", "content": "1 2 3 4 5 6 make 6"},
+        {"role": "assistant", "content": "-1 =5 -2 =3 -3 =0"},
+    ]
+    return [
+        prompt_ids(TOKENIZER, first_messages(p.question, task, example * (i % 3)))
+        for i, p in enumerate(problems)
+    ]
+
+
+def generator(temperature=0.0, batch_size=64, pad_id=PAD_IS_END, max_tokens=10):
+    config = sampling_config(max_tokens, temperature, STOP, pad_id)
+    return HFGenerate(POLICY, config, batch_size)
+
+
+def test_greedy_attempts_of_a_ragged_batch_equal_those_taken_one_by_one():
+    prompts = ragged_prompts()
+    together = sample_rollouts(prompts, BRIDGE, generator(), STOP)
+    alone = [sample_rollouts([p], BRIDGE, generator(batch_size=1), STOP)[0] for p in prompts]
+    assert together == alone
+
+
+def test_turn_2_is_sampled_from_exactly_the_ids_of_turn_1():
+    asked = []
+
+    def generate(prompts):
+        asked.append(prompts)
+        return generator(temperature=1.0)(prompts)
+
+    rollouts = sample_rollouts(ragged_prompts(), BRIDGE, generate, STOP)
+    for before, after, rollout in zip(*asked, rollouts, strict=True):
+        assert after == before + rollout.attempts[0] + rollout.bridges[0]
+    assert [r.tokens()[0][: len(p)] for r, p in zip(rollouts, asked[0], strict=True)] == asked[0]
+
+
+def test_attempt_cut_by_the_token_limit_is_closed_and_counted():
+    rollouts = sample_rollouts(ragged_prompts(4), BRIDGE, generator(max_tokens=3), STOP)
+    assert all(rollout.truncated == [True, True] for rollout in rollouts)
+    assert all(rollout.bridges == [list(BRIDGE.ids)] for rollout in rollouts)
+    whole = sample_rollouts(ragged_prompts()[::3], BRIDGE, generator(), STOP)
+    assert all(rollout.truncated == [False, False] for rollout in whole)
+
+
+def test_end_of_turn_stays_when_it_is_also_the_padding_token():
+    assert cut_after_stop([5, 1, 1, 1], {1}) == [5, 1]
+    assert cut_after_stop([5, 6], {1}) == [5, 6]
+    batch = pad_rollouts([Rollout([3], [[5, 1], [6, 1]], [[7]], [False] * 2)] * 2, pad_id=1)
+    assert batch["turn"][0].tolist() == [0, 1, 1, 0, 2, 2]
+    assert batch["attention_mask"].all()
+
+
+def test_log_probabilities_of_ragged_rows_equal_a_naive_computation():
+    rollouts = sample_rollouts(ragged_prompts(), BRIDGE, generator(temperature=1.0), STOP)
+    policy = load_policy(BASE, "float32").eval()
+    add_fused_lm_head(policy, temperature=0.7, outputs=("log_probs", "entropy"))
+    batch = pad_rollouts(rollouts, PAD_IS_END)
+    logps, entropy = token_logps(policy, batch)
+    for row, rollout in enumerate(rollouts):
+        ids, turn = rollout.tokens()
+        logits = POLICY(torch.tensor([ids])).logits[0] / 0.7
+        for position, (token, speaker) in enumerate(zip(ids, turn, strict=True)):
+            if speaker == 0:
+                assert logps[row, position] == 0
+            else:
+                naive = logits[position - 1].log_softmax(-1)
+                assert torch.allclose(logps[row, position], naive[token], atol=2e-5)
+                uncertainty = -(naive.exp() * naive).sum()
+                assert torch.allclose(entropy[row, position], uncertainty, atol=2e-5)
+        assert (logps[row, len(ids) :] == 0).all()
+
+
+def test_training_samples_come_from_the_whole_softmax_at_its_temperature():
+    """Frequencies of the first token match the softmax, also where the checkpoint says top_k."""
+    policy = load_policy(BASE, "float32").eval()
+    policy.generation_config.top_k = 1
+    policy.generation_config.repetition_penalty = 5.0
+    prompt = ragged_prompts(1)[0]
+    torch.manual_seed(0)
+    config = sampling_config(1, 2.0, STOP, PAD_IS_END)
+    sampled = HFGenerate(policy, config, 4000)([prompt] * 4000)
+    counts = torch.bincount(torch.tensor(sampled).flatten(), minlength=len(TOKENIZER))
+    expected = (POLICY(torch.tensor([prompt])).logits[0, -1] / 2.0).softmax(-1)
+    assert torch.allclose(counts / 4000, expected, atol=0.03)
+    assert policy.generation_config.top_k == 1, "the checkpoint's own settings are put back"
+
+
+def test_special_tokens_are_no_part_of_the_text():
+    rollouts = sample_rollouts(ragged_prompts()[::3], BRIDGE, generator(), STOP)
+    for first, second in attempt_texts(rollouts, TOKENIZER):
+        assert first.startswith("-")
+        assert second.split()[0] in ("ok", "fix")
+        assert "<end>" not in first + second

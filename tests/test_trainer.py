@@ -1,0 +1,192 @@
+"""The trainer keeps what the proof promises, on a real policy and a real optimizer."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig
+from score.checkpoints import WholeCheckpoints, newest_whole_checkpoint, open_checkpoints
+from score.config import SCoReConfig
+from training_runs import BASE, judge, make_trainer, problems, records
+from transformers import TrainerCallback
+
+LORA = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def weights(trainer):
+    return {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+
+
+def same(one, other):
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def close(one, other, atol):
+    return all(torch.allclose(value, other[name], atol=atol) for name, value in one.items())
+
+
+@pytest.mark.parametrize("peft_config", [None, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize("kl_estimator", ["k1", "k2"])
+def test_kl_is_exactly_zero_at_step_0_and_not_after(tmp_path, peft_config, kl_estimator):
+    trainer = make_trainer(tmp_path, peft_config=peft_config, kl_estimator=kl_estimator)
+    trainer.train()
+    first, *_, last = records(trainer)
+    assert (first["kl_t1"], first["kl_t2"]) == (0.0, 0.0)
+    assert last["kl_t1"] != 0.0
+    assert last["kl_t2"] != 0.0
+
+
+def test_reference_of_stage_two_is_the_base_and_never_moves(tmp_path):
+    stage_one = make_trainer(tmp_path / "one", learning_rate=5e-3)
+    stage_one.train()
+    stage_one.save_model(str(tmp_path / "one"))
+    base = weights(make_trainer(tmp_path / "base"))
+    trainer = make_trainer(
+        tmp_path / "two", str(tmp_path / "one"), reference=BASE, objective="stage_two"
+    )
+    trainer.train()
+    assert same({n: p for n, p in trainer.ref_model.named_parameters()}, base)
+    assert records(trainer)[0]["kl_t1"] != 0.0
+    assert not same(weights(trainer), base)
+
+
+def test_adapter_of_stage_one_goes_on_in_stage_two_with_the_base_below_as_reference(tmp_path):
+    from score.policies import load_policy
+
+    stage_one = make_trainer(tmp_path / "one", peft_config=LORA, learning_rate=5e-3)
+    stage_one.train()
+    stage_one.save_model(str(tmp_path / "one"))
+    policy = load_policy(str(tmp_path / "one"), "float32", trainable=True)
+    trainer = make_trainer(tmp_path / "two", policy, reference=BASE, objective="stage_two")
+    trainer.train()
+    assert trainer.ref_model is None
+    assert trainer.reference_is_below_adapter
+    assert records(trainer)[0]["kl_t1"] != 0.0
+    moved = {n for n, p in weights(trainer).items() if not torch.equal(p, weights(stage_one)[n])}
+    assert moved
+    assert all("lora" in name for name in moved)
+
+
+@pytest.mark.parametrize("kl_estimator", ["k1", "k2"])
+def test_updates_and_rates_do_not_depend_on_how_a_batch_is_accumulated(tmp_path, kl_estimator):
+    runs = []
+    for rows, steps in ((8, 1), (1, 8)):
+        trainer = make_trainer(
+            tmp_path / f"{rows}x{steps}",
+            per_device_train_batch_size=rows,
+            gradient_accumulation_steps=steps,
+            kl_estimator=kl_estimator,
+        )
+        trainer.train()
+        runs.append(trainer)
+    one, other = (records(run) for run in runs)
+    rates = [record["learning_rate"] for record in one]
+    assert rates == [record["learning_rate"] for record in other]
+    assert rates == pytest.approx([0.0, 5e-4, 1e-3])
+    for name in ("reward_t1", "reward_t2", "kl_t1", "kl_t2", "grad_norm"):
+        assert [r[name] for r in one] == pytest.approx([r[name] for r in other], abs=2e-4), name
+    assert close(weights(runs[0]), weights(runs[1]), atol=2e-5)
+
+
+class StopAfter(TrainerCallback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **kwargs):
+        control.should_training_stop = state.global_step == self.step
+
+
+def test_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
+    saving = {"max_steps": 6, "save_strategy": "steps", "save_steps": 2}
+    whole = make_trainer(tmp_path / "whole", **saving)
+    whole.train()
+    broken = make_trainer(tmp_path / "broken", **saving)
+    broken.add_callback(WholeCheckpoints())
+    broken.add_callback(StopAfter(5))
+    broken.train()
+    (tmp_path / "broken" / "checkpoint-5").mkdir(exist_ok=True)  # torn: nothing in it
+    resumed = make_trainer(tmp_path / "broken", **saving)
+    checkpoint = newest_whole_checkpoint(str(tmp_path / "broken"))
+    assert checkpoint.endswith("checkpoint-4")
+    resumed.train(resume_from_checkpoint=checkpoint)
+    assert same(weights(resumed), weights(whole))
+    assert records(resumed) == records(whole)
+
+
+def test_checkpoints_of_other_settings_are_not_resumed_from(tmp_path, capsys):
+    folder = tmp_path / "checkpoints"
+    open_checkpoints(str(folder), {"alpha": 10.0, "seed": 0})
+    (folder / "checkpoint-2").mkdir()
+    (folder / "checkpoint-2" / "whole").touch()
+    open_checkpoints(str(folder), {"alpha": 10.0, "seed": 0})
+    assert newest_whole_checkpoint(str(folder))
+    open_checkpoints(str(folder), {"alpha": 0.0, "seed": 0})
+    assert newest_whole_checkpoint(str(folder)) is None
+    assert "(alpha)" in capsys.readouterr().out
+
+
+def test_log_probabilities_are_taken_at_the_temperature_of_sampling(tmp_path):
+    hot, plain = (make_trainer(tmp_path / str(t), temperature=t) for t in (2.0, 1.0))
+    batch = {
+        "input_ids": torch.tensor([[20, 30, 40, 50]]),
+        "attention_mask": torch.ones(1, 4, dtype=torch.long),
+        "turn": torch.tensor([[0, 1, 0, 2]]),
+    }
+    logits = hot.model(batch["input_ids"]).logits[0, [0, 2]].float()
+    for trainer, temperature in ((hot, 2.0), (plain, 1.0)):
+        naive = (logits / temperature).log_softmax(-1)[[0, 1], [30, 50]]
+        for reference in (False, True):
+            found = trainer._no_grad_logps(batch, reference)[0, [1, 3]]
+            assert torch.allclose(found, naive, atol=1e-5)
+
+
+def test_group_of_rollouts_shares_one_baseline_after_sorting_by_length(tmp_path):
+    trainer = make_trainer(tmp_path)
+    pay = torch.arange(16.0)[:, None].expand(-1, 2) ** 2
+    order = torch.randperm(16).tolist()
+    from score.objective import leave_one_out
+
+    expected = leave_one_out(pay, 4)[order]
+    assert torch.equal(trainer._advantages(pay[order], order), expected)
+
+
+def test_attempts_of_no_words_and_cut_attempts_are_trained_on_all_the_same(tmp_path):
+    trainer = make_trainer(tmp_path, max_completion_length=1, verifier=lambda a, g: [0.0] * len(a))
+    trainer.train()
+    assert records(trainer)[0]["truncated_t1"] > 0.9
+    assert all(torch.isfinite(p).all() for p in weights(trainer).values())
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"top_p": 0.9}, "top_p is 0.9"),
+        ({"top_k": 50}, "top_k is 50"),
+        ({"repetition_penalty": 1.1}, "repetition_penalty is 1.1"),
+        ({"generation_kwargs": {"typical_p": 0.9}}, "generation_kwargs"),
+        ({"temperature": 0.0}, "temperature"),
+        ({"beta": 0.04}, "init_kl_coef and corr_kl_coef"),
+        ({"num_iterations": 2}, "num_iterations is 2"),
+        ({"kl_estimator": "k3"}, "kl_estimator is 'k3'"),
+        ({"objective": "stage_three"}, "objective is 'stage_three'"),
+        ({"num_turns": 1}, "num_turns is 1"),
+        ({"init_kl_coef": -0.1}, "init_kl_coef is -0.1"),
+    ],
+)
+def test_what_the_method_excludes_is_refused(tmp_path, change, named):
+    with pytest.raises(ValueError, match=named):
+        SCoReConfig(output_dir=str(tmp_path), use_cpu=True, bf16=False, **change)
+
+
+def test_too_few_problems_for_an_update_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="holds 32 problems, but one update needs 64"):
+        make_trainer(tmp_path, per_device_train_batch_size=256)
+
+
+def test_judge_and_problems_are_what_the_tests_above_take_them_for():
+    rows = problems(4)
+    stated = [answer.partition(" : ")[2] for answer in rows["answer"]]
+    assert judge(stated, rows["answer"]) == [1.0] * 4
+    assert judge(stated, rows["answer"][::-1]) == [0.0] * 4
+    assert json.loads(Path(BASE, "config.json").read_text())["vocab_size"] == 143

@@ -1,0 +1,71 @@
+"""Small trainings of the shipped puzzle policy, for tests in this process and in launched ones."""
+
+from datasets import Dataset
+from score.config import SCoReConfig
+from score.policies import load_tokenizer
+from score.problems import read_problems
+from score.prompts import first_messages
+from score.tasks import load_task
+from score.trainer import SCoReTrainer
+
+BASE = "data/puzzle/policy"
+TASK = load_task("puzzle")
+
+
+def judge(attempts, answers):
+    """Scores without worker processes: the puzzle's grading is instant and safe."""
+    stated = [TASK.extract(attempt, "default", "") for attempt in attempts]
+    return [
+        TASK.grade(text, answer, "puzzle_acc") if text else 0.0
+        for text, answer in zip(stated, answers, strict=True)
+    ]
+
+
+def problems(count=32):
+    rows = read_problems("data/puzzle/problems/train.jsonl")[:count]
+    return Dataset.from_list(
+        [{"prompt": first_messages(p.question, TASK, []), "answer": p.answer} for p in rows]
+    )
+
+
+def make_trainer(output_dir, model=BASE, peft_config=None, reference=None, verifier=judge, **changes):
+    settings = {
+        "objective": "stage_one",
+        "num_generations": 4,
+        "per_device_train_batch_size": 16,
+        "max_completion_length": 10,
+        "max_steps": 3,
+        "learning_rate": 1e-3,
+        "warmup_steps": 2,
+        "init_kl_coef": 0.5,
+        "corr_kl_coef": 0.1,
+        "local_rollout_forward_batch_size": 64,
+        "correction_prompt": TASK.CORRECTION_PROMPT,
+        "disable_dropout": True,
+        "gradient_checkpointing": False,
+        "bf16": False,
+        "use_cpu": True,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "seed": 3,
+    }
+    return SCoReTrainer(
+        model=model,
+        args=SCoReConfig(output_dir=str(output_dir), **{**settings, **changes}),
+        train_dataset=problems(),
+        verifier=verifier,
+        reference=reference,
+        peft_config=peft_config,
+        processing_class=load_tokenizer(BASE),
+    )
+
+
+def records(trainer):
+    """The records of all updates, without what the clock decides."""
+    clocks = ("step_time",)
+    return [
+        {key: value for key, value in record.items() if key not in clocks}
+        for record in trainer.state.log_history
+        if "reward_t1" in record
+    ]
