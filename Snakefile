@@ -3,6 +3,7 @@
 #   prepare_problems ─┬─> sample_attempts ─> verify_attempts ─> compare_policies
 #                     └─> train_stage_one ─> train_stage_two (each policy is sampled like base)
 
+
 configfile: "configs/config.yaml"
 
 
@@ -16,9 +17,9 @@ include: "workflow/rules/puzzle.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         rules.compare_policies.output,
+    localrule: True
 
 
 onsuccess:

@@ -200,7 +200,12 @@ def escape():
     "becomes another program": "import os\ndef escape():\n    os.execv('/bin/true', ['true'])",
     "kills the one who watches": "import os\ndef escape():\n    os.kill({pid}, 0)\n    return True",
     "kills everyone": "import os\ndef escape():\n    os.kill(-1, 0)\n    return True",
-    "signals a process group": "import os\ndef escape():\n    os.killpg(os.getpgid({pid}), 0)\n    return True",
+    "signals a process group": """
+import os
+def escape():
+    os.killpg(os.getpgid({pid}), 0)
+    return True
+""",
     "traces the one who watches": """
 import ctypes
 def escape(): return ctypes.CDLL(None).ptrace(16, {pid}, 0, 0) == 0

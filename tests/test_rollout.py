@@ -27,7 +27,7 @@ PAD_IS_END = TOKENIZER.eos_token_id
 
 def ragged_prompts(count=12):
     """Prompts of puzzles, some behind one or two worked examples, so that lengths differ."""
-    problems = read_problems("data/puzzle/problems/validation.jsonl")[:count]
+    problems = read_problems("data/puzzle/problems/train.jsonl")[:count]
     task = load_task("puzzle")
     example = [
         {"role": "user", "content": "1 2 3 4 5 6 make 6"},

@@ -188,7 +188,7 @@ def test_nothing_of_a_sandbox_survives_the_death_of_the_one_who_started_it(tmp_p
     ends = time.monotonic() + 20
     while len(sandboxed_processes() - before) < 2 and time.monotonic() < ends:
         time.sleep(0.05)
-    assert len(sandboxed_processes() - before) == 2
+    assert len(sandboxed_processes() - before) >= 2
     starter.kill()
     starter.wait()
     assert not left_behind(before)

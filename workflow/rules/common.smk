@@ -6,9 +6,12 @@ from pathlib import Path
 
 from score.preflight import check_config, check_inputs
 
-CONFIG = check_config(config, "workflow/schemas/config.schema.yaml")
-if workflow.is_main_process:
-    check_inputs(CONFIG)
+try:
+    CONFIG = check_config(config, "workflow/schemas/config.schema.yaml")
+    if workflow.is_main_process:
+        check_inputs(CONFIG)
+except ValueError as error:
+    raise WorkflowError(str(error)) from None
 
 RESULTS = f"results/{CONFIG['run_name']}"
 POLICIES = ["base", *CONFIG["policies"]]
@@ -60,6 +63,55 @@ def show_table(results):
 
 def data_files():
     """Local files and folders of problems; hub names are not files."""
-    places = [CONFIG["problems"][key] for key in ("data_path", "test_path")]
-    flat = [p for place in places for p in (place if isinstance(place, list) else [place])]
-    return [p for p in flat if p and Path(p).exists()]
+    places = []
+    for key in ("data_path", "test_path"):
+        place = CONFIG["problems"][key]
+        places += place if isinstance(place, list) else [place]
+    return [place for place in places if place and Path(place).exists()]
+
+
+def problem_settings(verifier):
+    return settings(
+        CONFIG["problems"], verifier, common("task_type", "random_seed", "cache_dir")
+    )
+
+
+def decisive_problem_settings():
+    """Those that decide which problems there are: the verifier does only where it drops some."""
+    drops = CONFIG["problems"]["on_bad_gold"] == "drop"
+    return problem_settings(CONFIG["verifier"] if drops else {})
+
+
+def sampling_settings():
+    """The evaluation settings that attempts depend on; the intervals come later."""
+    evaluation = dict(CONFIG["evaluation"])
+    del evaluation["bootstrap_samples"]
+    return settings(
+        evaluation,
+        common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
+    )
+
+
+def with_objective(objective):
+    """The policies trained with an objective, as a wildcard's pattern."""
+    entries = CONFIG["policies"].items()
+    names = [name for name, entry in entries if entry["objective"] == objective]
+    return "|".join(names) or "no_policy_has_this_objective"
+
+
+def init_of(w):
+    return CONFIG["policies"][w.policy]["init"]
+
+
+def training_settings(w):
+    """A policy's own entry wins over its stage's section, and that over `training`."""
+    entry = CONFIG["policies"][w.policy]
+    own = {key: value for key, value in entry.items() if key != "init"}
+    return settings(
+        CONFIG["verifier"],
+        common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
+        common("wandb_project_name", "run_name"),
+        CONFIG["training"],
+        CONFIG[entry["objective"]],
+        own,
+    )

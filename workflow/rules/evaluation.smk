@@ -6,23 +6,22 @@ rule sample_attempts:
     output:
         sampled=f"{RESULTS}/{{policy}}/sampled.parquet",
         settings=f"{RESULTS}/{{policy}}/sample_settings.json",
+    log:
+        f"{RESULTS}/{{policy}}/sample.log",
+    conda:
+        "score"
+    threads: 1024
+    resources:
+        gpu=1,
     params:
         policy=lambda w: policy_path(w.policy),
         few_shot=few_shot_flag(),
         launcher=CONFIG["launcher"],
-        settings=settings(
-            {k: v for k, v in CONFIG["evaluation"].items() if k != "bootstrap_samples"},
-            common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
-        ),
-    log:
-        f"{RESULTS}/{{policy}}/sample.log",
-    threads: 1024
-    resources:
-        gpu=1,
+        settings=sampling_settings(),
     shell:
         """
         exec &> >(tee {log:q})
-        printf '%s\\n' {params.settings:q} > {output.settings:q}
+        printf '%s\\n' {params.settings:q} >{output.settings:q}
         accelerate launch \
             --config_file {params.launcher:q} \
             --num_processes {resources.gpu} \
@@ -43,6 +42,11 @@ rule verify_attempts:
         attempts=f"{RESULTS}/{{policy}}/attempts.parquet",
         metrics=f"{RESULTS}/{{policy}}/metrics.json",
         settings=f"{RESULTS}/{{policy}}/verify_settings.json",
+    log:
+        f"{RESULTS}/{{policy}}/verify.log",
+    conda:
+        "score"
+    threads: CONFIG["verifier"]["verifier_workers"]
     params:
         settings=settings(
             CONFIG["verifier"],
@@ -50,13 +54,10 @@ rule verify_attempts:
             bootstrap_samples=CONFIG["evaluation"]["bootstrap_samples"],
             bootstrap_seed=CONFIG["random_seed"],
         ),
-    log:
-        f"{RESULTS}/{{policy}}/verify.log",
-    threads: CONFIG["verifier"]["verifier_workers"]
     shell:
         """
         exec &> >(tee {log:q})
-        printf '%s\\n' {params.settings:q} > {output.settings:q}
+        printf '%s\\n' {params.settings:q} >{output.settings:q}
         python -m score.judge \
             --settings {output.settings:q} \
             --sampled {input.sampled:q} \

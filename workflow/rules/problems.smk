@@ -8,19 +8,20 @@ rule prepare_problems:
         card=f"{RESULTS}/problems/data_card.md",
         card_json=f"{RESULTS}/problems/data_card.json",
         settings=f"{RESULTS}/problems/settings.json",
-    params:
-        settings=settings(
-            CONFIG["problems"],
-            CONFIG["verifier"],
-            common("task_type", "random_seed", "cache_dir"),
-        ),
-        directory=f"{RESULTS}/problems",
     log:
         f"{RESULTS}/problems/prepare.log",
+    conda:
+        "score"
+    params:
+        # Changed settings run a rule again, but not those from a function of the outputs: the
+        # verifier checks every gold, yet another one is no reason to sample and train anew.
+        decisive=decisive_problem_settings(),
+        settings=lambda w, output: problem_settings(CONFIG["verifier"]),
+        directory=subpath(output.train, parent=True),
     shell:
         """
         exec &> >(tee {log:q})
-        printf '%s\\n' {params.settings:q} > {output.settings:q}
+        printf '%s\\n' {params.settings:q} >{output.settings:q}
         python -m score.prepare \
             --settings {output.settings:q} \
             --output-dir {params.directory:q}

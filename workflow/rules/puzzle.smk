@@ -7,12 +7,14 @@ rule pretrain_puzzle_policy:
     output:
         problems=directory("results/puzzle_base/problems"),
         policy=directory("results/puzzle_base/policy"),
+    log:
+        "results/puzzle_base/pretrain.log",
+    conda:
+        "score"
+    threads: 1024
     params:
         launcher="configs/accelerate/cpu.yaml",
         seed=CONFIG["random_seed"],
-    log:
-        "results/puzzle_base/pretrain.log",
-    threads: 1024
     shell:
         """
         exec &> >(tee {log:q})

@@ -4,11 +4,13 @@ rule compare_policies:
     output:
         csv=f"{RESULTS}/self_correction.csv",
         markdown=f"{RESULTS}/self_correction.md",
-    params:
-        metrics=[f"{policy}={RESULTS}/{policy}/metrics.json" for policy in POLICIES],
     log:
         f"{RESULTS}/compare.log",
     localrule: True
+    conda:
+        "score"
+    params:
+        metrics=[f"{policy}={RESULTS}/{policy}/metrics.json" for policy in POLICIES],
     shell:
         """
         exec &> >(tee {log:q})

@@ -2,28 +2,6 @@
 # an objective are the values that its rule's wildcard takes.
 
 
-def with_objective(objective):
-    names = [n for n, entry in CONFIG["policies"].items() if entry["objective"] == objective]
-    return "|".join(names) or "no_policy_has_this_objective"
-
-
-def init_of(w):
-    return CONFIG["policies"][w.policy]["init"]
-
-
-def training_settings(w):
-    entry = CONFIG["policies"][w.policy]
-    own = {key: value for key, value in entry.items() if key != "init"}
-    return settings(
-        CONFIG["verifier"],
-        common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
-        common("wandb_project_name", "run_name"),
-        CONFIG["training"],
-        CONFIG[entry["objective"]],
-        own,
-    )
-
-
 rule train_stage_one:
     input:
         init=lambda w: policy_files(init_of(w)),
@@ -33,8 +11,15 @@ rule train_stage_one:
         policy=directory(f"{RESULTS}/{{policy}}/policy"),
         records=f"{RESULTS}/{{policy}}/training.jsonl",
         settings=f"{RESULTS}/{{policy}}/settings.json",
+    log:
+        f"{RESULTS}/{{policy}}/train.log",
     wildcard_constraints:
         policy=with_objective("stage_one"),
+    conda:
+        "score"
+    threads: 1024
+    resources:
+        gpu=1,
     params:
         settings=training_settings,
         init=lambda w: policy_path(init_of(w)),
@@ -42,15 +27,10 @@ rule train_stage_one:
         checkpoints=f"{RESULTS}/{{policy}}/checkpoints",
         few_shot=few_shot_flag(),
         launcher=CONFIG["launcher"],
-    log:
-        f"{RESULTS}/{{policy}}/train.log",
-    threads: 1024
-    resources:
-        gpu=1,
     shell:
         """
         exec &> >(tee {log:q})
-        printf '%s\\n' {params.settings:q} > {output.settings:q}
+        printf '%s\\n' {params.settings:q} >{output.settings:q}
         accelerate launch \
             --config_file {params.launcher:q} \
             --num_processes {resources.gpu} \

@@ -4,35 +4,34 @@ Both checks raise ValueError with the key, its value and the cure. `check_config
 and runs whenever the workflow is read; `check_inputs` looks at files and the chat template.
 """
 
-import difflib
 from pathlib import Path
 
-import jsonschema
-import yaml
-
+from score.schema_errors import explain_errors
 from score.tasks import load_task
+from score.training_settings import TrainSettings
 
-_STAGES = ("stage_one", "stage_two")
-_CURES = {
-    "top_p": "Training must sample from the distribution of its log-probabilities; set 1.0.",
-    "top_k": "Training must sample from the distribution of its log-probabilities; set 0.",
-    "number_output_initial_generations": "The baseline needs other rollouts of the same problem.",
-}
+_COMMON = ("run_name", "task_type", "random_seed", "num_turns", "precision")
 
 
 def check_config(config: dict, schema_path: str) -> dict:
     """The config itself, when it fits the schema and its values fit each other."""
-    schema = yaml.safe_load(Path(schema_path).read_text())
-    validator = jsonschema.Draft202012Validator(schema)
-    errors = sorted(validator.iter_errors(config), key=lambda error: list(map(str, error.path)))
+    errors = explain_errors(config, Path(schema_path))
     if errors:
-        raise ValueError("\n".join(_explain(error) for error in errors))
-    task = load_task(config["task_type"])
-    function = config["verifier"]["evaluator_function"]
+        raise ValueError("\n".join(errors))
+    _check_evaluation(config)
+    for name in config["policies"]:
+        _check_init(name, config["policies"])
+        _check_training(name, config)
+    return config
+
+
+def _check_evaluation(config: dict) -> None:
+    task, function = load_task(config["task_type"]), config["verifier"]["evaluator_function"]
     if function is not None and function not in task.EVALUATOR_FUNCTIONS:
         raise ValueError(
             f"verifier.evaluator_function is {function!r}; expected one of "
-            f"{', '.join(task.EVALUATOR_FUNCTIONS)} for task_type {config['task_type']!r}."
+            f"{', '.join(task.EVALUATOR_FUNCTIONS)} for task_type {config['task_type']!r}. Choose one, "
+            "or null for the first."
         )
     evaluation = config["evaluation"]
     if evaluation["temperature"] == 0 and evaluation["samples"] > 1:
@@ -40,81 +39,40 @@ def check_config(config: dict, schema_path: str) -> dict:
             f"evaluation.samples is {evaluation['samples']} at evaluation.temperature 0; expected 1, "
             "since greedy attempts are all alike. Raise the temperature or lower samples."
         )
-    for name in config["policies"]:
-        _check_policy(name, config)
-    return config
 
 
-def _explain(error: jsonschema.ValidationError) -> str:
-    key = ".".join(map(str, error.absolute_path)) or "config"
-    if error.validator == "additionalProperties":
-        known = sorted(error.schema.get("properties", {}))
-        unknown = sorted(set(error.instance) - set(known))
-        near = difflib.get_close_matches(unknown[0], known, n=1)
-        cure = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
-        return f"{key} has the unknown key {unknown[0]!r} = {error.instance[unknown[0]]!r}. {cure}"
-    cure = _CURES.get(key.rpartition(".")[2], "")
-    if isinstance(error.instance, str) and _is_number(error.instance):
-        cure = "It is text to YAML: write a number with a decimal point, such as 1.0e-5."
-    return f"{key} is {error.instance!r}; {_expected(error)}. {cure}".rstrip()
+def _check_init(name: str, policies: dict) -> None:
+    """Every policy is trained, over others or at once, from base."""
+    chain = [name]
+    while (init := policies[chain[-1]]["init"]) != "base":
+        if init not in policies:
+            raise ValueError(
+                f"policies.{chain[-1]}.init is {init!r}; expected one of "
+                f"{', '.join(['base', *policies])}. Correct it, or add a policy of that name."
+            )
+        if init in chain:
+            raise ValueError(
+                f"policies.{name}.init leads back to {init!r} ({' <- '.join([*chain, init])}); "
+                "expected a chain that ends at base. Set one init to base."
+            )
+        chain.append(init)
 
 
-def _expected(error: jsonschema.ValidationError) -> str:
-    value = error.validator_value
-    words = {
-        "type": f"expected {' or '.join(value) if isinstance(value, list) else value}",
-        "enum": f"expected one of {', '.join(map(str, value)) if isinstance(value, list) else ''}",
-        "const": f"expected {value}",
-        "minimum": f"expected {value} or more",
-        "maximum": f"expected {value} or less",
-        "exclusiveMinimum": f"expected more than {value}",
-        "exclusiveMaximum": f"expected less than {value}",
-    }
-    return words.get(error.validator, error.message)
-
-
-def _is_number(text: str) -> bool:
+def _check_training(name: str, config: dict) -> None:
+    """The settings of a policy's training are whole, and its batches divide."""
+    entry = config["policies"][name]
+    own = {key: value for key, value in entry.items() if key != "init"}
+    merged = {**config["training"], **config[entry["objective"]], **own}
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _check_policy(name: str, config: dict) -> None:
-    """Where it starts from, and whether its batches divide."""
-    policies = config["policies"]
-    known = ["base", *policies]
-    seen, at = [name], policies[name]["init"]
-    while at != "base":
-        if at not in policies:
-            raise ValueError(
-                f"policies.{seen[-1]}.init is {at!r}; expected one of {', '.join(known)}."
-            )
-        if at in seen:
-            raise ValueError(
-                f"policies.{name}.init leads back to itself ({' <- '.join([*seen, at])}); expected a "
-                "chain that begins with base."
-            )
-        seen.append(at)
-        at = policies[at]["init"]
-    entry = policies[name]
-    merged = {**config["training"], **config[entry["objective"]], **entry}
-    rollouts = merged["per_device_train_batch_size"] * merged["gradient_accumulation_steps"]
-    k = merged["number_output_initial_generations"]
-    if rollouts % k:
+        TrainSettings(**merged, **{key: config[key] for key in _COMMON})
+    except TypeError as error:
+        lacks = str(error).partition("argument")[2].strip("s: ")
         raise ValueError(
-            f"policies.{name}: per_device_train_batch_size × gradient_accumulation_steps is "
-            f"{rollouts}; expected a multiple of number_output_initial_generations ({k}), so that "
-            "an update covers whole problems. Change one of the three."
-        )
-    if merged["total_episodes"] % rollouts:
-        low = max(1, merged["total_episodes"] // rollouts) * rollouts
-        raise ValueError(
-            f"policies.{name}: total_episodes is {merged['total_episodes']}; expected a multiple of "
-            f"the {rollouts} rollouts of an update (per_device_train_batch_size × "
-            f"gradient_accumulation_steps). Try {low}."
-        )
+            f"policies.{name} lacks {lacks}; expected it in training, {entry['objective']} or the "
+            "policy's own entry. Add it to one of them."
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"policies.{name}: {error}") from None
 
 
 def check_inputs(config: dict) -> None:
@@ -122,58 +80,90 @@ def check_inputs(config: dict) -> None:
     from score.prompts import read_few_shot
 
     for key in ("launcher", "few_shot_dir", "model_path"):
-        _check_path(key, config[key], config["few_shot_dir"] if key == "few_shot_dir" else "x")
+        _check_path(key, config[key])
     read_few_shot(config["few_shot_dir"], config["task_type"])
-    _check_columns(config)
+    _check_problems(config)
     _check_template(config)
 
 
-def _check_path(key: str, value: str | None, wanted: str | None) -> None:
-    looks_local = value is not None and (value.startswith((".", "/", "~")) or value.count("/") > 1)
-    if wanted is not None and looks_local and not Path(value).expanduser().exists():
+def _check_path(key: str, value: str | None) -> None:
+    """A path is there; a model_path with at most one slash may be a name on the hub instead."""
+    if value is None or Path(value).exists():
+        return
+    if key != "model_path" or value.startswith((".", "/", "~")) or value.count("/") > 1:
         raise ValueError(
-            f"{key} is {value!r}, which is not there; expected an existing path. A relative path "
-            "starts from the folder of the Snakefile."
+            f"{key} is {value!r}, which is not there; expected an existing path. Correct it: a "
+            "relative path starts from the folder of the Snakefile, and ~ must be written out."
         )
 
 
-def _check_columns(config: dict) -> None:
-    """Local data are there and have the columns; hub data are checked when they are fetched."""
-    from score.checks import check_columns
+def _check_problems(config: dict) -> None:
+    """Local data are there, have the columns and suffice; hub data are checked when fetched."""
     from score.prepare import PrepareSettings
+
+    common = {key: config[key] for key in ("task_type", "random_seed", "cache_dir")}
+    settings = PrepareSettings(**config["problems"], **config["verifier"], **common)
+    wanted = {"train_size": settings.train_size or 1, "validation_size": settings.validation_size}
+    if settings.has_test_source:
+        place = settings.test_path or settings.data_path
+        rows = _local_rows(place, settings.test_split, settings)
+        _check_sizes({"test_size": settings.test_size or 1}, rows, place)
+    else:
+        wanted["test_size"] = settings.test_size
+    rows = _local_rows(settings.data_path, settings.data_split, settings)
+    _check_sizes(wanted, rows, settings.data_path)
+
+
+def _local_rows(places: str | list, split: str | None, settings) -> int | None:
+    """Number of rows, with their columns checked; None where some are on the hub."""
+    from score.checks import check_columns
     from score.sources import looks_like_path, read_source
 
-    problems, task = config["problems"], load_task(config["task_type"])
-    verifier = config["verifier"]
-    settings = PrepareSettings(
-        **problems,
-        **verifier,
-        **{key: config[key] for key in ("task_type", "random_seed", "cache_dir")},
-    )
-    parts = [(problems["data_path"], problems["data_split"])]
-    if settings.has_test_source:
-        parts.append((problems["test_path"] or problems["data_path"], problems["test_split"]))
-    for places, split in parts:
-        for place in [places] if isinstance(places, str) else places:
-            if Path(place).exists() or looks_like_path(place):
-                rows, _ = read_source(place, split)
-                if not rows:
-                    raise ValueError(f"problems: {place} split {split!r} has no rows.")
-                check_columns(rows[:1], place, task, settings)
+    count, task = 0, load_task(settings.task_type)
+    places = [places] if isinstance(places, str) else places
+    for place in places:
+        if not (Path(place).exists() or looks_like_path(place)):
+            return None
+        rows, _ = read_source(place, split)
+        if not rows:
+            raise ValueError(
+                f"problems: split {split!r} of {place!r} has no rows; expected problems. Name another "
+                "file or split."
+            )
+        check_columns(rows, place, task, settings)
+        count += len(rows)
+    return count
+
+
+def _check_sizes(wanted: dict[str, int], rows: int | None, place: str | list) -> None:
+    if rows is not None and sum(wanted.values()) > rows:
+        asked = " + ".join(f"{key} ({size})" for key, size in wanted.items())
+        raise ValueError(
+            f"problems: {asked} is {sum(wanted.values())}; expected at most {rows}, the rows of "
+            f"{place!r}. Lower a size, or bring more problems."
+        )
 
 
 def _check_template(config: dict) -> None:
     """Turn 2 must continue turn 1. A hub policy that can't be reached now is checked by its jobs."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
     from score.policies import load_tokenizer
     from score.prompts import Bridge
 
+    path = config["model_path"]
     try:
-        tokenizer = load_tokenizer(config["model_path"], config["cache_dir"])
-    except OSError as error:
-        if Path(config["model_path"]).exists():
-            raise ValueError(
-                f"model_path is {config['model_path']!r}, which holds no tokenizer: {error}"
-            ) from None
-        print(f"model_path {config['model_path']!r} can't be reached now; its jobs will check it.")
-        return
-    Bridge.of(tokenizer, load_task(config["task_type"]).CORRECTION_PROMPT)
+        tokenizer = load_tokenizer(path, config["cache_dir"])
+    except (OSError, ValueError) as error:
+        unknown = isinstance(error.__cause__, RepositoryNotFoundError)
+        if isinstance(error, OSError) and not unknown and not Path(path).exists():
+            print(f"model_path {path!r} can't be reached now; its jobs will check it.")
+            return
+        raise ValueError(
+            f"model_path is {path!r}; expected a folder or a hub name of a policy with its tokenizer. "
+            f"Correct it. Loading the tokenizer failed: {error}"
+        ) from None
+    try:
+        Bridge.of(tokenizer, load_task(config["task_type"]).CORRECTION_PROMPT)
+    except ValueError as error:
+        raise ValueError(f"model_path is {path!r}: {error}") from None

@@ -34,7 +34,7 @@ CHAT_TEMPLATE = (
     "{% else %}{{ message.content }} <end> {% endif %}"
     "{% endfor %}"
 )
-SIZES = {"train": 1024, "validation": 1000, "test": 4000}
+SIZES = {"train": 2048, "test": 4000}
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:

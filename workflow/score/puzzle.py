@@ -21,7 +21,7 @@ PICKS = 3
 
 # Which share of all puzzles each use may draw from, in percent. A puzzle falls into one share by a
 # hash of its content, so uses never overlap, whatever their sizes and seeds.
-SHARES = {"pretrain": 60, "train": 10, "validation": 10, "test": 20}
+SHARES = {"pretrain": 60, "train": 20, "test": 20}
 
 
 def canonical(numbers: list[int], target: int) -> str:

@@ -34,7 +34,6 @@ from score.verifiers import Verifier
 def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
     """The settings as a SCoReConfig for this number of processes; ValueError where it can't be."""
     on_cpu = not torch.cuda.is_available()
-    bfloat16 = settings.precision == "bfloat16"
     return SCoReConfig(
         output_dir=checkpoints,
         objective=settings.objective,
@@ -62,7 +61,7 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
         scale_advantages=settings.scale_advantages,
         disable_dropout=True,
         gradient_checkpointing=settings.gradient_checkpointing,
-        bf16=bfloat16 and not on_cpu,
+        bf16=settings.precision == "bfloat16",
         use_cpu=on_cpu,
         seed=settings.random_seed,
         save_steps=settings.save_steps,

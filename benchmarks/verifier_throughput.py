@@ -1,0 +1,101 @@
+"""Verdicts per second on one core: math-verify called one by one, and the project's verifier.
+
+    python benchmarks/verifier_throughput.py DATA
+
+DATA holds gsm8k_model_solutions.jsonl and qwen_math_cot_100.jsonl (labelled/ of the real data).
+Both sides get the same stated answers, so their verdicts must be identical, and the command fails
+where they are not or where the ratio is below 3. math-verify runs here without its signal-based
+timeouts, which would slow it down further. The verifier's time includes the pipes to its worker;
+starting that, once a run, is printed on a line of its own.
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+from score.tasks import math as task
+from score.verifiers import Verifier
+
+WANTED_RATIO = 3.0
+
+
+def read_texts(folder: Path) -> list[tuple[str, str, str, str, bool]]:
+    """(attempt, gold, evaluator_mode, marker, label) of all labelled texts."""
+    texts = []
+    for line in (folder / "gsm8k_model_solutions.jsonl").open(encoding="utf-8"):
+        row = json.loads(line)
+        gold = row["ground_truth"].rpartition("A: ")[2].strip()
+        for labelled in row.values():
+            if isinstance(labelled, dict):
+                texts.append((labelled["solution"], gold, "final", "A:", labelled["is_correct"]))
+    for line in (folder / "qwen_math_cot_100.jsonl").open(encoding="utf-8"):
+        row = json.loads(line)
+        for attempt, label in zip(row["code"], row["score"], strict=True):
+            texts.append((attempt, row["gt"], "default", task.MARKER, label))
+    return texts
+
+
+def one_by_one(texts: list[tuple]) -> list[bool]:
+    from math_verify import parse, verify
+
+    verdicts = []
+    for attempt, gold, mode, marker, _ in texts:
+        stated = task.extract(attempt, mode, marker)
+        if stated is None:
+            verdicts.append(False)
+            continue
+        pair = [parse(f"\\boxed{{{text}}}", parsing_timeout=None) for text in (gold, stated)]
+        verdicts.append(verify(*pair, timeout_seconds=None))
+    return verdicts
+
+
+def with_verifiers(texts: list[tuple], verifiers: dict) -> list[bool]:
+    verdicts = {}
+    for (mode, marker), verifier in verifiers.items():
+        chosen = [i for i, text in enumerate(texts) if text[2:4] == (mode, marker)]
+        judged = verifier([texts[i][0] for i in chosen], [texts[i][1] for i in chosen])
+        verdicts.update(zip(chosen, (verdict.correct for verdict in judged), strict=True))
+    return [verdicts[i] for i in range(len(texts))]
+
+
+def main(folder: Path) -> int:
+    logging.disable(logging.CRITICAL)
+    if hasattr(os, "sched_setaffinity"):  # one core for us and for the worker
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    texts = read_texts(folder)
+    one_by_one(texts[:1])  # imports are not counted on either side
+    started = time.perf_counter()
+    plain = one_by_one(texts)
+    plain_seconds = time.perf_counter() - started
+
+    settings = sorted({text[2:4] for text in texts})
+    verifiers = {key: Verifier("math", None, *key) for key in settings}
+    started = time.perf_counter()
+    for (_, marker), verifier in verifiers.items():
+        verifier([f"{marker} $x+2$"], ["2+x"])  # starts the worker; no cache of ours is warm
+    start_seconds = time.perf_counter() - started
+    started = time.perf_counter()
+    ours = with_verifiers(texts, verifiers)
+    seconds = time.perf_counter() - started
+    for verifier in verifiers.values():
+        verifier.close()
+
+    differing = sum(a != b for a, b in zip(plain, ours, strict=True))
+    labels = sum(verdict == text[4] for verdict, text in zip(ours, texts, strict=True))
+    ratio = plain_seconds / seconds
+    count = len(texts)
+    print(f"{count} labelled texts, one core")
+    print(f"math-verify one by one     {count / plain_seconds:9.0f} verdicts/s")
+    print(f"verifier                   {count / seconds:9.0f} verdicts/s, ratio {ratio:.1f}")
+    print(f"starting the workers once  {start_seconds:9.1f} s")
+    print(f"differing verdicts {differing}; agreement with the labels {labels} of {count}")
+    return int(differing > 0 or ratio < WANTED_RATIO)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    sys.exit(main(Path(sys.argv[1])))

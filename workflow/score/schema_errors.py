@@ -1,0 +1,123 @@
+"""What a JSON schema finds wrong with a config, in words: the key, its value and the cure."""
+
+import difflib
+import json
+import math
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+_CURES = {
+    "top_p": "Training must sample from the distribution of its log-probabilities.",
+    "top_k": "Training must sample from the distribution of its log-probabilities.",
+    "number_output_initial_generations": "The baseline needs other rollouts of the same problem.",
+}
+_LIMITS = {
+    "const": "",
+    "minimum": " or more",
+    "maximum": " or less",
+    "exclusiveMinimum": "more than ",
+    "exclusiveMaximum": "less than ",
+}
+
+
+def explain_errors(config: dict, schema_path: Path) -> list[str]:
+    """A sentence or two for each thing that does not fit; an empty list where all does."""
+    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    errors = _validator(schema).iter_errors(config)
+    return [line for e in sorted(errors, key=lambda e: e.json_path) for line in _explain(e, schema)]
+
+
+def _validator(schema: dict):
+    """JSON counts 1.0 as an integer and YAML has .nan and .inf as numbers; our jobs take neither."""
+    base = jsonschema.Draft202012Validator
+
+    def is_integer(_, value):
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    def is_number(_, value):
+        return is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+
+    types = base.TYPE_CHECKER.redefine_many({"integer": is_integer, "number": is_number})
+    return jsonschema.validators.extend(base, type_checker=types)(schema)
+
+
+def _explain(error: jsonschema.ValidationError, schema: dict) -> list[str]:
+    key = ".".join(map(str, error.absolute_path))
+    where = key or "the config"
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        unknown = [name for name in error.instance if name not in known]
+        return [
+            f"{where} has the unknown key {name!r} = {_shown(error.instance[name])}. "
+            f"{_near(name, known, schema)}"
+            for name in unknown
+        ]
+    if error.validator == "required":
+        lacking = [name for name in error.validator_value if name not in error.instance]
+        return [
+            f"{where} lacks the key {name!r}. Add it; configs/config.yaml tells its meaning."
+            for name in lacking
+            if repr(name) in error.message  # one error comes for each
+        ]
+    if "propertyNames" in error.absolute_schema_path:
+        return [
+            f"{where} has an entry named {error.instance!r}; expected a name of letters, digits and _, "
+            "other than base and problems, which are folders of a run. Rename it."
+        ]
+    return [f"{where} is {_shown(error.instance)}; expected {_expected(error)}. {_cure(error, key)}"]
+
+
+def _near(name: str, known: dict, schema: dict) -> str:
+    """Where an unknown key belongs, or which known one it resembles."""
+    sections = schema["properties"]
+    homes = [s for s, part in sections.items() if name in part.get("properties", {})]
+    near = difflib.get_close_matches(name, list(known), n=1)
+    if name in sections:
+        return "It belongs at the top level: move it there."
+    if homes and not near:
+        return f"It belongs under {' or '.join(homes)}: move it there."
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"Remove it. Known keys: {', '.join(sorted(known))}."
+
+
+def _expected(error: jsonschema.ValidationError) -> str:
+    value, limit = error.validator_value, _LIMITS.get(error.validator)
+    if limit is not None:
+        return f"{limit}{value}" if limit.endswith(" ") else f"{value}{limit}"
+    if error.validator == "enum":
+        return f"one of {', '.join(map(str, value))}"
+    if error.validator == "type":
+        return " or ".join([value] if isinstance(value, str) else value)
+    if error.validator == "pattern":
+        return f"a text of the form {value}"
+    if error.validator == "anyOf":
+        return "a text or a list of texts"
+    return "at least one"  # minLength, minItems, minProperties
+
+
+def _cure(error: jsonschema.ValidationError, key: str) -> str:
+    name = key.rpartition(".")[2]
+    if isinstance(error.instance, str) and _is_number(error.instance):
+        return (
+            "It is text to YAML: write a number with a point and a sign, such as 1.0e-5, in a config "
+            "file (inside --config all nested values are text)."
+        )
+    if error.instance is None:
+        return "Give a value, or leave the line out to keep that of configs/config.yaml."
+    return _CURES.get(name, f"Change {name}.")
+
+
+def _shown(value) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) < 80 else f"{text[:77]}…"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
