@@ -1,6 +1,6 @@
 """A small training in a launched process group; writes records and what ran, from every rank.
 
-torchrun or accelerate launch … tests/launched_training.py OUTPUT
+torchrun or accelerate launch … tests/launched_training.py OUTPUT ROWS ACCUMULATION_STEPS
 """
 
 import json
@@ -11,7 +11,7 @@ from score.distributed import allow_deepspeed_without_compiler, require_deepspee
 from training_runs import judge, make_trainer, records
 
 
-def main(output: Path) -> None:
+def main(output: Path, rows: int, accumulation: int) -> None:
     allow_deepspeed_without_compiler()
     seen = []
 
@@ -19,7 +19,13 @@ def main(output: Path) -> None:
         seen.append(attempts)
         return judge(attempts, answers)
 
-    trainer = make_trainer(output, per_device_train_batch_size=8, verifier=watch, seed=11)
+    trainer = make_trainer(
+        output,
+        per_device_train_batch_size=rows,
+        gradient_accumulation_steps=accumulation,
+        verifier=watch,
+        seed=11,
+    )
     require_deepspeed(trainer.accelerator)
     trainer.train()
     plugin = trainer.accelerator.state.deepspeed_plugin
@@ -35,4 +41,4 @@ def main(output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

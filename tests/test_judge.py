@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 from score.judge import JudgeSettings, judge, main
+from score.second_opinion import disagreements
 
 SETTINGS = JudgeSettings("math", bootstrap_samples=100)
 
@@ -32,7 +33,7 @@ def _main(folder, sampled=None, settings=SETTINGS):
         sampled.to_parquet(folder / "sampled.parquet", index=False)
     (folder / "settings.json").write_text(json.dumps(vars(settings)))
     files = {"settings": "settings.json", "sampled": "sampled.parquet"}
-    files |= {"attempts": "a.parquet", "metrics": "m.json"}
+    files |= {"attempts": "a.parquet", "metrics": "m.json", "disagreements": "d.jsonl"}
     main([part for flag, name in files.items() for part in (f"--{flag}", str(folder / name))])
 
 
@@ -56,6 +57,8 @@ def test_the_command_writes_attempts_and_metrics_and_tells_the_counts(tmp_path, 
     told = capsys.readouterr().err
     assert "judging 3 rollouts of task math" in told and "WARNING" not in told
     assert "turn 2: 2 correct, 0 incorrect, 1 no_answer, 0 timeout, 0 error" in told
+    assert "verifier: 6 attempts: 3 correct, 1 incorrect, 2 no_answer, 0 timeout, 0 error" in told
+    assert (tmp_path / "d.jsonl").read_text() == ""
     _main(tmp_path, _sampled())
     assert first == ((tmp_path / "a.parquet").read_bytes(), (tmp_path / "m.json").read_bytes())
 
@@ -87,6 +90,60 @@ def test_verdicts_that_the_verifier_could_not_reach_are_warned_about(tmp_path, c
     assert "WARNING: turn 2: 2 attempts could not be judged" in told
     verdicts = json.loads((tmp_path / "m.json").read_text())["turns"]["2"]["verdicts"]
     assert (verdicts["error"], verdicts["correct"]) == (2, 1)
+
+
+OPINIONATED = """
+FIRST_PROMPT, CORRECTION_PROMPT = '{question}', 'again'
+EVALUATOR_FUNCTIONS, MARKER = ('em',), ''
+parse_gold = str
+def state(answer, marker): return answer
+def extract(attempt, mode, marker): return attempt or None
+def grade(extracted, answer, function): return float(extracted == answer)
+def second_opinion(extracted, answer, function):
+    assert function == 'em'
+    return None if extracted == 'unsure' else 1 / len(extracted.strip('!')) and extracted > '2'
+"""
+
+
+def test_a_second_opinion_is_counted_and_its_disagreements_are_listed_but_pay_nothing(tmp_path):
+    (tmp_path / "opinionated.py").write_text(OPINIONATED)
+    sampled = _sampled().assign(attempt_t1=["1", "2", "3"], attempt_t2=["unsure", "é", "!"])
+    _main(tmp_path, sampled, JudgeSettings(str(tmp_path / "opinionated.py"), bootstrap_samples=10))
+    turns = json.loads((tmp_path / "m.json").read_text())["turns"]
+    assert turns["1"]["second_opinion"] == {
+        "agreements": 1,  # 3
+        "disagreements": 2,
+        "only_verifier_correct": 2,  # 1 and 2
+        "only_second_correct": 0,
+        "no_opinion": 0,
+    }
+    two = turns["2"]["second_opinion"]
+    # "unsure" has none, and the exception over "!" is one too
+    assert (two["no_opinion"], two["only_second_correct"], two["agreements"]) == (2, 1, 0)
+    assert turns["2"]["accuracy"] == 0 and turns["2"]["mean_score"] == 0
+    listed = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines()]
+    assert [(row["problem_id"], row["turn"]) for row in listed] == [("p1", 1), ("p2", 1), ("p2", 2)]
+    assert listed[2] == {
+        "problem_id": "p2",
+        "sample": 0,
+        "turn": 2,
+        "extracted": "é",
+        "answer": "2",
+        "verdict": "incorrect",
+        "second_opinion": "correct",
+    }
+
+
+def test_math_asks_an_independent_grader_and_a_task_without_one_reports_none():
+    attempts = {"attempt_t1": [r"\boxed{1}", r"\boxed{1+1}", ""], "attempt_t2": None}
+    judged = judge(_sampled().assign(**attempts), SETTINGS)
+    assert judged["second_opinion_t1"].tolist() == [True, False, pd.NA]  # it knows no algebra
+    assert judged["second_opinion_t2"].isna().all()
+    listed = disagreements(judged, [1, 2])
+    assert [(row["extracted"], row["verdict"]) for row in listed] == [("1+1", "correct")]
+    puzzles = _sampled().assign(answer='"1 2 3 make 6 : -1 =5 -2 =3 -3 =0"')
+    judged = judge(puzzles, JudgeSettings("puzzle"))
+    assert "second_opinion_t1" not in judged and disagreements(judged, [1, 2]) == []
 
 
 @pytest.mark.parametrize(

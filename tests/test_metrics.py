@@ -11,6 +11,7 @@ from score.metrics import (
     answer_change_rate,
     edit_distance_ratio,
     evaluation_metrics,
+    second_opinion_counts,
     self_correction,
     turns_of,
 )
@@ -170,6 +171,18 @@ def test_the_metrics_of_a_policy_hold_every_turn_and_every_change():
     assert [change["edit_distance_ratio"] for change in changes.values()] == [0.5, 0.25, 0.75]
     level = {"num_problems": 1, "accuracy_t1": 1.0, "accuracy_t2": 0.0, "accuracy_t3": 1.0}
     assert metrics["by_level"] == {"1": level}
+
+
+def test_second_opinions_are_counted_where_one_was_given():
+    verdicts = [True, True, True, False, False, False, True]
+    opinions = pd.array([True, True, False, False, True, None, None], dtype="boolean")
+    assert second_opinion_counts(verdicts, opinions) == {
+        "agreements": 3,
+        "disagreements": 2,
+        "only_verifier_correct": 1,
+        "only_second_correct": 1,
+        "no_opinion": 2,
+    }
 
 
 def test_turns_are_found_in_order_and_must_have_no_gap():

@@ -172,6 +172,20 @@ def test_verdicts_of_the_code_task_come_through_the_verifier():
         assert verifier.check_gold(gold).correct
 
 
+def test_a_program_that_the_sandbox_could_not_start_is_no_wrong_program(monkeypatch):
+    start = sandbox._start
+
+    def start_and_lose_the_program(side, *arguments):
+        started = start(side, *arguments)
+        if side == "program":
+            started.kill()
+        return started
+
+    monkeypatch.setattr(sandbox, "_start", start_and_lose_the_program)
+    outcome = sandbox.run_tests("def double(x): return x * 2", DOUBLE, 10.0)
+    assert outcome.kind == "error" and "did not start" in outcome.reason
+
+
 def test_all_layers_hold_where_the_kernel_has_them():
     wanted = {"limits", "seccomp"}
     assert wanted <= set(sandbox.layers()), "this system refuses seccomp: see sandbox_confine"

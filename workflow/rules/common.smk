@@ -1,5 +1,7 @@
 # Checked configuration, and what rules take from it. Everything a rule is told travels as sorted
-# JSON, so that a rule runs again when one of its own settings changes and at no other time.
+# JSON, so that a rule runs again when one of its own settings changes and at no other time. Each
+# has them twice: as `settings`, which Snakemake does not compare, since it is a function of the
+# outputs, and as `decisive`, which it does, without the settings that change no result.
 
 import json
 from pathlib import Path
@@ -29,6 +31,12 @@ def settings(*sections, **values):
     return json.dumps({**merged, **values}, sort_keys=True)
 
 
+def decisive(told):
+    """The settings that a result depends on: a rule runs again when one of these changes."""
+    idle = ("cache_dir", "verifier_workers", "wandb_project_name")
+    return settings({k: v for k, v in json.loads(told).items() if k not in idle})
+
+
 def common(*keys):
     return {key: CONFIG[key] for key in keys}
 
@@ -41,7 +49,13 @@ def policy_path(name):
 def policy_files(name):
     """The same as a rule's input; a base policy from the hub is no file."""
     path = policy_path(name)
-    return path if name != "base" or Path(path).exists() else []
+    return local_files(path) if name == "base" else path
+
+
+def local_files(path):
+    """A file, or the files of a folder, since a folder does not show that one has changed."""
+    found = [Path(path)] if Path(path).is_file() else Path(path).rglob("*")
+    return sorted(str(file) for file in found if file.is_file())
 
 
 def few_shot_files():
@@ -62,12 +76,12 @@ def show_table(results):
 
 
 def data_files():
-    """Local files and folders of problems; hub names are not files."""
+    """Local files of problems; hub names are not files."""
     places = []
     for key in ("data_path", "test_path"):
         place = CONFIG["problems"][key]
         places += place if isinstance(place, list) else [place]
-    return [place for place in places if place and Path(place).exists()]
+    return [file for place in places if place for file in local_files(place)]
 
 
 def problem_settings(verifier):
@@ -76,10 +90,9 @@ def problem_settings(verifier):
     )
 
 
-def decisive_problem_settings():
-    """Those that decide which problems there are: the verifier does only where it drops some."""
-    drops = CONFIG["problems"]["on_bad_gold"] == "drop"
-    return problem_settings(CONFIG["verifier"] if drops else {})
+def verifier_that_drops():
+    """The verifier where it decides which problems there are, and does not only refuse them."""
+    return CONFIG["verifier"] if CONFIG["problems"]["on_bad_gold"] == "drop" else {}
 
 
 def sampling_settings():
@@ -89,6 +102,15 @@ def sampling_settings():
     return settings(
         evaluation,
         common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
+    )
+
+
+def judging_settings():
+    return settings(
+        CONFIG["verifier"],
+        common("task_type"),
+        bootstrap_samples=CONFIG["evaluation"]["bootstrap_samples"],
+        bootstrap_seed=CONFIG["random_seed"],
     )
 
 

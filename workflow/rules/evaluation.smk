@@ -9,7 +9,7 @@ rule sample_attempts:
     log:
         f"{RESULTS}/{{policy}}/sample.log",
     conda:
-        "score"
+        "../../environment.yml"
     threads: 1024
     resources:
         gpu=1,
@@ -17,7 +17,8 @@ rule sample_attempts:
         policy=lambda w: policy_path(w.policy),
         few_shot=few_shot_flag(),
         launcher=CONFIG["launcher"],
-        settings=sampling_settings(),
+        decisive=decisive(sampling_settings()),
+        settings=lambda w, output: sampling_settings(),
     shell:
         """
         exec &> >(tee {log:q})
@@ -45,15 +46,11 @@ rule verify_attempts:
     log:
         f"{RESULTS}/{{policy}}/verify.log",
     conda:
-        "score"
+        "../../environment.yml"
     threads: CONFIG["verifier"]["verifier_workers"]
     params:
-        settings=settings(
-            CONFIG["verifier"],
-            common("task_type"),
-            bootstrap_samples=CONFIG["evaluation"]["bootstrap_samples"],
-            bootstrap_seed=CONFIG["random_seed"],
-        ),
+        decisive=decisive(judging_settings()),
+        settings=lambda w, output: judging_settings(),
     shell:
         """
         exec &> >(tee {log:q})

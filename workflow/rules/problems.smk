@@ -11,11 +11,9 @@ rule prepare_problems:
     log:
         f"{RESULTS}/problems/prepare.log",
     conda:
-        "score"
+        "../../environment.yml"
     params:
-        # Changed settings run a rule again, but not those from a function of the outputs: the
-        # verifier checks every gold, yet another one is no reason to sample and train anew.
-        decisive=decisive_problem_settings(),
+        decisive=decisive(problem_settings(verifier_that_drops())),
         settings=lambda w, output: problem_settings(CONFIG["verifier"]),
         directory=subpath(output.train, parent=True),
     shell:

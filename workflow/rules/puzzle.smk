@@ -10,7 +10,7 @@ rule pretrain_puzzle_policy:
     log:
         "results/puzzle_base/pretrain.log",
     conda:
-        "score"
+        "../../environment.yml"
     threads: 1024
     params:
         launcher="configs/accelerate/cpu.yaml",

@@ -8,7 +8,7 @@ rule compare_policies:
         f"{RESULTS}/compare.log",
     localrule: True
     conda:
-        "score"
+        "../../environment.yml"
     params:
         metrics=[f"{policy}={RESULTS}/{policy}/metrics.json" for policy in POLICIES],
     shell:

@@ -16,12 +16,13 @@ rule train_stage_one:
     wildcard_constraints:
         policy=with_objective("stage_one"),
     conda:
-        "score"
+        "../../environment.yml"
     threads: 1024
     resources:
         gpu=1,
     params:
-        settings=training_settings,
+        decisive=lambda w: decisive(training_settings(w)),
+        settings=lambda w, output: training_settings(w),
         init=lambda w: policy_path(init_of(w)),
         reference=CONFIG["model_path"],
         checkpoints=f"{RESULTS}/{{policy}}/checkpoints",

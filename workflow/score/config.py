@@ -38,6 +38,7 @@ class SCoReConfig(GRPOConfig):
         "write out the whole solution again.",
         metadata=_help("the user message of turn 2; the same for right and wrong attempts"),
     )
+    cache_dir: str | None = field(default=None, metadata=_help("where hub downloads are kept"))
     temperature: float = field(default=1.0, metadata=_help("of sampling and of log-probabilities"))
     logging_steps: float = field(default=1, metadata=_help("updates between two records"))
 

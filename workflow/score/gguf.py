@@ -37,7 +37,10 @@ def convert(source: Path, output: Path) -> None:
     policy.is_quantized = False
     policy.hf_quantizer = None
     policy.save_pretrained(output)
-    AutoTokenizer.from_pretrained(**place).save_pretrained(output)
+    tokenizer = AutoTokenizer.from_pretrained(**place)
+    # GGUF tells the two apart badly: the end of a turn is where the policy itself says it is.
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(policy.generation_config.eos_token_id)
+    tokenizer.save_pretrained(output)
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
 """Judge a policy's sampled attempts: a verdict for each attempt of each turn, then the metrics.
 
     python -m score.judge --settings settings.json --sampled sampled.parquet \
-        --attempts attempts.parquet --metrics metrics.json
+        --attempts attempts.parquet --metrics metrics.json --disagreements disagreements.jsonl
 
 Sampling and judging are apart, so that a change of the verifier costs seconds and no sampling.
+Where the task has a second opinion, the attempts on which it differs from the verifier are listed
+in the last file, for a person to look at; it changes no verdict.
 """
 
 import argparse
@@ -17,7 +19,8 @@ import pandas as pd
 
 from score.metrics import evaluation_metrics, turns_of
 from score.problems import read_settings, replace_bytes
-from score.verifiers import Verifier
+from score.second_opinion import ask_second_opinion, disagreements
+from score.verifiers import VERDICTS, Verifier
 
 REQUIRED = ("problem_id", "answer")
 
@@ -39,6 +42,7 @@ class JudgeSettings:
 def judge(sampled: pd.DataFrame, settings: JudgeSettings) -> pd.DataFrame:
     """The sampled rollouts with extracted, verdict, score and correct of each turn.
 
+    Where the task has one, also second_opinion: true, false or null for none.
     sampled: one row a rollout, with problem_id, answer (JSON text) and attempt_t1, attempt_t2, ...
     A null attempt counts as the empty text. ValueError names a missing column or a bad answer.
     """
@@ -66,6 +70,11 @@ def judge(sampled: pd.DataFrame, settings: JudgeSettings) -> pd.DataFrame:
         judged[f"verdict_t{turn}"] = [v.verdict for v in of_turn]
         judged[f"score_t{turn}"] = [v.score for v in of_turn]
         judged[f"correct_t{turn}"] = [v.correct for v in of_turn]
+        opinions = ask_second_opinion(
+            settings.task_type, judged[f"extracted_t{turn}"], answers, verifier.function
+        )
+        if opinions is not None:
+            judged[f"second_opinion_t{turn}"] = pd.array(opinions, dtype="boolean")
     return judged
 
 
@@ -93,10 +102,11 @@ def read_sampled(path) -> pd.DataFrame:
 
 
 def _report(metrics: dict) -> None:
-    """One line a turn on stderr, and a warning when the verifier itself failed."""
+    """One line a turn and one in all on stderr, and a warning when the verifier itself failed."""
+    total = dict.fromkeys(VERDICTS, 0)
     for turn, told in metrics["turns"].items():
-        counts = ", ".join(f"{count} {name}" for name, count in told["verdicts"].items())
-        print(f"turn {turn}: {counts}", file=sys.stderr)
+        total = {name: total[name] + count for name, count in told["verdicts"].items()}
+        print(f"turn {turn}: {_listed(told['verdicts'])}", file=sys.stderr)
         failed = told["verdicts"]["timeout"] + told["verdicts"]["error"]
         if failed:
             print(
@@ -104,6 +114,15 @@ def _report(metrics: dict) -> None:
                 "and count as wrong. Raise verifier_deadline if many are timeouts.",
                 file=sys.stderr,
             )
+        if "second_opinion" in told:
+            print(
+                f"turn {turn}, second opinion: {_listed(told['second_opinion'])}", file=sys.stderr
+            )
+    print(f"verifier: {sum(total.values())} attempts: {_listed(total)}", file=sys.stderr)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -114,6 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sampled", required=True, help="parquet file of score.sample")
     parser.add_argument("--attempts", required=True, help="parquet file to write")
     parser.add_argument("--metrics", required=True, help="JSON file to write")
+    parser.add_argument("--disagreements", help="JSON Lines to write: differing second opinions")
     flags = parser.parse_args(arguments)
     started = time.monotonic()
     try:
@@ -129,6 +149,10 @@ def main(arguments: list[str] | None = None) -> None:
     replace_bytes(flags.attempts, judged.to_parquet(index=False))
     text = json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False)
     replace_bytes(flags.metrics, f"{text}\n".encode())
+    if flags.disagreements is not None:
+        rows = disagreements(judged, turns_of(judged.columns))
+        lines = [json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows]
+        replace_bytes(flags.disagreements, "".join(f"{line}\n" for line in lines).encode())
     _report(metrics)
     print(f"judged in {time.monotonic() - started:.1f} s", file=sys.stderr)
 

@@ -133,9 +133,10 @@ def _none_if_null(value):
 def evaluation_metrics(attempts: pd.DataFrame, *, samples: int = 10_000, seed: int = 0) -> dict:
     """All metrics of one policy, from its judged attempts (attempts.parquet: one row a rollout).
 
-    self_correction: turn 1 to turn 2. turns: per turn accuracy, mean score, verdict counts, tokens
-    and truncation. changes: per two turns in a row (and first to last), what changed.
-    by_level: accuracy of each turn at each difficulty level, where problems have one.
+    self_correction: turn 1 to turn 2. turns: per turn accuracy, mean score, verdict counts, counts
+    of the second opinion where there is one, tokens and truncation. changes: per two turns in a
+    row (and first to last), what changed. by_level: accuracy of each turn at each difficulty level,
+    where problems have one.
     """
     turns = turns_of(attempts.columns, "correct")
     pairs = list(itertools.pairwise(turns))
@@ -168,6 +169,9 @@ def _turn_metrics(attempts: pd.DataFrame, turn: int, rates: dict) -> dict:
     result["mean_score"] = float(attempts[f"score_t{turn}"].mean())
     counts = attempts[f"verdict_t{turn}"].value_counts()
     result["verdicts"] = {verdict: int(counts.get(verdict, 0)) for verdict in VERDICTS}
+    if f"second_opinion_t{turn}" in attempts:
+        opinions = attempts[f"second_opinion_t{turn}"]
+        result["second_opinion"] = second_opinion_counts(attempts[f"correct_t{turn}"], opinions)
     if f"tokens_t{turn}" in attempts:
         tokens = attempts[f"tokens_t{turn}"]
         result |= {"tokens_mean": float(tokens.mean()), "tokens_max": int(tokens.max())}
@@ -175,6 +179,24 @@ def _turn_metrics(attempts: pd.DataFrame, turn: int, rates: dict) -> dict:
         truncated = attempts[f"truncated_t{turn}"].astype(bool)
         result |= {"truncated": int(truncated.sum()), "truncated_rate": float(truncated.mean())}
     return result
+
+
+def second_opinion_counts(correct, opinions) -> dict[str, int]:
+    """How often two graders agree on the same attempts. opinions: booleans, null for none given.
+
+    disagreements = only_verifier_correct + only_second_correct.
+    """
+    given = pd.array(opinions, dtype="boolean")
+    asked = ~pd.isna(given)
+    first = np.asarray(correct, dtype=bool)[asked]
+    second = given[asked].to_numpy(dtype=bool)
+    return {
+        "agreements": int((first == second).sum()),
+        "disagreements": int((first != second).sum()),
+        "only_verifier_correct": int((first & ~second).sum()),
+        "only_second_correct": int((~first & second).sum()),
+        "no_opinion": int((~asked).sum()),
+    }
 
 
 def _change_metrics(attempts: pd.DataFrame, before: int, after: int, rates: dict) -> dict:

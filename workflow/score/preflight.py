@@ -30,14 +30,14 @@ def _check_evaluation(config: dict) -> None:
     if function is not None and function not in task.EVALUATOR_FUNCTIONS:
         raise ValueError(
             f"verifier.evaluator_function is {function!r}; expected one of "
-            f"{', '.join(task.EVALUATOR_FUNCTIONS)} for task_type {config['task_type']!r}. Choose one, "
-            "or null for the first."
+            f"{', '.join(task.EVALUATOR_FUNCTIONS)} for task_type {config['task_type']!r}. Choose "
+            "one, or null for the first."
         )
     evaluation = config["evaluation"]
     if evaluation["temperature"] == 0 and evaluation["samples"] > 1:
         raise ValueError(
-            f"evaluation.samples is {evaluation['samples']} at evaluation.temperature 0; expected 1, "
-            "since greedy attempts are all alike. Raise the temperature or lower samples."
+            f"evaluation.samples is {evaluation['samples']} at evaluation.temperature 0; expected "
+            "1, since greedy attempts are all alike. Raise the temperature or lower samples."
         )
 
 
@@ -127,8 +127,8 @@ def _local_rows(places: str | list, split: str | None, settings) -> int | None:
         rows, _ = read_source(place, split)
         if not rows:
             raise ValueError(
-                f"problems: split {split!r} of {place!r} has no rows; expected problems. Name another "
-                "file or split."
+                f"problems: split {split!r} of {place!r} has no rows; expected problems. Name "
+                "another file or split."
             )
         check_columns(rows, place, task, settings)
         count += len(rows)
@@ -145,7 +145,7 @@ def _check_sizes(wanted: dict[str, int], rows: int | None, place: str | list) ->
 
 
 def _check_template(config: dict) -> None:
-    """Turn 2 must continue turn 1. A hub policy that can't be reached now is checked by its jobs."""
+    """Turn 2 must continue turn 1. A hub policy out of reach now is checked by its jobs."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     from score.policies import load_tokenizer
@@ -160,8 +160,8 @@ def _check_template(config: dict) -> None:
             print(f"model_path {path!r} can't be reached now; its jobs will check it.")
             return
         raise ValueError(
-            f"model_path is {path!r}; expected a folder or a hub name of a policy with its tokenizer. "
-            f"Correct it. Loading the tokenizer failed: {error}"
+            f"model_path is {path!r}; expected a folder or a hub name of a policy with its "
+            f"tokenizer. Correct it. Loading the tokenizer failed: {error}"
         ) from None
     try:
         Bridge.of(tokenizer, load_task(config["task_type"]).CORRECTION_PROMPT)

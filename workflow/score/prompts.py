@@ -118,7 +118,7 @@ class Bridge:
                 f"{sorted(runs)!r}; expected one and the same. Use a template that only appends."
             )
         ids = tokenizer(runs.pop(), add_special_tokens=False)["input_ids"]
-        special = set(tokenizer.all_special_ids)
+        special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
         if not ids or ids[0] not in special:
             raise ValueError(
                 f"the chat template ends an attempt with {tokenizer.decode(ids[:1])!r}, which is not a "

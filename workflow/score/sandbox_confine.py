@@ -66,7 +66,10 @@ def _limit(memory: int, seconds: int) -> None:
         if number is not None:
             hard = resource.getrlimit(number)[1]
             limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-            resource.setrlimit(number, (limit, limit))
+            try:
+                resource.setrlimit(number, (limit, limit))
+            except (OSError, ValueError):
+                pass  # macOS does not take all of them
 
 
 def _namespaces(libc) -> bool:

@@ -49,6 +49,10 @@ class Remote:
     __hash__ = object.__hash__
 
 
+class NotStarted(Exception):
+    """The sandbox failed, not the program."""
+
+
 class Program:
     """The calls a test may make."""
 
@@ -56,7 +60,12 @@ class Program:
         self._line, self._wire = line, wire
 
     def start(self, source: str) -> None:
-        self._line.send(source)
+        """Load the program. NotStarted when its process ended before it came to the source."""
+        try:
+            self._line.send(source)
+            self._line.receive()
+        except (EOFError, OSError) as error:
+            raise NotStarted(str(error)) from None
         self._result(self._line.receive())
 
     def name(self, name: str):
@@ -109,6 +118,8 @@ def main(line, wire, verdict: int) -> None:
         try:
             judge(task["record"], task["source"], Program(line, wire))
             outcome = ["passed", ""]
+        except NotStarted as error:
+            outcome = ["error", f"the program's process did not start: {error}"]
         except Exception as error:
             outcome = ["failed", f"{type(error).__name__}: {error}"[:500]]
         pipe.write(json.dumps(outcome) + "\n")

@@ -29,6 +29,7 @@ def main(line, wire) -> None:
 
     namespace = {"__name__": "program", "__builtins__": __builtins__}
     source = line.receive()
+    line.send("started")  # from here on, an end of this process is the program's own doing
     try:
         exec(compile(source, "program.py", "exec"), namespace)
         line.send(True)

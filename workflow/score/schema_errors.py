@@ -30,7 +30,7 @@ def explain_errors(config: dict, schema_path: Path) -> list[str]:
 
 
 def _validator(schema: dict):
-    """JSON counts 1.0 as an integer and YAML has .nan and .inf as numbers; our jobs take neither."""
+    """JSON counts 1.0 as an integer and YAML has the numbers .nan and .inf; jobs take neither."""
     base = jsonschema.Draft202012Validator
 
     def is_integer(_, value):
@@ -63,10 +63,12 @@ def _explain(error: jsonschema.ValidationError, schema: dict) -> list[str]:
         ]
     if "propertyNames" in error.absolute_schema_path:
         return [
-            f"{where} has an entry named {error.instance!r}; expected a name of letters, digits and _, "
-            "other than base and problems, which are folders of a run. Rename it."
+            f"{where} has an entry named {error.instance!r}; expected a name of letters, digits "
+            "and _, other than base and problems, which are folders of a run. Rename it."
         ]
-    return [f"{where} is {_shown(error.instance)}; expected {_expected(error)}. {_cure(error, key)}"]
+    return [
+        f"{where} is {_shown(error.instance)}; expected {_expected(error)}. {_cure(error, key)}"
+    ]
 
 
 def _near(name: str, known: dict, schema: dict) -> str:
@@ -102,8 +104,8 @@ def _cure(error: jsonschema.ValidationError, key: str) -> str:
     name = key.rpartition(".")[2]
     if isinstance(error.instance, str) and _is_number(error.instance):
         return (
-            "It is text to YAML: write a number with a point and a sign, such as 1.0e-5, in a config "
-            "file (inside --config all nested values are text)."
+            "It is text to YAML: write a number with a point and a sign, such as 1.0e-5, in a "
+            "config file (inside --config all nested values are text)."
         )
     if error.instance is None:
         return "Give a value, or leave the line out to keep that of configs/config.yaml."

@@ -66,6 +66,7 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
         seed=settings.random_seed,
         save_steps=settings.save_steps,
         save_total_limit=2,
+        cache_dir=settings.cache_dir,
         report_to=track(settings),
         run_name=settings.run_name,
         disable_tqdm=True,

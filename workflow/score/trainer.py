@@ -86,6 +86,7 @@ class SCoReTrainer(GRPOTrainer):
             return
         self.ref_model = create_model_from_path(
             reference or start,
+            cache_dir=self.args.cache_dir,
             dtype=below.dtype,
             attn_implementation=below.config._attn_implementation,
             device_map=None,

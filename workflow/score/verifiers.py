@@ -5,6 +5,7 @@ The stated answer is extracted here, in linear time. What is cheap and certain i
 workers.py. Identical pairs of stated answer and reference answer are judged once.
 """
 
+import hashlib
 import json
 import queue
 import threading
@@ -41,6 +42,10 @@ class Verdict:
 
     def __float__(self) -> float:
         return self.score
+
+
+def _key(extracted: str, answer_json: str) -> bytes:
+    return hashlib.sha256(json.dumps([extracted, answer_json]).encode()).digest()
 
 
 class Verifier:
@@ -103,7 +108,7 @@ class Verifier:
 
     def _reset(self) -> None:
         self._counts = Counter()
-        self._cache = OrderedDict()
+        self._scores = OrderedDict()  # of judged pairs, by their hash
         self._lock = threading.Lock()
         self._owner = getpid()
         self._idle = queue.SimpleQueue()
@@ -171,11 +176,9 @@ class Verifier:
         if extracted is None:
             return Verdict(None, 0.0, "no_answer")
         with self._lock:
-            known = self._cache.get((extracted, answer_json))
-        if known is not None:
-            return known
-        quick = getattr(self.task, "quick_grade", None)
-        score = quick and quick(extracted, json.loads(answer_json), self.function)
+            score = self._scores.get(_key(extracted, answer_json))
+        if score is None and hasattr(self.task, "quick_grade"):
+            score = self.task.quick_grade(extracted, json.loads(answer_json), self.function)
         return None if score is None else self._verdict(extracted, score)
 
     def _judge(self, extracted: str, answer_json: str) -> Verdict:
@@ -192,13 +195,11 @@ class Verifier:
             self._idle.put(worker)
         if kind != "graded":
             return Verdict(extracted, 0.0, kind)
-        verdict = self._verdict(extracted, score)
         with self._lock:
-            if len(extracted) + len(answer_json) < 10_000:
-                self._cache[extracted, answer_json] = verdict
-            if len(self._cache) > CACHED_PAIRS:
-                self._cache.popitem(last=False)
-        return verdict
+            self._scores[_key(extracted, answer_json)] = score
+            if len(self._scores) > CACHED_PAIRS:
+                self._scores.popitem(last=False)
+        return self._verdict(extracted, score)
 
     def _verdict(self, extracted: str, score: float) -> Verdict:
         if not 0.0 <= score <= 1.0:

@@ -158,8 +158,7 @@ def serve(task_type: str) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
     task = load_task(task_type)
     getattr(task, "warm_up", lambda: None)()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_memory()
     replies.write(b"ready\n")
     os.dup2(nowhere, 2)
     try:
@@ -167,6 +166,16 @@ def serve(task_type: str) -> None:
             replies.write(json.dumps(_judge(task, *json.loads(line))).encode() + b"\n")
     finally:  # the parent is gone, or has closed us
         shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+
+
+def _limit_memory() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = MEMORY_LIMIT if hard == resource.RLIM_INFINITY else min(hard, MEMORY_LIMIT)
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    except (OSError, ValueError):
+        pass  # macOS has the limit but does not take it
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _judge(task: ModuleType, extracted: str, answer, function: str, deadline: float) -> tuple:

@@ -18,6 +18,8 @@ and, where they help, any of these:
     quick_grade(extracted, answer, function)     cheap score without a worker, None if not sure
     is_correct(score, function)                  default: score == 1.0
     warm_up()                                    slow imports of grade, done before its deadline
+    second_opinion(extracted, answer, function)  True, False or None from a grader that shares
+                                                 nothing with grade; for a report, never a reward
 
 So a fourth task is one file: write it, and set `task_type: path/to/mine.py`.
 """

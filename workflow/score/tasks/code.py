@@ -31,7 +31,7 @@ CORRECTION_PROMPT = (
 EVALUATOR_FUNCTIONS = ("tests_pass",)
 MARKER = "Final program:"
 
-_FENCE = re.compile(r"^[ \t]*```[ \t]*(\w*)[ \t]*\r?$", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*+```[ \t]*+(\w*+)[ \t]*+\r?$", re.MULTILINE)
 _STANDARD = set(sys.stdlib_module_names)
 _KEYS = {"imports", "prompt", "names", "setup", "tests", "solution"}
 

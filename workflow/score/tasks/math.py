@@ -105,7 +105,7 @@ def _statement(rest: str) -> str | None:
             if closed is None:
                 break
             after = rest[len(opening) + closed.end() :].partition("\n")[0]
-            if re.match(r"[\s.*]*($|I hope)", after):
+            if re.match(r"[\s*]*(?:$|\.|I hope)", after):
                 return _whole(rest[len(opening) : len(opening) + closed.start()])
             break
     line, newline, _ = rest.partition("\n")
@@ -127,7 +127,8 @@ def _whole(statement: str) -> str | None:
 
 
 # Equal texts and equal plain numbers need no computer algebra. Each rule below gives the verdict
-# that math-verify gives (the tests compare them), only sooner.
+# that math-verify gives (the tests compare them), only sooner; but plain words behind a number are
+# its unit here, while math-verify reads "18 dollars" as a product of letters.
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)(?:\.\d+)?")
 _FRACTION = re.compile(r"(-?)\\frac\{(-?\d+)\}\{(\d+)\}")
 _UNITS = re.compile(r"(\S+)((?: +[a-z]+){1,4})")  # "18 dollars", but not "18 or 20"
@@ -216,12 +217,14 @@ _WORDS = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{([^{}]*)\}")
 _SHORT_FRACTION = re.compile(r"\\frac\s*(?:\{(-?\w+)\}|(\w))\s*(?:\{(\w+)\}|(\w))")
 
 
-def second_opinion(extracted: str, answer: str) -> bool:
+def second_opinion(extracted: str, answer: str, function: str = "math_acc") -> bool:
     """Whether the two are one text once both are normalised. For a report, never a reward.
 
     Shares nothing with math-verify, so a disagreement is worth a look: it knows no algebra and says
     no to most equivalent forms, but a yes of the one and a no of the other is rarely both right.
     """
+    if max(len(extracted), len(answer)) > 500:
+        return extracted == answer
     left, right = _canonical(extracted), _canonical(answer)
     if left == right:
         return bool(left)

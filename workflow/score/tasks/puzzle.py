@@ -57,3 +57,7 @@ def grade(extracted: str, answer: str, function: str) -> float:
         return 0.0
     legal = len(set(picks)) == PICKS and set(picks) <= set(numbers) and sum(picks) == target
     return float(legal and extracted == attempt(picks, target))
+
+
+# Six words against six numbers: cheap, certain, and never in need of a worker.
+quick_grade = grade

@@ -1,14 +1,16 @@
 """Open questions (Natural Questions open): a short answer, any of several golds counts.
 
-With mode "default" the whole attempt is the answer; with mode "final" only what follows the last
-marker, up to the end of its line. Texts are compared after SQuAD-style normalisation: casefolded,
-punctuation and the articles a, an, the removed, whitespace folded.
+With mode "default" the whole attempt is the answer, save a leading marker; with mode "final" only
+what follows the last marker, up to the end of its line. "final" is the one to train with: in the
+other, in_acc pays for naming many candidates. Texts are compared after SQuAD-style normalisation:
+casefolded, punctuation and the articles a, an, the removed, whitespace folded.
 
     in_acc  1 when a gold's words occur in the answer as a run of words, else 0
     em      1 when the answer equals a gold, else 0
     f1      the best F1 over words between the answer and a gold; "correct" from 0.5 on
 """
 
+import re
 import string
 import unicodedata
 from collections import Counter
@@ -26,7 +28,8 @@ EVALUATOR_FUNCTIONS = ("in_acc", "em", "f1")
 MARKER = "Final Answer:"
 
 _ARTICLES = {"a", "an", "the"}
-_PUNCTUATION = dict.fromkeys(map(ord, string.punctuation + "‘’“”´`–—…"))
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # soft hyphens, text direction
+_PUNCTUATION = dict.fromkeys(map(ord, string.punctuation + "‘’“”´`–—…" + _INVISIBLE))
 
 
 def normalise(text: str) -> str:
@@ -79,6 +82,38 @@ def quick_grade(extracted: str, answer: list[str] | str, function: str) -> float
 
 def is_correct(score: float, function: str) -> bool:
     return score >= 0.5 if function == "f1" else score == 1.0
+
+
+def second_opinion(extracted: str, answer: list[str] | str, function: str) -> bool | None:
+    """Whether a gold stands in the answer letter for letter, accents and word breaks aside.
+
+    For a report, never a reward. "Spider-Man" is "spider man" here and "Beyoncé" is "Beyonce",
+    unlike above; numbers in words are no numbers in either. No opinion on f1 and very long texts.
+    """
+    if function == "f1" or len(extracted) > 20_000:
+        return None
+    words = _letters(extracted)
+    golds = ["".join(_letters(gold)) for gold in ([answer] if isinstance(answer, str) else answer)]
+    if function == "em":
+        return "".join(words) in golds
+    return any(_stands_in(words, gold) for gold in golds if gold)
+
+
+def _letters(text: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    return [word for word in re.findall(r"[^\W_]+", plain) if word not in _ARTICLES]
+
+
+def _stands_in(words: list[str], gold: str) -> bool:
+    """Whether some words in a row, joined, are `gold`."""
+    for start in range(len(words)):
+        joined, end = "", start
+        while len(joined) < len(gold) and end < len(words):
+            joined, end = joined + words[end], end + 1
+        if joined == gold:
+            return True
+    return False
 
 
 def _in_accuracy(stated: str, gold: str) -> float:

@@ -1,0 +1,99 @@
+"""`score.train` as the workflow starts it: under DeepSpeed, killed without warning, started again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.slow
+SETTINGS = {
+    "run_name": "test",
+    "task_type": "puzzle",
+    "objective": "stage_two",
+    "random_seed": 5,
+    "num_turns": 2,
+    "number_output_initial_generations": 4,
+    "temperature": 1.0,
+    "max_tokens": 10,
+    "per_device_train_batch_size": 16,
+    "gradient_accumulation_steps": 1,
+    "local_rollout_forward_batch_size": 16,
+    "total_episodes": 16 * 40,
+    "learning_rate": 1e-3,
+    "lr_scheduler_type": "linear",
+    "num_warmup_steps": 4,
+    "save_steps": 10,
+    "init_kl_coef": 0.1,
+    "corr_kl_coef": 0.1,
+    "kl_estimator": "k1",
+    "scale_advantages": True,
+    "precision": "float32",
+}
+
+
+def start(folder):
+    folder.mkdir(exist_ok=True)
+    (folder / "settings.json").write_text(json.dumps(SETTINGS))
+    base = str(ROOT / "data/puzzle/policy")
+    flags = {
+        "settings": folder / "settings.json",
+        "init": base,
+        "reference": base,
+        "problems": folder.parent / "train.jsonl",
+        "policy": folder / "policy",
+        "records": folder / "training.jsonl",
+        "checkpoints": folder / "checkpoints",
+    }
+    accelerate = str(Path(sys.executable).with_name("accelerate"))
+    config = str(ROOT / "configs/accelerate/cpu.yaml")
+    command = [accelerate, "launch", "--config_file", config, "--num_processes", "1"]
+    command += ["--num_cpu_threads_per_process", "1", "-m", "score.train"]
+    command += [word for key, value in flags.items() for word in (f"--{key}", str(value))]
+    with (folder / "log").open("a") as log:
+        return subprocess.Popen(
+            command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True, env={**os.environ}
+        )
+
+
+def wait_for(condition, process, log):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, log.read_text()[-3000:]
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
+        time.sleep(0.05)
+
+
+def test_training_killed_without_warning_ends_as_if_it_had_not_been(tmp_path):
+    rows = (ROOT / "data/puzzle/problems/train.jsonl").read_text().splitlines()[:64]
+    (tmp_path / "train.jsonl").write_text("\n".join(rows) + "\n")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    process = start(whole)
+    assert process.wait(timeout=150) == 0, (whole / "log").read_text()[-3000:]
+
+    process = start(broken)
+    mark = broken / "checkpoints" / "checkpoint-20" / "whole"
+    wait_for(mark.exists, process, broken / "log")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process = start(broken)
+    assert process.wait(timeout=150) == 0, (broken / "log").read_text()[-3000:]
+
+    log = (broken / "log").read_text()
+    assert "resumed after step" in log
+    weights = "policy/model.safetensors"
+    assert (whole / weights).read_bytes() == (broken / weights).read_bytes()
+    one, other = (
+        [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
+        for folder in (whole, broken)
+    )
+    assert len(one) == 40
+    for record in (*one, *other):
+        del record["step_time"]
+    assert one == other
+    assert not (broken / "checkpoints").exists()

@@ -1,0 +1,245 @@
+"""The workflow: clean to its own tools, and rerunning what a change touches and nothing else."""
+
+import ast
+import contextlib
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ResourceSettings
+
+REPOSITORY = Path(__file__).parents[1]
+OVERLAYS = sorted({p.stem for p in (REPOSITORY / "configs").glob("*.yaml")} - {"config"})
+EVALUATION = {"sample_attempts", "verify_attempts", "compare_policies"}
+AFTER_STAGE_TWO = {
+    ("train_stage_two", "score"),
+    ("sample_attempts", "score"),
+    ("verify_attempts", "score"),
+    ("compare_policies",),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(repository, dry_run):
+    """Everything that the default config asks for is there, as Snakemake sees it."""
+    for job in dry_run().values():
+        for path in (repository / name for name in job.output):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix:
+                path.touch()
+            else:
+                path.mkdir(exist_ok=True)
+                (path / "weights").touch()
+    dry_run(executor="touch")
+
+
+@pytest.fixture
+def restored(finished, dry_run):
+    """For a test that makes the finished run another one."""
+    yield
+    dry_run(executor="touch")
+
+
+@pytest.fixture
+def reruns(finished, dry_run):
+    """Call it with an overlay for the jobs that run again."""
+    return lambda overlay=None: {key for key, job in dry_run(overlay).items() if job.runs}
+
+
+def _snakemake(repository, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_dry_run_with_the_default_profile_is_clean(repository):
+    done = _snakemake(repository, "--dry-run", "--quiet", "rules")
+    assert done.returncode == 0, done.stderr
+    assert "Using workflow specific profile profiles/default" in done.stderr
+    assert not re.search(r"warn|error|traceback", done.stdout + done.stderr, re.IGNORECASE)
+
+
+def test_lint_finds_nothing(repository, capfd):
+    with contextlib.chdir(repository), SnakemakeApi() as api:
+        found = api.workflow(ResourceSettings(cores=1), snakefile=Path("Snakefile")).lint()
+    assert not found, capfd.readouterr().out
+
+
+def test_rules_are_formatted():
+    checked = subprocess.run(
+        [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow/rules"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_wrong_config_reaches_the_user_as_one_message_and_no_traceback(repository):
+    done = _snakemake(repository, "--dry-run", "--config", 'training={"learning_rate": "1e-5"}')
+    told = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert told.count('training.learning_rate is "1e-5"; expected number. It is text to YAML') == 1
+    assert "Traceback" not in told and "preflight" not in told
+    assert len(told.strip().splitlines()) <= 5
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_shipped_overlays_dry_run_without_network_and_reach_every_rule(dry_run, name):
+    jobs = dry_run(configfile=f"configs/{name}.yaml")
+    trained = {"train_stage_one", "train_stage_two"}
+    assert {rule for rule, *_ in jobs} == {"prepare_problems", *trained, *EVALUATION}
+    assert all(path.startswith(f"results/{name}/") for job in jobs.values() for path in job.output)
+
+
+def test_every_rule_that_runs_a_policy_is_launched_by_accelerate_and_asserts_its_config(dry_run):
+    for (rule, *_), job in dry_run().items():
+        launched = "accelerate launch" in job.command
+        assert launched == (rule == "sample_attempts" or rule.startswith("train_")), rule
+        assert not launched or "--config_file configs/accelerate/cpu.yaml" in job.command
+
+
+def test_overlay_that_changes_nothing_reruns_nothing(reruns, config):
+    assert reruns() == set()
+    assert reruns(config) == set()
+    assert reruns(dict(reversed(config.items()))) == set()
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        {"cache_dir": "elsewhere"},
+        {"wandb_project_name": "curves"},
+        {"verifier": {"verifier_workers": 7}},
+    ],
+)
+def test_setting_on_which_no_result_depends_reruns_nothing(reruns, overlay):
+    assert reruns(overlay) == set()
+
+
+def test_changed_intervals_only_judge_again(reruns):
+    again = reruns({"evaluation": {"bootstrap_samples": 500}})
+    assert {rule for rule, *_ in again} == {"verify_attempts", "compare_policies"}
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [{"max_tokens": 12}, {"batch_size": 3}, {"temperature": 0.7}, {"temperature": 1, "samples": 4}],
+)
+def test_changed_evaluation_samples_again_and_never_retrains(reruns, overlay):
+    assert {rule for rule, *_ in reruns({"evaluation": overlay})} == EVALUATION
+
+
+def test_changed_alpha_retrains_stage_two_only(reruns):
+    assert reruns({"stage_two": {"stage2_alpha": 5.0}}) == AFTER_STAGE_TWO
+    assert reruns({"policies": {"score": {"stage2_alpha": 5.0}}}) == AFTER_STAGE_TWO
+
+
+def test_new_policy_trains_and_evaluates_that_policy_only(reruns):
+    new = {
+        "policies": {"no_bonus": {"init": "base", "objective": "stage_two", "stage2_alpha": 0.0}}
+    }
+    rules = ("train_stage_two", "sample_attempts", "verify_attempts")
+    assert reruns(new) == {*((rule, "no_bonus") for rule in rules), ("compare_policies",)}
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        {"evaluator_mode": "final"},
+        {"evaluator_answer_marker": "so:"},
+        {"evaluator_function": None},
+        {"verifier_deadline": 9.0},
+    ],
+)
+def test_changed_verifier_judges_again_without_sampling(reruns, overlay):
+    again = reruns({"verifier": overlay})
+    assert ("verify_attempts", "base") in again
+    assert ("sample_attempts", "base") not in again and ("prepare_problems",) not in again
+    # It is the reward too: the trained policies are trained, and so sampled, again.
+    assert ("train_stage_one", "score_stage_one") in again
+
+
+def test_changed_verifier_prepares_again_where_it_decides_which_problems_are_dropped(
+    restored, dry_run
+):
+    drop = {"problems": {"on_bad_gold": "drop"}}
+    dry_run(drop, executor="touch")
+    changed = dry_run({**drop, "verifier": {"evaluator_mode": "final"}})
+    assert changed["prepare_problems",].runs
+    assert not dry_run({**drop, "verifier": {"verifier_workers": 7}})["prepare_problems",].runs
+
+
+@pytest.mark.parametrize(
+    ("file", "first"),
+    [
+        ("data/puzzle/problems/train.jsonl", ("prepare_problems",)),
+        ("data/puzzle/policy/config.json", ("sample_attempts", "base")),
+    ],
+)
+def test_changed_file_in_a_folder_of_the_config_reruns_what_reads_it(
+    repository, restored, reruns, file, first
+):
+    with (repository / file).open("a") as written:
+        written.write("\n")
+    assert first in reruns()
+
+
+LAYERS = (
+    {"tasks", "puzzle", "workers", "sandbox", "problems", "sources", "verifiers", "prompts"},
+    {"rewards", "metrics"},
+    {"rollout", "objective", "batches"},
+    {"config", "trainer"},
+)
+MODULES = {path.stem: path for path in (REPOSITORY / "workflow/score").glob("*.py")}
+MODULES["tasks"] = MODULES.pop("__init__").parent / "tasks/__init__.py"
+
+
+def _imports(path: Path) -> set[str]:
+    """Every module that the file imports anywhere, `score.x` as `score.x`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def test_imports_go_one_way():
+    level = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+    commands = {name for name, path in MODULES.items() if "def main(" in path.read_text()}
+    for name, path in MODULES.items():
+        ours = {i.split(".")[1] for i in _imports(path) if i.startswith("score.")}
+        if name in level:
+            above = {n for n in ours if level.get(n, 0) > level[name] or n in commands}
+            assert not above, f"{name} imports {above}"
+        elif name not in commands | {"preflight"}:
+            assert not ours & commands, f"{name} imports a command"
+
+
+def test_only_the_trainer_and_its_config_import_trl():
+    users = {n for n, p in MODULES.items() if any(i.split(".")[0] == "trl" for i in _imports(p))}
+    assert users == {"trainer", "config"}
+
+
+def test_conda_installs_the_same_pins():
+    environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())
+    (pip,) = (part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
+    others = [part for part in environment["dependencies"] if isinstance(part, str)]
+    assert pip == ["-r requirements.txt", "-e ."]
+    assert {part.split("=")[0] for part in others} == {"python", "pip"}
+
+
+def test_every_requirement_is_pinned_to_what_is_installed():
+    for line in (REPOSITORY / "requirements.txt").read_text().splitlines():
+        package, _, version = line.partition("#")[0].partition("==")
+        assert not package or metadata.version(package).partition("+")[0] == version.strip(), line
