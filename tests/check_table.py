@@ -1,4 +1,4 @@
-"""Check the table of the embedded default: python tests/check_table.py results/puzzle/self_correction.csv
+"""Check the table of the embedded default: check_table.py results/puzzle/self_correction.csv
 
 SCoRe's Δ lies above 0 with its whole interval, base's does not, and Δ = i→c − c→i in every row.
 """

@@ -7,12 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from score.distributed import allow_deepspeed_without_compiler, require_deepspeed
+from score.distributed import join_launcher, require_deepspeed
 from training_runs import judge, make_trainer, records
 
 
 def main(output: Path, rows: int, accumulation: int) -> None:
-    allow_deepspeed_without_compiler()
+    join_launcher()
     seen = []
 
     def watch(attempts, answers):

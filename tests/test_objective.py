@@ -9,7 +9,6 @@ import itertools
 
 import pytest
 import torch
-
 from score import objective
 from score.rewards import turn_pay
 
@@ -29,7 +28,8 @@ class Table:
         generator = torch.Generator().manual_seed(seed)
         shapes = [(2,), (2, 2), (4, 2), (4, 2, 2)]
         self.logits = [
-            torch.randn(s, generator=generator, dtype=torch.float64).requires_grad_() for s in shapes
+            torch.randn(s, generator=generator, dtype=torch.float64).requires_grad_()
+            for s in shapes
         ]
 
     def token_logps(self, rollout):

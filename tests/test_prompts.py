@@ -3,8 +3,14 @@
 import json
 
 import pytest
-from score.policies import load_tokenizer
-from score.prompts import Bridge, first_messages, prompt_ids, read_few_shot, read_messages
+from score.prompts import (
+    Bridge,
+    first_messages,
+    load_tokenizer,
+    prompt_ids,
+    read_few_shot,
+    read_messages,
+)
 from score.tasks import known_tasks, load_task
 
 BASE = "data/puzzle/policy"

@@ -18,7 +18,7 @@ COPIES = {
     "smollm2-gsm8k": {"data_path": "gsm8k"},
     "smollm2-math": {
         "data_path": ["math/part_a.jsonl", "math/part_b.jsonl"],
-        "data_split": None,
+        "data_split": "[:]",
         "test_path": "math500",
     },
     "smollm2-nq": {"data_path": "nq_open", "data_split": "dev"},

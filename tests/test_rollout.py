@@ -2,9 +2,9 @@
 
 import torch
 from score.batches import pad_rollouts, token_logps
-from score.policies import load_policy, load_tokenizer
+from score.policies import load_policy
 from score.problems import read_problems
-from score.prompts import Bridge, first_messages, prompt_ids
+from score.prompts import Bridge, first_messages, load_tokenizer, prompt_ids
 from score.rollout import (
     HFGenerate,
     Rollout,

@@ -98,7 +98,9 @@ class StopAfter(TrainerCallback):
 
 
 def test_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
-    saving = {"max_steps": 6, "save_strategy": "steps", "save_steps": 2}
+    """Also in a later epoch: 32 problems of which an update takes 16, so 2 updates an epoch."""
+    saving = {"max_steps": 6, "save_strategy": "steps", "save_steps": 2, "num_generations": 2}
+    saving |= {"per_device_train_batch_size": 32}
     whole = make_trainer(tmp_path / "whole", **saving)
     whole.train()
     broken = make_trainer(tmp_path / "broken", **saving)

@@ -2,9 +2,8 @@
 
 from datasets import Dataset
 from score.config import SCoReConfig
-from score.policies import load_tokenizer
 from score.problems import read_problems
-from score.prompts import first_messages
+from score.prompts import first_messages, load_tokenizer
 from score.tasks import load_task
 from score.trainer import SCoReTrainer
 
@@ -28,7 +27,9 @@ def problems(count=32):
     )
 
 
-def make_trainer(output_dir, model=BASE, peft_config=None, reference=None, verifier=judge, **changes):
+def make_trainer(
+    output_dir, model=BASE, peft_config=None, reference=None, verifier=judge, **changes
+):
     settings = {
         "objective": "stage_one",
         "num_generations": 4,

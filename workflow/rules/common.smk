@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from score.preflight import check_config, check_inputs
+from score.training_settings import IDLE_SETTINGS
 
 try:
     CONFIG = check_config(config, "workflow/schemas/config.schema.yaml")
@@ -33,8 +34,9 @@ def settings(*sections, **values):
 
 def decisive(told):
     """The settings that a result depends on: a rule runs again when one of these changes."""
-    idle = ("cache_dir", "verifier_workers", "wandb_project_name")
-    return settings({k: v for k, v in json.loads(told).items() if k not in idle})
+    return settings(
+        {k: v for k, v in json.loads(told).items() if k not in IDLE_SETTINGS}
+    )
 
 
 def common(*keys):
@@ -58,10 +60,17 @@ def local_files(path):
     return sorted(str(file) for file in found if file.is_file())
 
 
-def few_shot_files():
+def task_files():
+    """The file of a task of the user's own; those of the package are code."""
+    return local_files(CONFIG["task_type"])
+
+
+def prompt_files():
+    """What prompts are made of besides the questions: worked examples and the task's own words."""
     folder = CONFIG["few_shot_dir"]
     task = Path(CONFIG["task_type"]).stem
-    return sorted(map(str, Path(folder).glob(f"{task}_*.json"))) if folder else []
+    few_shot = sorted(map(str, Path(folder).glob(f"{task}_*.json"))) if folder else []
+    return [*few_shot, *task_files()]
 
 
 def few_shot_flag():

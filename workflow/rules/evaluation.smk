@@ -2,7 +2,7 @@ rule sample_attempts:
     input:
         policy=lambda w: policy_files(w.policy),
         problems=rules.prepare_problems.output.test,
-        few_shot=few_shot_files(),
+        prompts=prompt_files(),
     output:
         sampled=f"{RESULTS}/{{policy}}/sampled.parquet",
         settings=f"{RESULTS}/{{policy}}/sample_settings.json",
@@ -17,6 +17,7 @@ rule sample_attempts:
         policy=lambda w: policy_path(w.policy),
         few_shot=few_shot_flag(),
         launcher=CONFIG["launcher"],
+        cpus_each=lambda w, threads, resources: max(1, threads // resources.gpu),
         decisive=decisive(sampling_settings()),
         settings=lambda w, output: sampling_settings(),
     shell:
@@ -26,7 +27,7 @@ rule sample_attempts:
         accelerate launch \
             --config_file {params.launcher:q} \
             --num_processes {resources.gpu} \
-            --num_cpu_threads_per_process $(({threads} / {resources.gpu} > 0 ? {threads} / {resources.gpu} : 1)) \
+            --num_cpu_threads_per_process {params.cpus_each} \
             -m score.sample \
             --settings {output.settings:q} \
             --policy {params.policy:q} \
@@ -39,6 +40,7 @@ rule sample_attempts:
 rule verify_attempts:
     input:
         sampled=rules.sample_attempts.output.sampled,
+        task=task_files(),
     output:
         attempts=f"{RESULTS}/{{policy}}/attempts.parquet",
         metrics=f"{RESULTS}/{{policy}}/metrics.json",

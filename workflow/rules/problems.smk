@@ -1,6 +1,7 @@
 rule prepare_problems:
     input:
         data_files(),
+        task_files(),
     output:
         train=f"{RESULTS}/problems/train.jsonl",
         validation=f"{RESULTS}/problems/validation.jsonl",

@@ -6,7 +6,7 @@ rule train_stage_one:
     input:
         init=lambda w: policy_files(init_of(w)),
         problems=rules.prepare_problems.output.train,
-        few_shot=few_shot_files(),
+        prompts=prompt_files(),
     output:
         policy=directory(f"{RESULTS}/{{policy}}/policy"),
         records=f"{RESULTS}/{{policy}}/training.jsonl",
@@ -28,6 +28,7 @@ rule train_stage_one:
         checkpoints=f"{RESULTS}/{{policy}}/checkpoints",
         few_shot=few_shot_flag(),
         launcher=CONFIG["launcher"],
+        cpus_each=lambda w, threads, resources: max(1, threads // resources.gpu),
     shell:
         """
         exec &> >(tee {log:q})
@@ -35,7 +36,7 @@ rule train_stage_one:
         accelerate launch \
             --config_file {params.launcher:q} \
             --num_processes {resources.gpu} \
-            --num_cpu_threads_per_process $(({threads} / {resources.gpu} > 0 ? {threads} / {resources.gpu} : 1)) \
+            --num_cpu_threads_per_process {params.cpus_each} \
             -m score.train \
             --settings {output.settings:q} \
             --init {params.init:q} \

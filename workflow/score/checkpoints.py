@@ -1,12 +1,41 @@
 """Checkpoints that can be trusted: whole ones of these very settings."""
 
+import fcntl
 import json
+import os
 import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from transformers import TrainerCallback
 
 _WHOLE = "whole"
+
+
+@contextmanager
+def sole_writer(directory: str) -> Iterator[None]:
+    """Hold the folder's lock; RuntimeError where another training holds it.
+
+    A training can outlive the Snakemake that started it. A second one would spoil its checkpoints.
+    """
+    path = Path(f"{directory}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise RuntimeError(
+                f"{directory} is in use by another training ({file.read().strip()}); expected to be "
+                "the only writer. Wait until that one has ended, or end it, and run again."
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+        path.unlink(missing_ok=True)
 
 
 class WholeCheckpoints(TrainerCallback):

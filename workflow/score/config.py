@@ -21,7 +21,9 @@ class SCoReConfig(GRPOConfig):
     per_device_train_batch_size × gradient_accumulation_steps × processes rollouts.
     """
 
-    objective: str = field(default="stage_one", metadata=_help("stage_one (Eq 3) or stage_two (Eq 4)"))
+    objective: str = field(
+        default="stage_one", metadata=_help("stage_one (Eq 3) or stage_two (Eq 4)")
+    )
     num_turns: int = field(default=2, metadata=_help("attempts at a problem"))
     init_kl_coef: float = field(default=0.1, metadata=_help("KL weight of turn 1 (Stage I: β2)"))
     corr_kl_coef: float = field(default=0.01, metadata=_help("KL weight of later turns (β1)"))
@@ -49,7 +51,9 @@ class SCoReConfig(GRPOConfig):
         if self.kl_estimator not in KL_ESTIMATORS:
             raise _error("kl_estimator", self.kl_estimator, f"one of {', '.join(KL_ESTIMATORS)}")
         if self.num_turns < 2:
-            raise _error("num_turns", self.num_turns, "2 or more, since a second attempt is trained")
+            raise _error(
+                "num_turns", self.num_turns, "2 or more, since a second attempt is trained"
+            )
         for name in ("init_kl_coef", "corr_kl_coef", "stage2_alpha"):
             if getattr(self, name) < 0:
                 raise _error(name, getattr(self, name), "0 or more")
@@ -77,7 +81,10 @@ class SCoReConfig(GRPOConfig):
                 f"beta is {self.beta}; expected 0. Set init_kl_coef and corr_kl_coef instead: each "
                 "turn has a KL weight of its own."
             )
-        if self.num_iterations != 1 or self.steps_per_generation != self.gradient_accumulation_steps:
+        if (
+            self.num_iterations != 1
+            or self.steps_per_generation != self.gradient_accumulation_steps
+        ):
             raise ValueError(
                 f"num_iterations is {self.num_iterations} and steps_per_generation "
                 f"{self.steps_per_generation}; expected 1 and gradient_accumulation_steps "

@@ -1,13 +1,29 @@
 """What the launcher gave this process, checked: DeepSpeed that is silently off is an error here."""
 
+import ctypes
 import os
+import signal
+import sys
 
 import torch
 from accelerate import Accelerator
 
 
-def allow_deepspeed_without_compiler() -> None:
-    """Let DeepSpeed run on a CPU without a compiler; call before the process group starts.
+def join_launcher() -> None:
+    """Call first in every launched command: settles what must be so before anything starts."""
+    _end_with_parent()
+    _allow_deepspeed_without_compiler()
+
+
+def _end_with_parent() -> None:
+    """A launcher that is killed takes its ranks along: none goes on unseen as a second writer."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+def _allow_deepspeed_without_compiler() -> None:
+    """Let DeepSpeed run on a CPU without a compiler.
 
     On a CPU DeepSpeed compiles a shared-memory collective at first use, for 90 seconds and with a
     C++ compiler and ninja. Declared unavailable, it falls back to torch's own gloo collectives,

@@ -42,9 +42,7 @@ def per_turn_sum(values: torch.Tensor, turn: torch.Tensor, turns: int) -> torch.
     return torch.stack([value.sum(1) for value in masked], dim=1)
 
 
-def charge_kl(
-    pay: torch.Tensor, log_ratios: torch.Tensor, kl_weights: list[float]
-) -> torch.Tensor:
+def charge_kl(pay: torch.Tensor, log_ratios: torch.Tensor, kl_weights: list[float]) -> torch.Tensor:
     """k1: pay (B, N) less β_t times the log-ratio (B, N) of each turn's attempt, Eq 2."""
     return pay - log_ratios.detach() * pay.new_tensor(kl_weights)
 

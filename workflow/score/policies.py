@@ -1,14 +1,14 @@
-"""Loading a policy, whole or as an adapter on its base, and its tokenizer.
+"""Loading a policy, whole or as an adapter on its base.
 
-A policy folder is what transformers or peft save: weights, or an adapter that names its base. A
-GGUF file in the folder (or as `path/to/folder:file.gguf`) is read too.
+A policy folder is what transformers or peft save: weights, or an adapter that names its base.
+`score.gguf` makes such a folder of a GGUF file.
 """
 
 from pathlib import Path
 
 import torch
 from peft import PeftConfig, PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -16,14 +16,6 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 def is_adapter(path: str) -> bool:
     """Whether `path` holds an adapter and not whole weights."""
     return (Path(path) / "adapter_config.json").is_file()
-
-
-def load_tokenizer(path: str, cache_dir: str | None = None):
-    """The policy's tokenizer, padding on the left; pads with end-of-turn where it has no own token."""
-    tokenizer = AutoTokenizer.from_pretrained(path, cache_dir=cache_dir, padding_side="left")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
 
 
 def load_policy(

@@ -148,8 +148,7 @@ def _check_template(config: dict) -> None:
     """Turn 2 must continue turn 1. A hub policy out of reach now is checked by its jobs."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    from score.policies import load_tokenizer
-    from score.prompts import Bridge
+    from score.prompts import Bridge, load_tokenizer
 
     path = config["model_path"]
     try:

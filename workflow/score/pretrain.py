@@ -25,7 +25,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from score.distributed import allow_deepspeed_without_compiler, require_deepspeed
+from score.distributed import join_launcher, require_deepspeed
 from score.puzzle import NoisySolver, attempt, draw_problems, question, transcript, vocabulary
 
 CHAT_TEMPLATE = (
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
-    allow_deepspeed_without_compiler()
+    join_launcher()
     write_problems(args.problems)
     tokenizer = make_tokenizer()
     batch = 128

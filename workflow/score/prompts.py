@@ -46,7 +46,9 @@ def read_messages(path: Path) -> Messages:
         raise ValueError(f"few-shot file {path} is not JSON ({error}). Mend the file.") from None
     shape = 'a list of {"role": "user" | "assistant", "content": "…"}, taking turns, assistant last'
     if not isinstance(messages, list) or len(messages) % 2:
-        found = f"{len(messages)} messages" if isinstance(messages, list) else type(messages).__name__
+        found = (
+            f"{len(messages)} messages" if isinstance(messages, list) else type(messages).__name__
+        )
         raise ValueError(f"few-shot file {path} holds {found}; expected {shape}.")
     for i, message in enumerate(messages):
         role = ("user", "assistant")[i % 2]
@@ -66,6 +68,16 @@ def first_messages(question: str, task: ModuleType, few_shot: Messages) -> Messa
     """The conversation that asks for attempt 1."""
     content = task.FIRST_PROMPT.replace("{question}", question)
     return [*few_shot, {"role": "user", "content": content}]
+
+
+def load_tokenizer(path: str, cache_dir: str | None = None):
+    """The policy's tokenizer, padding on the left; pads with end-of-turn where it has no own token."""
+    from transformers import AutoTokenizer  # slow to import, not needed for messages
+
+    tokenizer = AutoTokenizer.from_pretrained(path, cache_dir=cache_dir, padding_side="left")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 def render(tokenizer, messages: Messages, **kwargs) -> str:

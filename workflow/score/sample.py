@@ -18,13 +18,13 @@ import pandas as pd
 from accelerate.utils import gather_object, set_seed
 
 from score.distributed import (
-    allow_deepspeed_without_compiler,
     inference_accelerator,
+    join_launcher,
     place_for_sampling,
 )
-from score.policies import load_policy, load_tokenizer
+from score.policies import load_policy
 from score.problems import Problem, read_problems, read_settings
-from score.prompts import Bridge, first_messages, prompt_ids, read_few_shot
+from score.prompts import Bridge, first_messages, load_tokenizer, prompt_ids, read_few_shot
 from score.rollout import (
     HFGenerate,
     Rollout,
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--few-shot-dir", help="folder of worked examples")
     parser.add_argument("--attempts", required=True, type=Path, help="parquet file to write")
     flags = parser.parse_args()
-    allow_deepspeed_without_compiler()
+    join_launcher()
     try:
         settings = read_settings(flags.settings, SampleSettings)
         problems = read_problems(flags.problems)

@@ -9,25 +9,34 @@ Checkpoints made with other settings are set aside by being deleted, with a line
 """
 
 import argparse
+import hashlib
+import json
 import os
 import shutil
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
+from pathlib import Path
 
 import torch
 from datasets import Dataset
 from peft import LoraConfig
 
-from score.checkpoints import WholeCheckpoints, newest_whole_checkpoint, open_checkpoints
+from score.checkpoints import (
+    WholeCheckpoints,
+    newest_whole_checkpoint,
+    open_checkpoints,
+    sole_writer,
+)
 from score.config import SCoReConfig
-from score.distributed import allow_deepspeed_without_compiler, require_deepspeed
-from score.policies import is_adapter, load_policy, load_tokenizer
+from score.distributed import join_launcher, require_deepspeed
+from score.policies import is_adapter, load_policy
 from score.problems import read_problems, read_settings
 from score.progress import ProgressLine, silence_trainer, write_records
-from score.prompts import first_messages, read_few_shot
+from score.prompts import first_messages, load_tokenizer, read_few_shot
 from score.tasks import load_task
 from score.trainer import SCoReTrainer
-from score.training_settings import TrainSettings, track
+from score.training_settings import IDLE_SETTINGS, TrainSettings, track
 from score.verifiers import Verifier
 
 
@@ -59,7 +68,7 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
         stage2_alpha=settings.stage2_alpha,
         kl_estimator=settings.kl_estimator,
         scale_advantages=settings.scale_advantages,
-        disable_dropout=True,
+        disable_dropout=settings.lora_dropout == 0,
         gradient_checkpointing=settings.gradient_checkpointing,
         bf16=settings.precision == "bfloat16",
         use_cpu=on_cpu,
@@ -74,53 +83,77 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
     )
 
 
-def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
-    """Run the training to its end and leave the policy at `flags.policy`."""
-    config = trainer_config(settings, flags.checkpoints)
-    task = load_task(settings.task_type)
-    few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
-    problems = read_problems(flags.problems)
-    lora = None
-    if settings.use_lora and not is_adapter(flags.init):
-        lora = LoraConfig(
-            r=settings.lora_rank,
-            lora_alpha=settings.lora_alpha,
-            lora_dropout=settings.lora_dropout,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        )
-    with Verifier(
+def fingerprint(settings: TrainSettings, flags: argparse.Namespace, processes: int) -> dict:
+    """All that training depends on, so that a checkpoint goes on in the same run or in none."""
+    kept = {key: value for key, value in asdict(settings).items() if key not in IDLE_SETTINGS}
+    few_shot = json.dumps(read_few_shot(flags.few_shot_dir, settings.task_type)).encode()
+    contents = {"problems": Path(flags.problems).read_bytes(), "few_shot": few_shot}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    return {
+        **kept,
+        **digests,
+        "init": flags.init,
+        "reference": flags.reference,
+        "processes": processes,
+    }
+
+
+def make_verifier(settings: TrainSettings) -> Verifier:
+    return Verifier(
         settings.task_type,
         settings.evaluator_function,
         settings.evaluator_mode,
         settings.evaluator_answer_marker,
         deadline=settings.verifier_deadline,
         workers=settings.verifier_workers,
-    ) as verifier:
+    )
+
+
+def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
+    """Columns `prompt` and `answer` of the training problems."""
+    task = load_task(settings.task_type)
+    few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
+    return Dataset.from_list(
+        [
+            {"prompt": first_messages(problem.question, task, few_shot), "answer": problem.answer}
+            for problem in read_problems(flags.problems)
+        ]
+    )
+
+
+def new_adapter(settings: TrainSettings, init: str) -> LoraConfig | None:
+    """A fresh adapter where one is wanted and `init` does not bring its own."""
+    if not settings.use_lora or is_adapter(init):
+        return None
+    return LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
+    """Run the training to its end and leave the policy at `flags.policy`."""
+    with make_verifier(settings) as verifier:
         trainer = SCoReTrainer(
             model=load_policy(
                 flags.init, settings.precision, settings.cache_dir, trainable=settings.use_lora
             ),
-            args=config,
-            train_dataset=Dataset.from_list(
-                [
-                    {"prompt": first_messages(p.question, task, few_shot), "answer": p.answer}
-                    for p in problems
-                ]
-            ),
+            args=trainer_config(settings, flags.checkpoints),
+            train_dataset=make_dataset(settings, flags),
             verifier=verifier,
             reference=flags.reference,
             processing_class=load_tokenizer(flags.init, settings.cache_dir),
-            peft_config=lora,
+            peft_config=new_adapter(settings, flags.init),
             callbacks=[ProgressLine(settings.objective), WholeCheckpoints()],
         )
         silence_trainer(trainer)
         require_deepspeed(trainer.accelerator)
         with trainer.accelerator.main_process_first():
-            open_checkpoints(
-                flags.checkpoints,
-                {**asdict(settings), "init": flags.init, "processes": config.world_size},
-            )
+            processes = trainer.accelerator.num_processes
+            open_checkpoints(flags.checkpoints, fingerprint(settings, flags, processes))
         trainer.train(resume_from_checkpoint=newest_whole_checkpoint(flags.checkpoints))
     trainer.save_model(flags.policy)
     if trainer.accelerator.is_main_process:
@@ -144,12 +177,14 @@ def main() -> None:
     parser.add_argument("--records", required=True, help="JSON Lines to write, one an update")
     parser.add_argument("--checkpoints", required=True, help="scratch folder, gone in the end")
     flags = parser.parse_args()
-    allow_deepspeed_without_compiler()
+    join_launcher()
     try:
         settings = read_settings(flags.settings, TrainSettings)
     except ValueError as error:
         sys.exit(f"train: {error}")
-    train(settings, flags)
+    first = os.environ.get("RANK", "0") == "0"
+    with sole_writer(flags.checkpoints) if first else nullcontext():
+        train(settings, flags)
 
 
 if __name__ == "__main__":

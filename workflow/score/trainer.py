@@ -9,13 +9,19 @@ checkpoints and resuming. This is the only file that imports trl.
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from accelerate.utils import gather
 from datasets import Dataset
 from trl import GRPOTrainer
 from trl.models import prepare_deepspeed, unwrap_model_for_generation
-from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_adapter
+from trl.trainer.utils import (
+    RepeatSampler,
+    add_fused_lm_head,
+    create_model_from_path,
+    use_adapter,
+)
 
 from score import objective
 from score.batches import pad_rollouts, token_logps
@@ -67,7 +73,9 @@ class SCoReTrainer(GRPOTrainer):
         )
         self.verifier = verifier
         self.bridge = Bridge.of(self._tokenizer, args.correction_prompt)
-        self.stop_ids = stop_ids_of(self.accelerator.unwrap_model(self.model), self._tokenizer, self.bridge)
+        self.stop_ids = stop_ids_of(
+            self.accelerator.unwrap_model(self.model), self._tokenizer, self.bridge
+        )
         self.eos_token_ids = sorted(self.stop_ids)
         self.kl_weights = objective.kl_weights(
             args.objective, args.num_turns, args.init_kl_coef, args.corr_kl_coef
@@ -99,6 +107,18 @@ class SCoReTrainer(GRPOTrainer):
             self.ref_model = self.accelerator.prepare_model(self.ref_model, evaluation_mode=True)
 
     # ------------------------------------------------------------------------------------ rollouts
+    def _get_train_sampler(self, dataset=None):
+        dataset = self.train_dataset if dataset is None else dataset
+        problems = self.args.generation_batch_size // self.num_generations
+        return EpochSampler(
+            dataset,
+            mini_repeat_count=self.num_generations,
+            batch_size=problems,
+            repeat_count=self.args.steps_per_generation,
+            seed=self.args.seed,
+            epoch=lambda: self.state.global_step // (len(dataset) // problems),
+        )
+
     def _prepare_inputs(self, inputs):
         """Micro-batch of this step: fresh rollouts at the start of every update, then slices of them."""
         step = self._step % self.args.steps_per_generation
@@ -176,11 +196,14 @@ class SCoReTrainer(GRPOTrainer):
             for i in range(0, len(batch["turn"]), rows)
         ]
         model = self.ref_model if reference and self.ref_model is not None else self.model
-        with self.accelerator.autocast():
-            if reference and self.reference_is_below_adapter:
-                with use_adapter(self.accelerator.unwrap_model(self.model), None):
-                    return torch.cat([token_logps(model, part)[0] for part in parts])
-            return torch.cat([token_logps(model, part)[0] for part in parts])
+        below = reference and self.reference_is_below_adapter
+        policy = self.accelerator.unwrap_model(self.model)
+        training = self.model.training
+        self.model.eval()  # without the dropout an adapter may have
+        with self.accelerator.autocast(), use_adapter(policy, None) if below else nullcontext():
+            logps = torch.cat([token_logps(model, part)[0] for part in parts])
+        self.model.train(training)
+        return logps
 
     def _attempt_log_ratios(self, batches: list[dict[str, torch.Tensor]]) -> torch.Tensor:
         """log π(y_t) − log π_ref(y_t) of every attempt, (B, N)."""
@@ -217,7 +240,9 @@ class SCoReTrainer(GRPOTrainer):
         return loss / self.current_gradient_accumulation_steps
 
     # ------------------------------------------------------------------------------------- records
-    def _record_rollouts(self, rollouts: list[Rollout], scores: torch.Tensor, unchanged: int) -> None:
+    def _record_rollouts(
+        self, rollouts: list[Rollout], scores: torch.Tensor, unchanged: int
+    ) -> None:
         for t in range(self.args.num_turns):
             attempts = [rollout.attempts[t] for rollout in rollouts]
             self._sums[f"reward_t{t + 1}"] += scores[:, t].sum()
@@ -242,7 +267,9 @@ class SCoReTrainer(GRPOTrainer):
         if self._sums:
             names = sorted(self._sums)
             device = self.accelerator.device
-            totals = torch.stack([torch.as_tensor(self._sums[n], device=device).float() for n in names])
+            totals = torch.stack(
+                [torch.as_tensor(self._sums[n], device=device).float() for n in names]
+            )
             means = dict(zip(names, self.accelerator.reduce(totals, "sum").tolist(), strict=True))
             rollouts = means.pop("rollouts")
             for name, total in means.items():
@@ -251,6 +278,22 @@ class SCoReTrainer(GRPOTrainer):
                 self._metrics["train"][name].append(total / per)
             self._sums.clear()
         super().log(logs, start_time)
+
+
+class EpochSampler(RepeatSampler):
+    """TRL's sampler, with an order that follows from seed and epoch alone.
+
+    TRL draws the orders of all epochs from one generator, so that training resumed in the third
+    epoch would see the problems in the order of the first. `epoch` tells the current one.
+    """
+
+    def __init__(self, *args, epoch: Callable[[], int], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.epoch = epoch
+
+    def __iter__(self):
+        self.generator.manual_seed(self.seed + 1_000_003 * self.epoch())
+        return super().__iter__()
 
 
 def _paid_per_turn(**kwargs):

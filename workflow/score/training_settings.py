@@ -3,6 +3,9 @@
 import os
 from dataclasses import dataclass
 
+# Settings that change no result: neither a rule nor a checkpoint is redone for them.
+IDLE_SETTINGS = ("cache_dir", "verifier_workers", "wandb_project_name")
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -24,7 +27,7 @@ class TrainSettings:
     gradient_accumulation_steps: int
     local_rollout_forward_batch_size: int
     total_episodes: int
-    learning_rate: float
+    learning_rate: float | int
     lr_scheduler_type: str
     num_warmup_steps: int
     save_steps: int
