@@ -26,7 +26,7 @@ COPIES = {
         "data_path": "mbpp/mbpp.jsonl",
         "data_split": "[600:640]",
         "test_path": "humaneval/HumanEval.jsonl.gz",
-        "test_split": "[:16]",
+        "test_split": "[:8]",
     },
 }
 

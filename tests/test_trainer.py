@@ -1,12 +1,19 @@
 """The trainer keeps what the proof promises, on a real policy and a real optimizer."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig
-from score.checkpoints import WholeCheckpoints, newest_whole_checkpoint, open_checkpoints
+from score.batches import token_logps
+from score.checkpoints import (
+    WholeCheckpoints,
+    newest_whole_checkpoint,
+    open_checkpoints,
+    sole_writer,
+)
 from score.config import SCoReConfig
 from training_runs import BASE, judge, make_trainer, problems, records
 from transformers import TrainerCallback
@@ -126,6 +133,38 @@ def test_checkpoints_of_other_settings_are_not_resumed_from(tmp_path, capsys):
     open_checkpoints(str(folder), {"alpha": 0.0, "seed": 0})
     assert newest_whole_checkpoint(str(folder)) is None
     assert "(alpha)" in capsys.readouterr().out
+
+
+def test_second_writer_of_a_checkpoint_folder_is_refused(tmp_path):
+    folder = str(tmp_path / "checkpoints")
+    with (
+        sole_writer(folder),
+        pytest.raises(RuntimeError, match=f"in use by another training .process {os.getpid()}"),
+        sole_writer(folder),
+    ):
+        pass
+    with sole_writer(folder):
+        assert list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())
+
+
+def test_dropout_of_an_adapter_thins_training_and_nothing_else(tmp_path):
+    thinned = LoraConfig(
+        r=4, lora_alpha=8, lora_dropout=0.9, target_modules="all-linear", init_lora_weights=False
+    )
+    trainer = make_trainer(tmp_path, peft_config=thinned, disable_dropout=False)
+    batch = {
+        "input_ids": torch.tensor([[20, 30, 40, 50]]),
+        "attention_mask": torch.ones(1, 4, dtype=torch.long),
+        "turn": torch.tensor([[0, 1, 0, 2]]),
+    }
+    trainer.model.train()
+    whole = [trainer._no_grad_logps(batch, reference=False) for _ in range(2)]
+    assert torch.equal(*whole)
+    assert trainer.model.training
+    assert not torch.equal(
+        token_logps(trainer.model, batch)[0], token_logps(trainer.model, batch)[0]
+    )
 
 
 def test_log_probabilities_are_taken_at_the_temperature_of_sampling(tmp_path):

@@ -44,6 +44,7 @@ rule verify_attempts:
     output:
         attempts=f"{RESULTS}/{{policy}}/attempts.parquet",
         metrics=f"{RESULTS}/{{policy}}/metrics.json",
+        disagreements=f"{RESULTS}/{{policy}}/disagreements.jsonl",
         settings=f"{RESULTS}/{{policy}}/verify_settings.json",
     log:
         f"{RESULTS}/{{policy}}/verify.log",
@@ -61,5 +62,6 @@ rule verify_attempts:
             --settings {output.settings:q} \
             --sampled {input.sampled:q} \
             --attempts {output.attempts:q} \
-            --metrics {output.metrics:q}
+            --metrics {output.metrics:q} \
+            --disagreements {output.disagreements:q}
         """

@@ -7,17 +7,16 @@ policies and adapters, the sampler that repeats problems, vLLM with weight sync,
 checkpoints and resuming. This is the only file that imports trl.
 """
 
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import nullcontext
 
 import torch
+import trl.trainer.utils
 from accelerate.utils import gather
 from datasets import Dataset
 from trl import GRPOTrainer
 from trl.models import prepare_deepspeed, unwrap_model_for_generation
 from trl.trainer.utils import (
-    RepeatSampler,
     add_fused_lm_head,
     create_model_from_path,
     use_adapter,
@@ -27,6 +26,7 @@ from score import objective
 from score.batches import pad_rollouts, token_logps
 from score.config import SCoReConfig
 from score.prompts import Bridge, prompt_ids
+from score.records import TurnSums
 from score.rewards import turn_pay
 from score.rollout import (
     HFGenerate,
@@ -36,6 +36,7 @@ from score.rollout import (
     sampling_config,
     stop_ids_of,
 )
+from score.sampler import ProblemSampler
 
 # (attempts, answers) -> one score in [0, 1] each, or objects that float() turns into one.
 Score = Callable[[list[str], list], list]
@@ -64,6 +65,9 @@ class SCoReTrainer(GRPOTrainer):
         **kwargs,
     ):
         _check_dataset(train_dataset, args)
+        if not torch.cuda.is_available():
+            # TRL's tiles of the LM head fit a GPU; these fit a CPU's caches (a third faster there).
+            trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE = 4096
         super().__init__(
             model=model,
             reward_funcs=[_paid_per_turn],
@@ -80,7 +84,7 @@ class SCoReTrainer(GRPOTrainer):
         self.kl_weights = objective.kl_weights(
             args.objective, args.num_turns, args.init_kl_coef, args.corr_kl_coef
         )
-        self._sums: dict[str, torch.Tensor] = defaultdict(float)
+        self._sums = TurnSums()
         self._prepare_reference(reference)
 
     def _prepare_reference(self, reference: str | None) -> None:
@@ -108,15 +112,15 @@ class SCoReTrainer(GRPOTrainer):
 
     # ------------------------------------------------------------------------------------ rollouts
     def _get_train_sampler(self, dataset=None):
-        dataset = self.train_dataset if dataset is None else dataset
+        size = len(self.train_dataset if dataset is None else dataset)
         problems = self.args.generation_batch_size // self.num_generations
-        return EpochSampler(
-            dataset,
-            mini_repeat_count=self.num_generations,
-            batch_size=problems,
-            repeat_count=self.args.steps_per_generation,
+        return ProblemSampler(
+            size,
+            problems,
+            k=self.num_generations,
+            steps=self.args.steps_per_generation,
             seed=self.args.seed,
-            epoch=lambda: self.state.global_step // (len(dataset) // problems),
+            epoch=lambda: self.state.global_step // (size // problems),
         )
 
     def _prepare_inputs(self, inputs):
@@ -144,7 +148,7 @@ class SCoReTrainer(GRPOTrainer):
         advantages = self._advantages(pay, order)
         for i, batch in enumerate(batches):
             batch["advantages"] = advantages[i * size : (i + 1) * size]
-        self._record_rollouts(rollouts, scores, unchanged)
+        self._sums.add_rollouts(rollouts, scores, unchanged)
         return batches
 
     def _sample(self, messages: list[list[dict]]) -> list[Rollout]:
@@ -236,64 +240,14 @@ class SCoReTrainer(GRPOTrainer):
             ref_logps=inputs["ref_logps"] if in_loss else None,
             kl_weights=self.kl_weights if in_loss else None,
         )
-        self._record_tokens(logps.detach(), entropy.detach(), inputs)
+        log_ratio = logps.detach() - inputs["ref_logps"]
+        self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)
         return loss / self.current_gradient_accumulation_steps
 
-    # ------------------------------------------------------------------------------------- records
-    def _record_rollouts(
-        self, rollouts: list[Rollout], scores: torch.Tensor, unchanged: int
-    ) -> None:
-        for t in range(self.args.num_turns):
-            attempts = [rollout.attempts[t] for rollout in rollouts]
-            self._sums[f"reward_t{t + 1}"] += scores[:, t].sum()
-            self._sums[f"tokens_t{t + 1}"] += float(sum(map(len, attempts)))
-            self._sums[f"truncated_t{t + 1}"] += float(sum(r.truncated[t] for r in rollouts))
-        last, before = scores[:, -1], scores[:, -2]
-        self._sums["incorrect_to_correct"] += ((before < 1) & (last == 1)).sum()
-        self._sums["correct_to_incorrect"] += ((before == 1) & (last < 1)).sum()
-        self._sums["unchanged"] += float(unchanged)
-        self._sums["rollouts"] += float(len(rollouts))
-
-    def _record_tokens(self, logps, entropy, inputs) -> None:
-        turns, turn = self.args.num_turns, inputs["turn"]
-        kl = objective.per_turn_sum(logps - inputs["ref_logps"], turn, turns).sum(0)
-        uncertainty = objective.per_turn_sum(entropy, turn, turns).sum(0)
-        for t in range(turns):
-            self._sums[f"kl_t{t + 1}"] += kl[t]
-            self._sums[f"entropy_t{t + 1}"] += uncertainty[t]
-
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Means over all ranks since the last log: per rollout, for entropy per token."""
-        if self._sums:
-            names = sorted(self._sums)
-            device = self.accelerator.device
-            totals = torch.stack(
-                [torch.as_tensor(self._sums[n], device=device).float() for n in names]
-            )
-            means = dict(zip(names, self.accelerator.reduce(totals, "sum").tolist(), strict=True))
-            rollouts = means.pop("rollouts")
-            for name, total in means.items():
-                turn = name.rpartition("_")[2]
-                per = means[f"tokens_{turn}"] if name.startswith("entropy") else rollouts
-                self._metrics["train"][name].append(total / per)
-            self._sums.clear()
+        for name, mean in self._sums.means(self.accelerator).items():
+            self._metrics["train"][name].append(mean)
         super().log(logs, start_time)
-
-
-class EpochSampler(RepeatSampler):
-    """TRL's sampler, with an order that follows from seed and epoch alone.
-
-    TRL draws the orders of all epochs from one generator, so that training resumed in the third
-    epoch would see the problems in the order of the first. `epoch` tells the current one.
-    """
-
-    def __init__(self, *args, epoch: Callable[[], int], **kwargs):
-        super().__init__(*args, **kwargs)
-        self.epoch = epoch
-
-    def __iter__(self):
-        self.generator.manual_seed(self.seed + 1_000_003 * self.epoch())
-        return super().__iter__()
 
 
 def _paid_per_turn(**kwargs):

@@ -1,0 +1,50 @@
+"""What training records of every turn: sums on each rank, added up once a log."""
+
+from collections import defaultdict
+
+import torch
+
+from score.objective import per_turn_sum
+from score.rollout import Rollout
+
+
+class TurnSums:
+    """Sums over the rollouts since the last log, by name; turns are called t1, t2, …"""
+
+    def __init__(self):
+        self.sums: dict[str, torch.Tensor | float] = defaultdict(float)
+
+    def add_rollouts(self, rollouts: list[Rollout], scores: torch.Tensor, unchanged: int) -> None:
+        """Scores (B, N) of rollouts, and how many state the same answer in their last two turns."""
+        for t in range(scores.size(1)):
+            self.sums[f"reward_t{t + 1}"] += scores[:, t].sum()
+            self.sums[f"tokens_t{t + 1}"] += float(sum(len(r.attempts[t]) for r in rollouts))
+            self.sums[f"truncated_t{t + 1}"] += float(sum(r.truncated[t] for r in rollouts))
+        before, last = scores[:, -2], scores[:, -1]
+        self.sums["incorrect_to_correct"] += ((before < 1) & (last == 1)).sum()
+        self.sums["correct_to_incorrect"] += ((before == 1) & (last < 1)).sum()
+        self.sums["unchanged"] += float(unchanged)
+        self.sums["rollouts"] += float(len(rollouts))
+
+    def add_tokens(
+        self, log_ratio: torch.Tensor, entropy: torch.Tensor, turn: torch.Tensor, turns: int
+    ) -> None:
+        """log π − log π_ref, entropies and turns of a micro-batch, (B, T) each."""
+        for name, values in (("kl", log_ratio), ("entropy", entropy)):
+            for t, total in enumerate(per_turn_sum(values, turn, turns).sum(0), start=1):
+                self.sums[f"{name}_t{t}"] += total
+
+    def means(self, accelerator) -> dict[str, float]:
+        """Means over all ranks, per rollout (entropy: per token); starts anew. Empty without sums."""
+        if not self.sums:
+            return {}
+        names = sorted(self.sums)
+        values = [torch.as_tensor(self.sums[n], device=accelerator.device).float() for n in names]
+        totals = accelerator.reduce(torch.stack(values), "sum").tolist()
+        self.sums.clear()
+        total = dict(zip(names, totals, strict=True))
+        rollouts = total.pop("rollouts")
+        return {
+            name: value / (total[f"tokens_{name[-2:]}"] if "entropy" in name else rollouts)
+            for name, value in total.items()
+        }
