@@ -118,7 +118,9 @@ def test_a_broken_file_is_named_with_the_place(tmp_path, name, data, message):
 @pytest.mark.parametrize(
     "path", ["./x", "/x/y", "~/x", "data.jsonl", "a/b/c", "x.csv.gz", "../x", "A.PARQUET"]
 )
-def test_what_looks_like_a_path_never_reaches_the_hub(path, monkeypatch):
+def test_what_looks_like_a_path_never_reaches_the_hub(path, monkeypatch, tmp_path):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: pytest.fail("asked the hub"))
     with pytest.raises(ValueError, match="expected an existing file or folder"):
         read_source(path)

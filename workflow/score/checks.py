@@ -199,13 +199,6 @@ def _short(value) -> str:
 
 
 def _judge_golds(golds: list, settings) -> list:
-    with Verifier(
-        settings.task_type,
-        settings.evaluator_function,
-        settings.evaluator_mode,
-        settings.evaluator_answer_marker,
-        deadline=settings.verifier_deadline,
-        workers=settings.verifier_workers,
-    ) as verifier:
+    with Verifier.of(settings) as verifier:
         with ThreadPoolExecutor(settings.verifier_workers) as threads:
             return list(threads.map(verifier.check_gold, golds))

@@ -54,14 +54,7 @@ def judge(sampled: pd.DataFrame, settings: JudgeSettings) -> pd.DataFrame:
     turns = turns_of(sampled.columns)
     answers = [_answer(*row) for row in zip(sampled["answer"], sampled["problem_id"], strict=True)]
     texts = [text for turn in turns for text in _texts(sampled[f"attempt_t{turn}"])]
-    with Verifier(
-        settings.task_type,
-        settings.evaluator_function,
-        settings.evaluator_mode,
-        settings.evaluator_answer_marker,
-        deadline=settings.verifier_deadline,
-        workers=settings.verifier_workers,
-    ) as verifier:
+    with Verifier.of(settings) as verifier:
         verdicts = verifier(texts, answers * len(turns))  # one call: equal pairs are judged once
     judged = sampled.copy()
     for position, turn in enumerate(turns):

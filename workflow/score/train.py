@@ -98,17 +98,6 @@ def fingerprint(settings: TrainSettings, flags: argparse.Namespace, processes: i
     }
 
 
-def make_verifier(settings: TrainSettings) -> Verifier:
-    return Verifier(
-        settings.task_type,
-        settings.evaluator_function,
-        settings.evaluator_mode,
-        settings.evaluator_answer_marker,
-        deadline=settings.verifier_deadline,
-        workers=settings.verifier_workers,
-    )
-
-
 def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
     """Columns `prompt` and `answer` of the training problems."""
     task = load_task(settings.task_type)
@@ -136,7 +125,7 @@ def new_adapter(settings: TrainSettings, init: str) -> LoraConfig | None:
 
 def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     """Run the training to its end and leave the policy at `flags.policy`."""
-    with make_verifier(settings) as verifier:
+    with Verifier.of(settings) as verifier:
         trainer = SCoReTrainer(
             model=load_policy(
                 flags.init, settings.precision, settings.cache_dir, trainable=settings.use_lora
@@ -155,6 +144,8 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
             processes = trainer.accelerator.num_processes
             open_checkpoints(flags.checkpoints, fingerprint(settings, flags, processes))
         trainer.train(resume_from_checkpoint=newest_whole_checkpoint(flags.checkpoints))
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in verifier.counts.items())
+        print(f"verifier of rank {trainer.accelerator.process_index}: {counts}", flush=True)
     trainer.save_model(flags.policy)
     if trainer.accelerator.is_main_process:
         trainer.processing_class.save_pretrained(flags.policy)

@@ -80,6 +80,18 @@ class Verifier:
         self._check_settings()
         self._reset()
 
+    @classmethod
+    def of(cls, settings) -> "Verifier":
+        """The verifier that `task_type` and the config's verifier section ask for."""
+        return cls(
+            settings.task_type,
+            settings.evaluator_function,
+            settings.evaluator_mode,
+            settings.evaluator_answer_marker,
+            deadline=settings.verifier_deadline,
+            workers=settings.verifier_workers,
+        )
+
     def _check_settings(self) -> None:
         if self.function not in self.task.EVALUATOR_FUNCTIONS:
             raise ValueError(
