@@ -8,7 +8,7 @@ import argparse
 import json
 import re
 import shutil
-from contextlib import chdir, contextmanager
+from contextlib import chdir, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -123,10 +123,13 @@ def trained(repository, monkeypatch):
     class Stop(Exception):
         pass
 
-    @contextmanager
-    def verifier(task_type, function, mode, marker, *, deadline, workers):
-        given.verifier = SimpleNamespace(function=function, mode=mode, marker=marker)
-        yield
+    def verifier(asked):
+        given.verifier = SimpleNamespace(
+            function=asked.evaluator_function,
+            mode=asked.evaluator_mode,
+            marker=asked.evaluator_answer_marker,
+        )
+        return nullcontext()
 
     def keep(**kwargs):
         given.config, given.lora = kwargs["args"], kwargs["peft_config"]
@@ -138,7 +141,7 @@ def trained(repository, monkeypatch):
 
     for name, replacement in [
         ("SCoReTrainer", keep),
-        ("Verifier", verifier),
+        ("Verifier", SimpleNamespace(of=verifier)),
         ("load_policy", load_policy),
         ("load_tokenizer", lambda path, cache_dir: None),
     ]:
