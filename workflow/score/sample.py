@@ -17,11 +17,7 @@ from pathlib import Path
 import pandas as pd
 from accelerate.utils import gather_object, set_seed
 
-from score.distributed import (
-    inference_accelerator,
-    join_launcher,
-    place_for_sampling,
-)
+from score.distributed import inference_accelerator, join_launcher, place_for_sampling
 from score.policies import load_policy
 from score.problems import Problem, read_problems, read_settings
 from score.prompts import Bridge, first_messages, load_tokenizer, prompt_ids, read_few_shot

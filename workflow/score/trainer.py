@@ -2,9 +2,10 @@
 
 How it departs from TRL's GRPOTrainer, which it subclasses: a rollout is N attempts in one
 conversation; each turn has its own pay, its own leave-one-out baseline and its own KL weight; the
-KL is that of whole attempts to a reference that is given and never moves. Inherited: loading of
-policies and adapters, the sampler that repeats problems, vLLM with weight sync, DeepSpeed, logging,
-checkpoints and resuming. This is the only file that imports trl.
+KL is that of whole attempts to a reference that is given and never moves; the order of problems
+follows from seed and epoch alone. Inherited: loading of policies and adapters, DeepSpeed, logging,
+checkpoints and resuming; vLLM with weight sync too, which is not tested yet. Only this file and
+config.py import trl.
 """
 
 from collections.abc import Callable
@@ -16,11 +17,7 @@ from accelerate.utils import gather
 from datasets import Dataset
 from trl import GRPOTrainer
 from trl.models import prepare_deepspeed, unwrap_model_for_generation
-from trl.trainer.utils import (
-    add_fused_lm_head,
-    create_model_from_path,
-    use_adapter,
-)
+from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_adapter
 
 from score import objective
 from score.batches import pad_rollouts, token_logps
