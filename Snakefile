@@ -22,5 +22,9 @@ rule all:
     localrule: True
 
 
+onstart:
+    before_jobs()
+
+
 onsuccess:
     show_table(RESULTS)

@@ -1,19 +1,13 @@
 """The trainer keeps what the proof promises, on a real policy and a real optimizer."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig
 from score.batches import token_logps
-from score.checkpoints import (
-    WholeCheckpoints,
-    newest_whole_checkpoint,
-    open_checkpoints,
-    sole_writer,
-)
+from score.checkpoints import newest_whole_checkpoint
 from score.config import SCoReConfig
 from training_runs import BASE, judge, make_trainer, problems, records
 from transformers import TrainerCallback
@@ -111,7 +105,6 @@ def test_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     whole = make_trainer(tmp_path / "whole", **saving)
     whole.train()
     broken = make_trainer(tmp_path / "broken", **saving)
-    broken.add_callback(WholeCheckpoints())
     broken.add_callback(StopAfter(5))
     broken.train()
     (tmp_path / "broken" / "checkpoint-5").mkdir(exist_ok=True)  # torn: nothing in it
@@ -121,31 +114,6 @@ def test_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     resumed.train(resume_from_checkpoint=checkpoint)
     assert same(weights(resumed), weights(whole))
     assert records(resumed) == records(whole)
-
-
-def test_checkpoints_of_other_settings_are_not_resumed_from(tmp_path, capsys):
-    folder = tmp_path / "checkpoints"
-    open_checkpoints(str(folder), {"alpha": 10.0, "seed": 0})
-    (folder / "checkpoint-2").mkdir()
-    (folder / "checkpoint-2" / "whole").touch()
-    open_checkpoints(str(folder), {"alpha": 10.0, "seed": 0})
-    assert newest_whole_checkpoint(str(folder))
-    open_checkpoints(str(folder), {"alpha": 0.0, "seed": 0})
-    assert newest_whole_checkpoint(str(folder)) is None
-    assert "(alpha)" in capsys.readouterr().out
-
-
-def test_second_writer_of_a_checkpoint_folder_is_refused(tmp_path):
-    folder = str(tmp_path / "checkpoints")
-    with (
-        sole_writer(folder),
-        pytest.raises(RuntimeError, match=f"in use by another training .process {os.getpid()}"),
-        sole_writer(folder),
-    ):
-        pass
-    with sole_writer(folder):
-        assert list(tmp_path.iterdir())
-    assert not list(tmp_path.iterdir())
 
 
 def test_dropout_of_an_adapter_thins_training_and_nothing_else(tmp_path):

@@ -4,8 +4,10 @@
 # outputs, and as `decisive`, which it does, without the settings that change no result.
 
 import json
+import os
 from pathlib import Path
 
+from score.orphans import check_no_orphans
 from score.preflight import check_config, check_inputs
 from score.training_settings import IDLE_SETTINGS
 
@@ -16,12 +18,21 @@ try:
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
+if ON_CLUSTER := workflow.remote_exec or workflow.resource_settings.nodes is not None:
+    # slurm/bin/sacct says what it is for
+    os.environ["PATH"] = f"{workflow.basedir}/slurm/bin:{os.environ['PATH']}"
+
 RESULTS = f"results/{CONFIG['run_name']}"
 POLICIES = ["base", *CONFIG["policies"]]
 
 
 wildcard_constraints:
     policy="|".join(POLICIES),
+
+
+def cpus(on_cluster):
+    """Threads of a job that runs a policy: Snakemake scales them down to what one machine has."""
+    return on_cluster if ON_CLUSTER else 1024
 
 
 def settings(*sections, **values):
@@ -76,6 +87,14 @@ def prompt_files():
 def few_shot_flag():
     folder = CONFIG["few_shot_dir"]
     return ["--few-shot-dir", folder] if folder else []
+
+
+def before_jobs():
+    """What must hold before the first job starts; not called by a dry run."""
+    try:
+        check_no_orphans(".")
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def show_table(results):

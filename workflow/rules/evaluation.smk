@@ -10,24 +10,28 @@ rule sample_attempts:
         f"{RESULTS}/{{policy}}/sample.log",
     conda:
         "../../environment.yml"
-    threads: 1024
+    threads: cpus(on_cluster=8)
     resources:
         gpu=1,
+        nodes=1,
+        mpi="",
+        runtime=480,
+        mem_mb_per_cpu=8000,
     params:
         policy=lambda w: policy_path(w.policy),
         few_shot=few_shot_flag(),
         launcher=CONFIG["launcher"],
-        cpus_each=lambda w, threads, resources: max(1, threads // resources.gpu),
         decisive=decisive(sampling_settings()),
         settings=lambda w, output: sampling_settings(),
     shell:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.settings:q} >{output.settings:q}
-        accelerate launch \
-            --config_file {params.launcher:q} \
-            --num_processes {resources.gpu} \
-            --num_cpu_threads_per_process {params.cpus_each} \
+        python -m score.launch \
+            --config {params.launcher:q} \
+            --processes {resources.gpu} \
+            --nodes {resources.nodes} \
+            --cpus {threads} \
             -m score.sample \
             --settings {output.settings:q} \
             --policy {params.policy:q} \
@@ -51,6 +55,9 @@ rule verify_attempts:
     conda:
         "../../environment.yml"
     threads: CONFIG["verifier"]["verifier_workers"]
+    resources:
+        runtime=240,
+        mem_mb_per_cpu=8000,
     params:
         decisive=decisive(judging_settings()),
         settings=lambda w, output: judging_settings(),

@@ -13,6 +13,9 @@ rule prepare_problems:
         f"{RESULTS}/problems/prepare.log",
     conda:
         "../../environment.yml"
+    resources:
+        runtime=120,
+        mem_mb_per_cpu=16000,
     params:
         decisive=decisive(problem_settings(verifier_that_drops())),
         settings=lambda w, output: problem_settings(CONFIG["verifier"]),

@@ -11,17 +11,20 @@ rule pretrain_puzzle_policy:
         "results/puzzle_base/pretrain.log",
     conda:
         "../../environment.yml"
-    threads: 1024
+    threads: cpus(on_cluster=2)
+    resources:
+        runtime=60,
+        mem_mb_per_cpu=4000,
     params:
         launcher="configs/accelerate/cpu.yaml",
         seed=CONFIG["random_seed"],
     shell:
         """
         exec &> >(tee {log:q})
-        accelerate launch \
-            --config_file {params.launcher:q} \
-            --num_processes 1 \
-            --num_cpu_threads_per_process {threads} \
+        python -m score.launch \
+            --config {params.launcher:q} \
+            --processes 1 \
+            --cpus {threads} \
             -m score.pretrain \
             --problems {output.problems:q} \
             --policy {output.policy:q} \

@@ -1,3 +1,5 @@
+# gpu counts those of all nodes, one process each. `mpi`, empty, makes the job's shell call srun itself
+# (score.launch), so that Slurm's warning before the time limit reaches the training and nothing else.
 # One rule for each objective, all alike: the same command trains every policy, and the policies of
 # an objective are the values that its rule's wildcard takes.
 
@@ -17,9 +19,14 @@ rule train_stage_one:
         policy=with_objective("stage_one"),
     conda:
         "../../environment.yml"
-    threads: 1024
+    threads: cpus(on_cluster=16)
     resources:
         gpu=1,
+        nodes=1,
+        mpi="",
+        runtime=1440,
+        mem_mb_per_cpu=8000,
+        slurm_extra="--signal=USR1@600",
     params:
         decisive=lambda w: decisive(training_settings(w)),
         settings=lambda w, output: training_settings(w),
@@ -28,15 +35,15 @@ rule train_stage_one:
         checkpoints=f"{RESULTS}/{{policy}}/checkpoints",
         few_shot=few_shot_flag(),
         launcher=CONFIG["launcher"],
-        cpus_each=lambda w, threads, resources: max(1, threads // resources.gpu),
     shell:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.settings:q} >{output.settings:q}
-        accelerate launch \
-            --config_file {params.launcher:q} \
-            --num_processes {resources.gpu} \
-            --num_cpu_threads_per_process {params.cpus_each} \
+        python -m score.launch \
+            --config {params.launcher:q} \
+            --processes {resources.gpu} \
+            --nodes {resources.nodes} \
+            --cpus {threads} \
             -m score.train \
             --settings {output.settings:q} \
             --init {params.init:q} \

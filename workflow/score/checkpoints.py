@@ -1,81 +1,151 @@
-"""Checkpoints that can be trusted: whole ones of these very settings."""
+"""Checkpoints that can be trusted: whole ones of this very training, with one writer."""
 
-import fcntl
 import json
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from transformers import TrainerCallback
-
-_WHOLE = "whole"
+_MANIFEST = "whole.json"
+_WRITING = "writing"
 
 
 @contextmanager
-def sole_writer(directory: str) -> Iterator[None]:
-    """Hold the folder's lock; RuntimeError where another training holds it.
+def writing_checkpoint(
+    directory: str, step: int, accelerator, keep: int | None = None
+) -> Iterator[None]:
+    """What the body writes to `written_to(directory)` becomes `directory`/checkpoint-{step}.
 
-    A training can outlive the Snakemake that started it. A second one would spoil its checkpoints.
+    It gets its name once every rank has written and the files are on disk, so a checkpoint of that
+    name is whole. Then all but the `keep` newest are deleted (None: none). RuntimeError where it can't be
+    written; earlier checkpoints are still there then.
     """
-    path = Path(f"{directory}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise RuntimeError(
-                f"{directory} is in use by another training ({file.read().strip()}); expected to be "
-                "the only writer. Wait until that one has ended, or end it, and run again."
-            ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+    top, draft = Path(directory), Path(written_to(directory))
+    if accelerator.is_main_process:
+        shutil.rmtree(draft, ignore_errors=True)
+        earlier = _checkpoints(top)
+        if earlier:
+            require_free_disk(directory, _size(earlier[max(earlier)]))
+    accelerator.wait_for_everyone()
+    try:
         yield
-        path.unlink(missing_ok=True)
+    except Exception as error:
+        raise RuntimeError(
+            f"the checkpoint of step {step} can't be written to {directory} ({error}); "
+            f"{_free(top) / 1e9:.1f} GB are free there. Make room and run again: training goes on "
+            "from the newest whole checkpoint."
+        ) from error
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        _seal(draft / f"checkpoint-{step}", top / f"checkpoint-{step}")
+        steps = _checkpoints(top)
+        for old in sorted(steps)[:-keep] if keep else []:
+            shutil.rmtree(steps[old])
+    accelerator.wait_for_everyone()
 
 
-class WholeCheckpoints(TrainerCallback):
-    """Marks a checkpoint once all of it is written, so that a torn one is never resumed from."""
+def written_to(directory: str) -> str:
+    """Where a checkpoint lies until it is whole."""
+    return str(Path(directory) / _WRITING)
 
-    def on_save(self, args, state, control, **kwargs):
-        if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _WHOLE).touch()
+
+def _seal(draft: Path, final: Path) -> None:
+    sizes = {str(p.relative_to(draft)): p.stat().st_size for p in draft.rglob("*") if p.is_file()}
+    (draft / _MANIFEST).write_text(json.dumps(sizes, indent=1, sort_keys=True))
+    sync_tree(draft)
+    shutil.rmtree(final, ignore_errors=True)  # a torn one of the same step
+    draft.rename(final)
+    _sync(final.parent)
+
+
+def sync_tree(directory: Path) -> None:
+    """Have the system write everything below `directory` to disk, so that a rename comes after it."""
+    for path in (*directory.rglob("*"), directory):
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def newest_whole_checkpoint(directory: str) -> str | None:
-    """The whole checkpoint with the most steps, or None."""
-    steps = {int(path.parent.name.split("-")[1]): path.parent for path in _marks(directory)}
-    for path in Path(directory).glob("checkpoint-*"):
-        if path not in steps.values():
-            print(f"{path} is not whole, its writing was interrupted: it is skipped", flush=True)
-    return str(steps[max(steps)]) if steps else None
+    """The whole checkpoint with the most steps, or None; torn ones are named and skipped."""
+    for _, path in sorted(_checkpoints(Path(directory)).items(), reverse=True):
+        torn = _torn(path)
+        if not torn:
+            return str(path)
+        if os.environ.get("RANK", "0") == "0":
+            print(f"{path} is torn ({torn}): it is skipped", flush=True)
+    return None
 
 
-def open_checkpoints(directory: str, settings: dict) -> None:
-    """Make the folder, or clear it when its checkpoints were made with other settings.
+def _torn(checkpoint: Path) -> str | None:
+    """What a checkpoint lacks."""
+    try:
+        sizes = json.loads((checkpoint / _MANIFEST).read_text())
+    except (OSError, ValueError):
+        return f"no readable {_MANIFEST}"
+    for name, size in sizes.items():
+        path = checkpoint / name
+        if not path.is_file() or path.stat().st_size != size:
+            return f"{name} is not {size} bytes long"
+    return None
 
-    Only the first process may call this, before the others look for a checkpoint.
+
+def _checkpoints(directory: Path) -> dict[int, Path]:
+    found = directory.glob("checkpoint-*")
+    return {int(path.name.split("-")[1]): path for path in found if path.name[11:].isdecimal()}
+
+
+def open_checkpoints(directory: str, made_with: dict) -> None:
+    """Make the folder, or check that its checkpoints belong to this training; else ValueError.
+
+    made_with: all that the weights depend on, with the number of processes. Only the first process
+    may call this, before the others look for a checkpoint.
     """
-    path = Path(directory) / "settings.json"
-    text = json.dumps(settings, indent=1, sort_keys=True)
-    if path.is_file() and path.read_text() == text:
-        return
-    if any(path.parent.glob("checkpoint-*")):
+    path = Path(directory) / "made_with.json"
+    if _checkpoints(path.parent):
         old = json.loads(path.read_text()) if path.is_file() else {}
-        changed = sorted(key for key in {*old, *settings} if old.get(key) != settings.get(key))
-        print(
-            f"checkpoints in {directory} were made with other settings ({', '.join(changed)}): "
-            "they are deleted and training starts anew",
-            flush=True,
-        )
-        shutil.rmtree(path.parent)
+        changed = [
+            f"{key} {_short(old.get(key))}, now {_short(made_with.get(key))}"
+            for key in sorted({*old, *made_with})
+            if old.get(key) != made_with.get(key)
+        ]
+        if changed:
+            raise ValueError(
+                f"{directory} holds checkpoints of an unfinished training that was made with "
+                f"{'; '.join(changed)}; expected the same. Go back to what it was made with, or give "
+                f"it up: rm -r {directory}"
+            )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(json.dumps(made_with, indent=1, sort_keys=True))
 
 
-def _marks(directory: str) -> list[Path]:
-    return sorted(Path(directory).glob(f"checkpoint-*/{_WHOLE}"))
+def _short(value) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
+
+
+def require_free_disk(directory: str, needed: int) -> None:
+    """RuntimeError unless `needed` bytes are free where `directory` is or will be."""
+    free = _free(Path(directory))
+    if free < needed:
+        raise RuntimeError(
+            f"{directory} has {free / 1e9:.1f} GB free; expected {needed / 1e9:.1f} GB for the next "
+            "checkpoint. Make room and run again; whole checkpoints are kept."
+        )
+
+
+def _free(path: Path) -> int:
+    while not path.exists():
+        path = path.absolute().parent
+    return shutil.disk_usage(path).free
+
+
+def _size(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())

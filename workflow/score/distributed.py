@@ -1,25 +1,17 @@
 """What the launcher gave this process, checked: DeepSpeed that is silently off is an error here."""
 
-import ctypes
 import os
-import signal
-import sys
 
 import torch
 from accelerate import Accelerator
 
+from score.lifeline import end_with_parent
+
 
 def join_launcher() -> None:
     """Call first in every launched command: settles what must be so before anything starts."""
-    _end_with_parent()
+    end_with_parent()  # a launcher that is killed takes its ranks along, or they write on unseen
     _allow_deepspeed_without_compiler()
-
-
-def _end_with_parent() -> None:
-    """A launcher that is killed takes its ranks along: none goes on unseen as a second writer."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def _allow_deepspeed_without_compiler() -> None:

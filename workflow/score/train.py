@@ -4,17 +4,15 @@
         --settings settings.json --init BASE --reference BASE --problems train.jsonl \\
         --policy policy --records training.jsonl --checkpoints checkpoints
 
-Interrupted training goes on from the newest whole checkpoint and ends with the same weights.
-Checkpoints made with other settings are set aside by being deleted, with a line that says so.
+Interrupted training goes on from the newest whole checkpoint and ends with the same weights. It is
+refused where that checkpoint was made with other settings, problems, policies or processes.
 """
 
 import argparse
-import hashlib
-import json
 import os
 import shutil
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,13 +21,16 @@ from datasets import Dataset
 from peft import LoraConfig
 
 from score.checkpoints import (
-    WholeCheckpoints,
     newest_whole_checkpoint,
     open_checkpoints,
-    sole_writer,
+    require_free_disk,
+    sync_tree,
+    written_to,
 )
 from score.config import SCoReConfig
 from score.distributed import join_launcher, require_deepspeed
+from score.fingerprint import content_digest, prompts_digest
+from score.interruption import StopOnSignal, leave_stopped
 from score.policies import is_adapter, load_policy
 from score.problems import read_problems, read_settings
 from score.progress import ProgressLine, silence_trainer, write_records
@@ -38,6 +39,7 @@ from score.tasks import load_task
 from score.trainer import SCoReTrainer
 from score.training_settings import IDLE_SETTINGS, TrainSettings, track
 from score.verifiers import Verifier
+from score.writer_lock import sole_writer
 
 
 def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
@@ -83,18 +85,16 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
     )
 
 
-def fingerprint(settings: TrainSettings, flags: argparse.Namespace, processes: int) -> dict:
-    """All that training depends on, so that a checkpoint goes on in the same run or in none."""
+def made_with(settings: TrainSettings, flags: argparse.Namespace) -> dict:
+    """All that the trained weights depend on; an adapter brings the digest of itself alone."""
     kept = {key: value for key, value in asdict(settings).items() if key not in IDLE_SETTINGS}
-    few_shot = json.dumps(read_few_shot(flags.few_shot_dir, settings.task_type)).encode()
-    contents = {"problems": Path(flags.problems).read_bytes(), "few_shot": few_shot}
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     return {
         **kept,
-        **digests,
-        "init": flags.init,
-        "reference": flags.reference,
-        "processes": processes,
+        "init": content_digest(flags.init),
+        "reference": content_digest(flags.reference),
+        "problems": content_digest(flags.problems),
+        "prompts": prompts_digest(flags.few_shot_dir, settings.task_type),
+        "processes": int(os.environ.get("WORLD_SIZE", 1)),
     }
 
 
@@ -125,6 +125,7 @@ def new_adapter(settings: TrainSettings, init: str) -> LoraConfig | None:
 
 def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     """Run the training to its end and leave the policy at `flags.policy`."""
+    stop = StopOnSignal()
     with Verifier.of(settings) as verifier:
         trainer = SCoReTrainer(
             model=load_policy(
@@ -136,19 +137,30 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
             reference=flags.reference,
             processing_class=load_tokenizer(flags.init, settings.cache_dir),
             peft_config=new_adapter(settings, flags.init),
-            callbacks=[ProgressLine(settings.objective), WholeCheckpoints()],
+            callbacks=[ProgressLine(settings.objective), stop],
         )
         silence_trainer(trainer)
         require_deepspeed(trainer.accelerator)
-        with trainer.accelerator.main_process_first():
-            processes = trainer.accelerator.num_processes
-            open_checkpoints(flags.checkpoints, fingerprint(settings, flags, processes))
+        if trainer.accelerator.is_main_process:
+            require_free_disk(flags.checkpoints, trainer.checkpoint_size())
         trainer.train(resume_from_checkpoint=newest_whole_checkpoint(flags.checkpoints))
         counts = ", ".join(f"{count} {verdict}" for verdict, count in verifier.counts.items())
         print(f"verifier of rank {trainer.accelerator.process_index}: {counts}", flush=True)
-    trainer.save_model(flags.policy)
+    if stop.stopped_early:
+        leave_stopped()
+    else:
+        save_policy(trainer, settings, flags)
+
+
+def save_policy(trainer: SCoReTrainer, settings: TrainSettings, flags: argparse.Namespace) -> None:
+    """Leave policy and records, each whole or not at all, and take the checkpoints away."""
+    draft = Path(f"{flags.policy}.{written_to('')}")
+    trainer.save_model(str(draft))
     if trainer.accelerator.is_main_process:
-        trainer.processing_class.save_pretrained(flags.policy)
+        trainer.processing_class.save_pretrained(draft)
+        sync_tree(draft)
+        shutil.rmtree(flags.policy, ignore_errors=True)
+        draft.rename(flags.policy)
         write_records(flags.records, trainer.state.log_history, settings.objective)
     trainer.accelerator.wait_for_everyone()
     if trainer.accelerator.is_main_process:
@@ -169,12 +181,15 @@ def main() -> None:
     parser.add_argument("--checkpoints", required=True, help="scratch folder, gone in the end")
     flags = parser.parse_args()
     join_launcher()
-    try:
-        settings = read_settings(flags.settings, TrainSettings)
-    except ValueError as error:
-        sys.exit(f"train: {error}")
     first = os.environ.get("RANK", "0") == "0"
-    with sole_writer(flags.checkpoints) if first else nullcontext():
+    with ExitStack() as held:
+        try:
+            settings = read_settings(flags.settings, TrainSettings)
+            if first:
+                held.enter_context(sole_writer(flags.checkpoints))
+                open_checkpoints(flags.checkpoints, made_with(settings, flags))
+        except (ValueError, RuntimeError) as error:
+            sys.exit(f"train: {error}")
         train(settings, flags)
 
 

@@ -21,6 +21,7 @@ from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_ada
 
 from score import objective
 from score.batches import pad_rollouts, token_logps
+from score.checkpoints import writing_checkpoint, written_to
 from score.config import SCoReConfig
 from score.prompts import Bridge, prompt_ids
 from score.records import TurnSums
@@ -241,6 +242,30 @@ class SCoReTrainer(GRPOTrainer):
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)
         return loss / self.current_gradient_accumulation_steps
 
+    # --------------------------------------------------------------------------------- checkpoints
+    def _get_output_dir(self, trial):
+        return written_to(self.args.output_dir)
+
+    def _save_checkpoint(self, model, trial):
+        with writing_checkpoint(
+            self.args.output_dir,
+            self.state.global_step,
+            self.accelerator,
+            keep=self.args.save_total_limit,
+        ):
+            super()._save_checkpoint(model, trial)
+
+    def checkpoint_size(self) -> int:
+        """Bytes of a checkpoint, at most: weights, and Adam's three numbers for each trained one."""
+        policy = self.accelerator.unwrap_model(self.model)
+        sizes = [
+            (p.ds_numel if hasattr(p, "ds_numel") else p.numel(), p) for p in policy.parameters()
+        ]
+        adapted = hasattr(policy, "peft_config")
+        weights = sum(n * p.element_size() for n, p in sizes if p.requires_grad or not adapted)
+        return weights + 12 * sum(n for n, p in sizes if p.requires_grad)
+
+    # ----------------------------------------------------------------------------------------- log
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         for name, mean in self._sums.means(self.accelerator).items():
             self._metrics["train"][name].append(mean)

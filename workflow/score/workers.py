@@ -154,6 +154,8 @@ def serve(task_type: str) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 1)
     logging.disable(logging.CRITICAL)
+    for number in (signal.SIGTERM, signal.SIGUSR1):  # Slurm sends them to all of a job; it is the
+        signal.signal(number, signal.SIG_IGN)  # trainer that saves, and it still needs verdicts
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
     task = load_task(task_type)

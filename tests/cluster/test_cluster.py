@@ -1,0 +1,155 @@
+"""`snakemake --profile slurm` on a real Slurm, disturbed in every way we know of, loses nothing.
+
+One run goes through all of them, test after test: Stage I on two nodes, Stage II on one, then
+sampling. At the end weights, records and table are those of `snakemake --cores 2` undisturbed.
+"""
+
+import json
+import os
+import signal
+import subprocess
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from conftest import on_slurm, start, told
+
+pytestmark = pytest.mark.cluster
+TWO_NODES = ["train_stage_one:nodes=2", "train_stage_one:gpu=2", "train_stage_two:gpu=1"]
+
+
+@pytest.fixture(scope="module")
+def runs(slurm, checkout):
+    """Two copies: one is run undisturbed on this machine, the other on the cluster."""
+    alone, cluster = checkout("alone"), checkout("cluster")
+    done = start(alone, "--cores", "2", "--set-resources", "train_stage_one:gpu=2")
+    assert done.wait(timeout=600) == 0, told(alone)
+    return SimpleNamespace(alone=alone / "results/quick", cluster=cluster / "results/quick")
+
+
+def go_on(runs, *own, retries=6, target=None):
+    """Start Snakemake on the cluster's copy."""
+    words = [str(target)] if target else []
+    return start(
+        runs.cluster.parents[1], *words, "--retries", str(retries), *on_slurm(*TWO_NODES, *own)
+    )
+
+
+def finish(runs, snakemake, seconds=400):
+    assert snakemake.wait(timeout=seconds) == 0, told(runs.cluster.parents[1])
+
+
+def after_step(slurm, runs, policy, step):
+    """Wait until a checkpoint of `step` or a later one is whole."""
+    folder = runs.cluster / policy / "checkpoints"
+
+    def there():
+        return any(int(p.parent.name[11:]) >= step for p in folder.glob("checkpoint-*/whole.json"))
+
+    slurm.wait_for(there, 150, f"a checkpoint of step {step}: {told(runs.cluster.parents[1])}")
+
+
+def running_job(slurm):
+    slurm.wait_for(lambda: "RUNNING" in slurm.jobs().values(), 90, "a running job")
+    return next(job for job, state in slurm.jobs().items() if state == "RUNNING")
+
+
+def members(module, rank=None):
+    """Live processes of a launched module; `rank` picks one of its ranks."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if module in words and (rank is None or environment.get("RANK") == str(rank)):
+            found.append(process)
+    return found
+
+
+def same_policy(runs, policy):
+    weights = [side / policy / "policy/model.safetensors" for side in (runs.alone, runs.cluster)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    records = [
+        [json.loads(line) for line in (side / policy / "training.jsonl").read_text().splitlines()]
+        for side in (runs.alone, runs.cluster)
+    ]
+    for record in (*records[0], *records[1]):
+        del record["step_time"]
+    assert records[0] == records[1]
+
+
+def test_stage_one_on_two_nodes_survives_requeue_kills_and_a_failed_node(slurm, runs):
+    policy = "score_stage_one"
+    snakemake = go_on(runs, target="results/quick/score_stage_one/policy")
+
+    after_step(slurm, runs, policy, 5)
+    subprocess.run(["scontrol", "requeue", running_job(slurm)], check=True)
+
+    after_step(slurm, runs, policy, 10)
+    members("score.train", rank=1)[0].send_signal(signal.SIGKILL)
+
+    after_step(slurm, runs, policy, 15)
+    subprocess.run(["scancel", running_job(slurm)], check=True)
+
+    after_step(slurm, runs, policy, 20)
+    members("score.launch")[0].send_signal(signal.SIGKILL)
+
+    after_step(slurm, runs, policy, 25)
+    slurm.fail_node("n2")
+    slurm.wait_for(lambda: "RUNNING" not in slurm.jobs().values(), 60, "the node's failure")
+    slurm.start_node("n2")
+
+    finish(runs, snakemake)
+    same_policy(runs, policy)
+
+
+def test_stage_two_survives_time_limits_preemption_and_an_outage_of_the_controller(slurm, runs):
+    snakemake = go_on(
+        runs,
+        "train_stage_two:runtime=1",
+        "train_stage_two:slurm_extra='--signal=USR1@25'",
+        "train_stage_two:slurm_partition=cancelled",
+        target="results/quick/score/policy",
+    )
+    after_step(slurm, runs, "score", 5)
+    everything = ["sbatch", "--nodes=2", "--exclusive", "--time=1", "--wrap", "sleep 5"]
+    subprocess.run([*everything, "--output=/dev/null"], check=True, capture_output=True)
+    slurm.wait_for(lambda: "PREEMPTED" in slurm.jobs().values(), 30, "preemption")
+
+    after_step(slurm, runs, "score", 10)
+    slurm.stop_controller()
+    after_step(slurm, runs, "score", 15)
+    slurm.start_controller()
+
+    finish(runs, snakemake)
+    same_policy(runs, "score")
+    assert "goes back into the queue" in told_by_jobs(runs)
+
+
+def told_by_jobs(runs):
+    logs = (runs.cluster.parents[1] / ".snakemake/slurm_logs").rglob("*.log")
+    return "".join(log.read_text(errors="replace") for log in logs)
+
+
+def test_jobs_left_by_a_killed_snakemake_are_not_started_twice_and_the_table_is_the_same(
+    slurm, runs
+):
+    snakemake = go_on(runs)
+    running_job(slurm)
+    os.killpg(snakemake.pid, signal.SIGKILL)
+    snakemake.wait()
+    folder = runs.cluster.parents[1]
+    assert start(folder, "--unlock").wait(timeout=60) == 0
+    assert go_on(runs).wait(timeout=60) != 0
+    assert "scancel" in told(folder)
+    left = [job for job, state in slurm.jobs().items() if state in ("RUNNING", "PENDING")]
+    subprocess.run(["scancel", *left], check=True)
+    slurm.wait_for(
+        lambda: not {"RUNNING", "COMPLETING"} & set(slurm.jobs().values()), 60, "scancel"
+    )
+
+    finish(runs, go_on(runs))
+    table = "self_correction.csv"
+    assert (runs.cluster / table).read_bytes() == (runs.alone / table).read_bytes()

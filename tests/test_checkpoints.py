@@ -1,0 +1,134 @@
+"""Checkpoints are whole, of this very training and written by one; what is wrong is said."""
+
+import os
+import shutil
+from collections import namedtuple
+from types import SimpleNamespace
+
+import pytest
+from score.checkpoints import (
+    newest_whole_checkpoint,
+    open_checkpoints,
+    require_free_disk,
+    writing_checkpoint,
+    written_to,
+)
+from score.writer_lock import sole_writer
+
+ALONE = SimpleNamespace(is_main_process=True, wait_for_everyone=lambda: None)
+Usage = namedtuple("Usage", "total used free")
+
+
+def save(folder, step, content="weights", keep=2):
+    with writing_checkpoint(str(folder), step, ALONE, keep=keep):
+        draft = folder / "writing" / f"checkpoint-{step}"
+        assert written_to(str(folder)) == str(draft.parent)
+        draft.mkdir(parents=True)
+        (draft / "model.safetensors").write_text(content)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_oldest_checkpoints_are_pruned_and_the_newest_is_found(tmp_path):
+    for step in (8, 9, 10):
+        save(tmp_path, step)
+    assert names(tmp_path) == ["checkpoint-10", "checkpoint-9", "writing"]
+    assert newest_whole_checkpoint(str(tmp_path)) == str(tmp_path / "checkpoint-10")
+
+
+def spoil_by_cutting(checkpoint):
+    (checkpoint / "model.safetensors").write_text("weig")
+
+
+def spoil_by_removing(checkpoint):
+    (checkpoint / "model.safetensors").unlink()
+
+
+def spoil_the_manifest(checkpoint):
+    (checkpoint / "whole.json").write_text('{"model.saf')
+
+
+@pytest.mark.parametrize("spoil", [spoil_by_cutting, spoil_by_removing, spoil_the_manifest])
+def test_a_torn_checkpoint_is_named_and_skipped(tmp_path, capsys, spoil):
+    save(tmp_path, 2)
+    save(tmp_path, 4)
+    spoil(tmp_path / "checkpoint-4")
+    assert newest_whole_checkpoint(str(tmp_path)) == str(tmp_path / "checkpoint-2")
+    assert "checkpoint-4 is torn" in capsys.readouterr().out
+
+
+def test_a_save_that_fails_loses_no_earlier_checkpoint_and_leaves_no_half_one(tmp_path):
+    save(tmp_path, 2)
+    with (
+        pytest.raises(RuntimeError, match=r"step 4 can't be written .*No space left.* GB are free"),
+        writing_checkpoint(str(tmp_path), 4, ALONE, keep=2),
+    ):
+        raise OSError("No space left on device")
+    assert newest_whole_checkpoint(str(tmp_path)) == str(tmp_path / "checkpoint-2")
+    assert "checkpoint-4" not in names(tmp_path)
+    save(tmp_path, 4)
+    assert newest_whole_checkpoint(str(tmp_path)) == str(tmp_path / "checkpoint-4")
+
+
+def test_disk_that_will_not_do_is_said_before_anything_is_written(tmp_path, monkeypatch):
+    save(tmp_path, 2, content="w" * 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(2000, 1000, 900))
+    with (
+        pytest.raises(RuntimeError, match="Make room"),
+        writing_checkpoint(str(tmp_path), 4, ALONE, keep=2),
+    ):
+        pytest.fail("writing started")
+    assert newest_whole_checkpoint(str(tmp_path)) == str(tmp_path / "checkpoint-2")
+    with pytest.raises(RuntimeError, match=r"0.0 GB free; expected 2.0 GB"):
+        require_free_disk(str(tmp_path / "not" / "there" / "yet"), 2_000_000_000)
+
+
+def test_checkpoints_made_with_something_else_are_refused_and_kept(tmp_path):
+    folder = tmp_path / "checkpoints"
+    open_checkpoints(str(folder), {"alpha": 10.0, "processes": 8})
+    open_checkpoints(str(folder), {"alpha": 0.0, "processes": 8})  # none yet: nothing to lose
+    save(folder, 2)
+    open_checkpoints(str(folder), {"alpha": 0.0, "processes": 8})
+    with pytest.raises(
+        ValueError, match=rf"alpha 0.0, now 1.0; processes 8, now 4.*rm -r {folder}"
+    ):
+        open_checkpoints(str(folder), {"alpha": 1.0, "processes": 4})
+    assert newest_whole_checkpoint(str(folder))
+
+
+def test_second_writer_of_a_checkpoint_folder_is_refused(tmp_path):
+    folder = str(tmp_path / "checkpoints")
+    with (
+        sole_writer(folder),
+        pytest.raises(RuntimeError, match=f"in use by another training .process {os.getpid()}"),
+        sole_writer(folder),
+    ):
+        pass
+    with sole_writer(folder):
+        assert names(tmp_path) == ["checkpoints.lock"]
+    assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_slurm_job_that_holds_the_lock_elsewhere_is_respected_while_it_runs(
+    tmp_path, monkeypatch, running
+):
+    """As on a file system whose locks don't reach other nodes."""
+    squeue = tmp_path / "squeue"
+    squeue.write_text(f"#!/bin/sh\n{'echo 41' if running else 'exit 1'}\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "42")
+    lock = tmp_path / "checkpoints.lock"
+    lock.write_text("Slurm job 41 on n1")
+    if running:
+        with (
+            pytest.raises(RuntimeError, match="scancel 41"),
+            sole_writer(str(tmp_path / "checkpoints")),
+        ):
+            pass
+    else:
+        with sole_writer(str(tmp_path / "checkpoints")):
+            assert lock.read_text().startswith("Slurm job 42 on ")

@@ -1,0 +1,155 @@
+"""Start a command on every GPU of a job: `accelerate launch`, told what the cluster decided.
+
+    python -m score.launch --config configs/accelerate/zero2.yaml --processes 8 --cpus 64 \\
+        -m score.train --settings settings.json …
+
+On one machine this is `accelerate launch`. In the batch shell of a Slurm job it is one `srun` task a
+node, each of which is `accelerate launch` with its rank and the first node's address. Training that
+was told to stop and has saved (score.interruption) is put back into Slurm's queue as the same job.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from score.lifeline import end_with_parent
+
+STOPPED_EARLY = 75  # EX_TEMPFAIL: saved, not done; the same command goes on
+STOPPED_FILE = "SCORE_STOPPED_FILE"
+
+
+def accelerate_command(flags: argparse.Namespace, environment: dict[str, str]) -> list[str]:
+    """`accelerate launch` for this node; ValueError where Slurm gave other GPUs than asked for."""
+    nodes, rank, first = flags.nodes, 0, None
+    if nodes > 1:
+        rank = int(environment["SLURM_NODEID"])
+        first = first_host(environment["SLURM_STEP_NODELIST"])
+    here, left = divmod(flags.processes, nodes)
+    if left or not here:
+        raise ValueError(
+            f"resource gpu is {flags.processes} on {nodes} nodes; expected a multiple of them, "
+            "since each node takes as many processes. Set gpu to nodes × GPUs of a node."
+        )
+    given = given_gpus(environment)
+    if given is not None and given != here:
+        raise ValueError(
+            f"Slurm gave {given} GPUs to {environment.get('SLURMD_NODENAME', 'this node')}, but "
+            f"{here} processes are to run there; expected as many. Set gpu to nodes × GPUs of a node."
+        )
+    command = ["accelerate", "launch", "--config_file", flags.config]
+    command += ["--num_processes", str(flags.processes)]
+    command += ["--num_cpu_threads_per_process", str(max(1, flags.cpus // here))]
+    if nodes > 1:
+        command += ["--num_machines", str(nodes), "--machine_rank", str(rank)]
+        command += ["--main_process_ip", first, "--main_process_port", str(port_of(environment))]
+        command += ["--deepspeed_multinode_launcher", "standard"]
+    return command
+
+
+def given_gpus(environment: dict[str, str]) -> int | None:
+    """How many GPUs Slurm gave to this task; None outside a task, or where it handed out none."""
+    told = environment.get("SLURM_STEP_GPUS") or environment.get("SLURM_GPUS_ON_NODE")
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    return len(visible.split(",")) if told and visible else None
+
+
+def first_host(nodelist: str) -> str:
+    """The first of Slurm's compact list of hosts, e.g. n1 of n[1-2]."""
+    hosts = subprocess.run(
+        ["scontrol", "show", "hostnames", nodelist], capture_output=True, text=True, check=True
+    )
+    return hosts.stdout.split()[0]
+
+
+def port_of(environment: dict[str, str]) -> int:
+    """A port that all nodes of a job agree on and other jobs are unlikely to use."""
+    return 20000 + int(environment["SLURM_JOB_ID"]) % 10000
+
+
+def in_batch_shell(environment: dict[str, str]) -> bool:
+    """Whether this runs beside a Slurm job's steps and not in one of them."""
+    return "SLURM_JOB_ID" in environment and "SLURM_STEP_ID" not in environment
+
+
+def srun_command(flags: argparse.Namespace, words: list[str]) -> list[str]:
+    """One task a node, with all the CPUs and memory of the job there."""
+    nodes = str(flags.nodes)
+    command = ["srun", "--nodes", nodes, "--ntasks", nodes, "--ntasks-per-node", "1"]
+    command += ["--cpus-per-task", str(flags.cpus), "--mem", "0", "--kill-on-bad-exit=1"]
+    return [*command, sys.executable, "-m", "score.launch", *words]
+
+
+def run_here(command: list[str]) -> int:
+    """Run `accelerate launch` on this node and pass signals on; its status, or STOPPED_EARLY."""
+    with tempfile.TemporaryDirectory(prefix="score-launch-") as folder:
+        told = Path(folder) / "stopped"
+        environment = {**os.environ, STOPPED_FILE: str(told)}
+        # accelerate and torchrun would die of SIGUSR1; ranks that save on it say so for themselves
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        launched = subprocess.Popen(command, env=environment, preexec_fn=end_with_parent)
+        signal.signal(signal.SIGUSR1, lambda *_: _pass_to_ranks(launched.pid))
+        signal.signal(signal.SIGTERM, lambda *_: launched.terminate())
+        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the ranks by itself
+        status = launched.wait()
+        return STOPPED_EARLY if told.exists() else status
+
+
+def _pass_to_ranks(launcher: int) -> None:
+    import psutil
+
+    for child in psutil.Process(launcher).children(recursive=True):
+        try:
+            child.send_signal(signal.SIGUSR1)
+        except psutil.NoSuchProcess:
+            continue
+
+
+def run_job(command: list[str]) -> int:
+    """Run srun; where all nodes stopped early put the job back into the queue and wait for that."""
+    for number in (signal.SIGUSR1, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the steps get them too, and decide
+    step = subprocess.Popen(command, preexec_fn=_default_signals)
+    status = step.wait()
+    if status != STOPPED_EARLY:
+        return status
+    job = os.environ["SLURM_JOB_ID"]
+    print(f"saved before its end: job {job} goes back into the queue to go on", flush=True)
+    if subprocess.run(["scontrol", "requeue", job]).returncode == 0:
+        time.sleep(600)  # Slurm ends this shell as it takes the job back
+    return status
+
+
+def _default_signals() -> None:
+    for number in (signal.SIGUSR1, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.launch",
+        description=__doc__.partition("\n")[0],
+        epilog="Then: -m MODULE and its flags.",
+    )
+    parser.add_argument("--config", required=True, help="accelerate's file: configs/accelerate/…")
+    parser.add_argument("--processes", type=int, required=True, help="of all nodes; one a GPU")
+    parser.add_argument("--nodes", type=int, default=1)
+    parser.add_argument("--cpus", type=int, required=True, help="of each node")
+    words = sys.argv[1:]
+    at = words.index("-m") if "-m" in words else len(words)
+    flags = parser.parse_args(words[:at])
+    if in_batch_shell(os.environ):
+        sys.exit(run_job(srun_command(flags, words)))
+    try:
+        command = [*accelerate_command(flags, os.environ), *words[at:]]
+    except ValueError as error:
+        sys.exit(f"launch: {error}")
+    sys.exit(run_here(command))
+
+
+if __name__ == "__main__":
+    main()
