@@ -141,7 +141,7 @@ def training_settings(w):
     return settings(
         CONFIG["verifier"],
         common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
-        common("wandb_project_name", "run_name"),
+        common("report_to", "wandb_project_name", "run_name"),
         CONFIG["training"],
         CONFIG[entry["objective"]],
         own,
