@@ -22,5 +22,15 @@ rule all:
     localrule: True
 
 
+onstart:
+    FOLLOWER.start(remote=workflow.is_main_process and workflow.non_local_exec)
+
+
 onsuccess:
+    FOLLOWER.stop()
     show_table(RESULTS)
+
+
+onerror:
+    FOLLOWER.stop()
+    show_failures(FOLLOWER.changed())

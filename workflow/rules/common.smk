@@ -6,6 +6,8 @@
 import json
 from pathlib import Path
 
+from score.failures import failures
+from score.follow import Follower
 from score.preflight import check_config, check_inputs
 from score.training_settings import IDLE_SETTINGS
 
@@ -18,6 +20,7 @@ except ValueError as error:
 
 RESULTS = f"results/{CONFIG['run_name']}"
 POLICIES = ["base", *CONFIG["policies"]]
+FOLLOWER = Follower(RESULTS, say=logger.info)
 
 
 wildcard_constraints:
@@ -82,6 +85,11 @@ def show_table(results):
     table = Path(results) / "self_correction.md"
     if table.is_file():
         print(f"\n{table}\n\n{table.read_text()}")
+
+
+def show_failures(logs):
+    for failure in failures(logs):
+        logger.error(failure)
 
 
 def data_files():
