@@ -89,7 +89,7 @@ def show_table(results):
 
 def show_failures(logs):
     for failure in failures(logs):
-        logger.error(failure)
+        logger.error(f"\n{failure}\n")
 
 
 def data_files():
