@@ -24,7 +24,14 @@ rule all:
 
 onstart:
     before_jobs()
+    FOLLOWER.start(remote=workflow.is_main_process and workflow.non_local_exec)
 
 
 onsuccess:
+    FOLLOWER.stop()
     show_table(RESULTS)
+
+
+onerror:
+    FOLLOWER.stop()
+    show_failures(FOLLOWER.changed())

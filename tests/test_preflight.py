@@ -91,6 +91,8 @@ BAD_CONFIGS = [
     ({"training.top_p": 0.95}, ["training.top_p is 0.95; expected 1.0", "log-probabilities"]),
     ({"policies.score.top_k": 50}, ["policies.score.top_k is 50; expected 0", "log-probabilities"]),
     ({"training.temperature": 0}, ["training.temperature is 0; expected more than 0"]),
+    ({"wandb_project_name": "me/mine"}, ['wandb_project_name is "me/mine"; expected a text of']),
+    ({"wandb_api_key": "abc"}, ["wandb_api_key holds what", "environment variable WANDB_API_KEY"]),
     ({"num_turns": 1}, ["num_turns is 1; expected 2 or more"]),
     ({"evaluation.samples": 4}, ["evaluation.samples is 4 at evaluation.temperature 0", "Raise"]),
     # policies
@@ -166,6 +168,7 @@ def own(config, tmp_path):
             {"launcher": "configs/gpu.yaml"},
             ["launcher is 'configs/gpu.yaml'", "not there", "Correct"],
         ),
+        ({"report_to": ["wandb", "wnadb"]}, ["report_to is 'wnadb'; expected none or", "Correct"]),
         ({"few_shot_dir": "no/shots"}, ["few_shot_dir is 'no/shots', which is not there"]),
         ({"model_path": "./policy"}, ["model_path is './policy', which is not there"]),
         ({"model_path": "a/b/c"}, ["model_path is 'a/b/c', which is not there", "Snakefile"]),

@@ -40,7 +40,7 @@ TABLE = [
     ("cache_dir", None, "hub", {PREPARE, SAMPLE, *BOTH}, "cache_dir", "hub"),
     ("random_seed", None, 7, ALL, "config.seed", 7),
     ("wandb_project_name", None, "mine", BOTH, "config.report_to", ["wandb"]),
-    ("run_name", None, "mine", {*ALL, COMPARE}, "config.run_name", "mine"),
+    ("run_name", None, "mine", {*ALL, COMPARE}, "config.run_name", "mine/score_stage_one"),
     ("task_type", None, "other/puzzle.py", ALL, "config.correction_prompt", "now: "),
     ("few_shot_dir", None, "other", {SAMPLE, *BOTH}, "prompt.0.content", "1 2 3 make 6"),
     ("data_path", "problems", "other/problems", {PREPARE}, None, None),

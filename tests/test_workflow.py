@@ -118,6 +118,7 @@ def test_overlay_that_changes_nothing_reruns_nothing(reruns, config):
     [
         {"cache_dir": "elsewhere"},
         {"wandb_project_name": "curves"},
+        {"report_to": ["wandb"]},
         {"verifier": {"verifier_workers": 7}},
     ],
 )

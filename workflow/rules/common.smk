@@ -7,6 +7,8 @@ import json
 import os
 from pathlib import Path
 
+from score.failures import failures
+from score.follow import Follower
 from score.orphans import check_no_orphans
 from score.preflight import check_config, check_inputs
 from score.training_settings import IDLE_SETTINGS
@@ -24,6 +26,7 @@ if ON_CLUSTER := workflow.remote_exec or workflow.resource_settings.nodes is not
 
 RESULTS = f"results/{CONFIG['run_name']}"
 POLICIES = ["base", *CONFIG["policies"]]
+FOLLOWER = Follower(RESULTS, say=logger.info)
 
 
 wildcard_constraints:
@@ -103,6 +106,11 @@ def show_table(results):
         print(f"\n{table}\n\n{table.read_text()}")
 
 
+def show_failures(logs):
+    for failure in failures(logs):
+        logger.error(f"\n{failure}\n")
+
+
 def data_files():
     """Local files of problems; hub names are not files."""
     places = []
@@ -160,7 +168,7 @@ def training_settings(w):
     return settings(
         CONFIG["verifier"],
         common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
-        common("wandb_project_name", "run_name"),
+        common("report_to", "wandb_project_name", "run_name"),
         CONFIG["training"],
         CONFIG[entry["objective"]],
         own,

@@ -18,8 +18,8 @@ def writing_checkpoint(
     """What the body writes to `written_to(directory)` becomes `directory`/checkpoint-{step}.
 
     It gets its name once every rank has written and the files are on disk, so a checkpoint of that
-    name is whole. Then all but the `keep` newest are deleted (None: none). RuntimeError where it can't be
-    written; earlier checkpoints are still there then.
+    name is whole. Then all but the `keep` newest are deleted (None: none). RuntimeError where it
+    can't be written; earlier checkpoints are still there then.
     """
     top, draft = Path(directory), Path(written_to(directory))
     if accelerator.is_main_process:

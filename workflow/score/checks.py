@@ -9,6 +9,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
+from score.clock import Countdown
 from score.problems import Problem, question_key, split_order
 from score.verifiers import Verifier
 
@@ -199,6 +200,10 @@ def _short(value) -> str:
 
 
 def _judge_golds(golds: list, settings) -> list:
+    countdown, verdicts = Countdown("checked", "reference answers"), []
     with Verifier.of(settings) as verifier:
         with ThreadPoolExecutor(settings.verifier_workers) as threads:
-            return list(threads.map(verifier.check_gold, golds))
+            for verdict in threads.map(verifier.check_gold, golds):
+                verdicts.append(verdict)
+                countdown(len(verdicts), len(golds))
+    return verdicts

@@ -1,9 +1,11 @@
 """What the launcher gave this process, checked: DeepSpeed that is silently off is an error here."""
 
 import os
+import warnings
 
 import torch
 from accelerate import Accelerator
+from transformers.utils.logging import disable_progress_bar
 
 from score.lifeline import end_with_parent
 
@@ -11,6 +13,8 @@ from score.lifeline import end_with_parent
 def join_launcher() -> None:
     """Call first in every launched command: settles what must be so before anything starts."""
     end_with_parent()  # a launcher that is killed takes its ranks along, or they write on unseen
+    disable_progress_bar()  # lines of `score.clock` tell how far a job is
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
     _allow_deepspeed_without_compiler()
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from score.clock import Countdown
 from score.metrics import evaluation_metrics, turns_of
 from score.problems import read_settings, replace_bytes
 from score.second_opinion import ask_second_opinion, disagreements
@@ -55,7 +56,8 @@ def judge(sampled: pd.DataFrame, settings: JudgeSettings) -> pd.DataFrame:
     answers = [_answer(*row) for row in zip(sampled["answer"], sampled["problem_id"], strict=True)]
     texts = [text for turn in turns for text in _texts(sampled[f"attempt_t{turn}"])]
     with Verifier.of(settings) as verifier:
-        verdicts = verifier(texts, answers * len(turns))  # one call: equal pairs are judged once
+        # One call: equal pairs are judged once.
+        verdicts = verifier(texts, answers * len(turns), Countdown("judged", "answers"))
     judged = sampled.copy()
     for position, turn in enumerate(turns):
         of_turn = verdicts[position * len(sampled) : (position + 1) * len(sampled)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from score.schema_errors import explain_errors
 from score.tasks import load_task
+from score.tracking import check_trackers, refuse_keys, trackers
 from score.training_settings import TrainSettings
 
 _COMMON = ("run_name", "task_type", "random_seed", "num_turns", "precision")
@@ -15,6 +16,7 @@ _COMMON = ("run_name", "task_type", "random_seed", "num_turns", "precision")
 
 def check_config(config: dict, schema_path: str) -> dict:
     """The config itself, when it fits the schema and its values fit each other."""
+    refuse_keys(config)
     errors = explain_errors(config, Path(schema_path))
     if errors:
         raise ValueError("\n".join(errors))
@@ -79,6 +81,7 @@ def check_inputs(config: dict) -> None:
     """Files, columns, few-shot examples and the chat template that the config names."""
     from score.prompts import read_few_shot
 
+    check_trackers(trackers(config["report_to"], config["wandb_project_name"]))
     for key in ("launcher", "few_shot_dir", "model_path"):
         _check_path(key, config[key])
     read_few_shot(config["few_shot_dir"], config["task_type"])

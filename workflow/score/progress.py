@@ -6,6 +6,8 @@ from pathlib import Path
 
 from transformers import PrinterCallback, TrainerCallback
 
+from score.clock import duration
+
 _SECONDS = 5.0
 _SHOWN = ("reward_t1", "reward_t2", "kl_t1", "kl_t2", "unchanged")
 
@@ -30,7 +32,7 @@ class ProgressLine(TrainerCallback):
         left = (now - self.start) / done * (state.max_steps - state.global_step)
         shown = "  ".join(f"{name} {logs[name]:.3f}" for name in _SHOWN if name in logs)
         step = f"{state.global_step}/{state.max_steps}"
-        print(f"{self.stage} step {step}  {shown}  {left:.0f} s left", flush=True)
+        print(f"{self.stage} step {step}  {shown}  {duration(left)} left", flush=True)
 
 
 def write_records(path: str, log_history: list[dict], stage: str) -> None:

@@ -36,8 +36,9 @@ from score.problems import read_problems, read_settings
 from score.progress import ProgressLine, silence_trainer, write_records
 from score.prompts import first_messages, load_tokenizer, read_few_shot
 from score.tasks import load_task
+from score.tracking import PROJECT, continue_run, track
 from score.trainer import SCoReTrainer
-from score.training_settings import IDLE_SETTINGS, TrainSettings, track
+from score.training_settings import IDLE_SETTINGS, TrainSettings
 from score.verifiers import Verifier
 from score.writer_lock import sole_writer
 
@@ -45,6 +46,7 @@ from score.writer_lock import sole_writer
 def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
     """The settings as a SCoReConfig for this number of processes; ValueError where it can't be."""
     on_cpu = not torch.cuda.is_available()
+    folder = Path(checkpoints).parent
     return SCoReConfig(
         output_dir=checkpoints,
         objective=settings.objective,
@@ -78,8 +80,9 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
         save_steps=settings.save_steps,
         save_total_limit=2,
         cache_dir=settings.cache_dir,
-        report_to=track(settings),
-        run_name=settings.run_name,
+        report_to=track(settings, folder),
+        run_name=f"{settings.run_name}/{folder.name}",
+        project=settings.wandb_project_name or PROJECT,
         disable_tqdm=True,
         log_level="warning",
     )
@@ -141,9 +144,11 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
         )
         silence_trainer(trainer)
         require_deepspeed(trainer.accelerator)
+        newest = newest_whole_checkpoint(flags.checkpoints)
         if trainer.accelerator.is_main_process:
             require_free_disk(flags.checkpoints, trainer.checkpoint_size())
-        trainer.train(resume_from_checkpoint=newest_whole_checkpoint(flags.checkpoints))
+            continue_run(trainer.args.report_to, flags.checkpoints, resumed=newest is not None)
+        trainer.train(resume_from_checkpoint=newest)
         counts = ", ".join(f"{count} {verdict}" for verdict, count in verifier.counts.items())
         print(f"verifier of rank {trainer.accelerator.process_index}: {counts}", flush=True)
     if stop.stopped_early:

@@ -1,10 +1,9 @@
 """The settings of one training run as the workflow writes them, and what follows from them."""
 
-import os
 from dataclasses import dataclass
 
 # Settings that change no result: neither a rule nor a checkpoint is redone for them.
-IDLE_SETTINGS = ("cache_dir", "verifier_workers", "wandb_project_name")
+IDLE_SETTINGS = ("cache_dir", "verifier_workers", "report_to", "wandb_project_name")
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,7 @@ class TrainSettings:
     evaluator_answer_marker: str | None = None
     verifier_deadline: float | int = 5.0
     verifier_workers: int = 1
+    report_to: str | list = "none"
     wandb_project_name: str | None = None
     cache_dir: str | None = None
 
@@ -94,13 +94,3 @@ class TrainSettings:
                 "Raise it, and lower per_device_train_batch_size to keep their product."
             )
         return steps
-
-
-def track(settings: TrainSettings) -> list[str]:
-    """Where to report to; wandb stays offline unless the environment holds a key."""
-    if settings.wandb_project_name is None:
-        return []
-    os.environ["WANDB_PROJECT"] = settings.wandb_project_name
-    if not os.environ.get("WANDB_API_KEY"):
-        os.environ.setdefault("WANDB_MODE", "offline")
-    return ["wandb"]

@@ -10,7 +10,7 @@ import json
 import queue
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import getpid
@@ -142,8 +142,13 @@ class Verifier:
         with self._lock:
             return {verdict: self._counts[verdict] for verdict in VERDICTS}
 
-    def __call__(self, attempts: Sequence[str], answers: Sequence) -> list[Verdict]:
-        """One Verdict for each attempt, in order."""
+    def __call__(
+        self,
+        attempts: Sequence[str],
+        answers: Sequence,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Verdict]:
+        """One Verdict for each attempt, in order. progress(done, total) hears of slow judgements."""
         if isinstance(attempts, str) or len(attempts) != len(answers):
             raise ValueError(
                 f"attempts and answers have lengths {len(attempts)} and {len(answers)}; expected "
@@ -152,7 +157,7 @@ class Verifier:
         if getpid() != self._owner:  # a fork: the parent's workers are not ours to talk to
             self._reset()
         pairs = [(self._extract(a), json.dumps(b)) for a, b in zip(attempts, answers, strict=True)]
-        judged = self._judge_all(list(dict.fromkeys(pairs)))
+        judged = self._judge_all(list(dict.fromkeys(pairs)), progress)
         verdicts = [judged[pair] for pair in pairs]
         with self._lock:
             self._counts.update(verdict.verdict for verdict in verdicts)
@@ -169,19 +174,25 @@ class Verifier:
             )
         return self.task.extract(attempt, self.mode, self.marker)
 
-    def _judge_all(self, pairs: list[tuple]) -> dict[tuple, Verdict]:
+    def _judge_all(self, pairs: list[tuple], progress) -> dict[tuple, Verdict]:
         judged = {}
         for pair in pairs:
             verdict = self._judge_cheaply(*pair)
             if verdict is not None:
                 judged[pair] = verdict
         left = [pair for pair in pairs if pair not in judged]
+
+        def keep(verdicts):
+            for done, (pair, verdict) in enumerate(zip(left, verdicts, strict=True), start=1):
+                judged[pair] = verdict
+                if progress is not None:
+                    progress(done, len(left))
+
         if self.workers == 1 or len(left) < 2:
-            judged.update((pair, self._judge(*pair)) for pair in left)
+            keep(self._judge(*pair) for pair in left)
         else:
             with ThreadPoolExecutor(self.workers) as threads:
-                verdicts = threads.map(lambda pair: self._judge(*pair), left)
-                judged.update(zip(left, verdicts, strict=True))
+                keep(threads.map(lambda pair: self._judge(*pair), left))
         return judged
 
     def _judge_cheaply(self, extracted: str | None, answer_json: str) -> Verdict | None:
