@@ -73,7 +73,7 @@ def dry_run(repository):
 def _as_told(job, graph) -> SimpleNamespace:
     words = shlex.split(job.shellcmd)
     flags, name = {}, None
-    for word in words[words.index("-m") + 1 :]:
+    for word in words[len(words) - words[::-1].index("-m") :]:
         if word.startswith("--"):
             name = word.removeprefix("--").replace("-", "_")
             flags[name] = []

@@ -1,7 +1,8 @@
-"""`score.train` as the workflow starts it: under DeepSpeed, killed without warning, started again."""
+"""`score.train` as the workflow starts it: under DeepSpeed, interrupted, started again."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from score.lifeline import STOPPED_EARLY
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
@@ -50,10 +52,8 @@ def start(folder):
         "records": folder / "training.jsonl",
         "checkpoints": folder / "checkpoints",
     }
-    accelerate = str(Path(sys.executable).with_name("accelerate"))
-    config = str(ROOT / "configs/accelerate/cpu.yaml")
-    command = [accelerate, "launch", "--config_file", config, "--num_processes", "1"]
-    command += ["--num_cpu_threads_per_process", "1", "-m", "score.train"]
+    command = [sys.executable, "-m", "score.launch", "--config", "configs/accelerate/cpu.yaml"]
+    command += ["--processes", "1", "--cpus", "1", "-m", "score.train"]
     command += [word for key, value in flags.items() for word in (f"--{key}", str(value))]
     with (folder / "log").open("a") as log:
         return subprocess.Popen(
@@ -69,23 +69,34 @@ def wait_for(condition, process, log):
         time.sleep(0.05)
 
 
-def test_training_killed_without_warning_ends_as_if_it_had_not_been(tmp_path):
+def interrupt(folder, step, number, whom):
+    """Start the training, signal it after `step`, and return the status it ends with."""
+    process = start(folder)
+
+    def there():
+        marks = (folder / "checkpoints").glob("checkpoint-*/whole.json")
+        return any(int(mark.parent.name[11:]) >= step for mark in marks)
+
+    wait_for(there, process, folder / "log")
+    whom(process.pid, number)
+    return process.wait(timeout=60)
+
+
+def test_training_interrupted_in_any_way_ends_as_if_it_had_not_been(tmp_path):
     rows = (ROOT / "data/puzzle/problems/train.jsonl").read_text().splitlines()[:64]
     (tmp_path / "train.jsonl").write_text("\n".join(rows) + "\n")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     process = start(whole)
     assert process.wait(timeout=150) == 0, (whole / "log").read_text()[-3000:]
 
-    process = start(broken)
-    mark = broken / "checkpoints" / "checkpoint-20" / "whole"
-    wait_for(mark.exists, process, broken / "log")
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    assert interrupt(broken, 10, signal.SIGKILL, os.killpg) == -signal.SIGKILL
+    assert interrupt(broken, 20, signal.SIGUSR1, os.kill) == STOPPED_EARLY
+    assert "told to stop: a checkpoint of step" in (broken / "log").read_text()
+    assert interrupt(broken, 30, signal.SIGTERM, os.killpg) not in (0, -signal.SIGKILL)
     process = start(broken)
     assert process.wait(timeout=150) == 0, (broken / "log").read_text()[-3000:]
 
-    log = (broken / "log").read_text()
-    assert "resumed after step" in log
+    assert (broken / "log").read_text().count("resumed after step") == 3
     weights = "policy/model.safetensors"
     assert (whole / weights).read_bytes() == (broken / weights).read_bytes()
     one, other = (
@@ -97,3 +108,15 @@ def test_training_killed_without_warning_ends_as_if_it_had_not_been(tmp_path):
         del record["step_time"]
     assert one == other
     assert not (broken / "checkpoints").exists()
+
+
+def test_a_training_that_would_not_be_the_same_is_refused_in_one_line(tmp_path):
+    rows = (ROOT / "data/puzzle/problems/train.jsonl").read_text().splitlines()[:64]
+    (tmp_path / "train.jsonl").write_text("\n".join(rows) + "\n")
+    folder = tmp_path / "broken"
+    interrupt(folder, 10, signal.SIGKILL, os.killpg)
+    (tmp_path / "train.jsonl").write_text("\n".join(rows[:60]) + "\n")
+    assert start(folder).wait(timeout=60) != 0
+    log = (folder / "log").read_text()
+    assert re.search(r"^train: .* was made with problems [0-9a-f]+…, now .* rm -r ", log, re.M), log
+    assert (folder / "checkpoints" / "checkpoint-10").exists()

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from conftest import on_slurm, start, told
+from snakemakes import on_slurm, start, told
 
 pytestmark = pytest.mark.cluster
 TWO_NODES = ["train_stage_one:nodes=2", "train_stage_one:gpu=2", "train_stage_two:gpu=1"]

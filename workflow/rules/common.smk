@@ -4,13 +4,12 @@
 # outputs, and as `decisive`, which it does, without the settings that change no result.
 
 import json
-import os
 from pathlib import Path
 
 from score.failures import failures
 from score.follow import Follower
-from score.orphans import check_no_orphans
 from score.preflight import check_config, check_inputs
+from score.slurm import check_no_orphans, use_commands_of
 from score.training_settings import IDLE_SETTINGS
 
 try:
@@ -21,8 +20,7 @@ except ValueError as error:
     raise WorkflowError(str(error)) from None
 
 if ON_CLUSTER := workflow.remote_exec or workflow.resource_settings.nodes is not None:
-    # slurm/bin/sacct says what it is for
-    os.environ["PATH"] = f"{workflow.basedir}/slurm/bin:{os.environ['PATH']}"
+    use_commands_of(f"{workflow.basedir}/slurm/bin")
 
 RESULTS = f"results/{CONFIG['run_name']}"
 POLICIES = ["base", *CONFIG["policies"]]

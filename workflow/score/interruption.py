@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from transformers import TrainerCallback
 
-from score.launch import STOPPED_EARLY, STOPPED_FILE
+from score.lifeline import STOPPED_EARLY, STOPPED_FILE
 
 
 class StopOnSignal(TrainerCallback):

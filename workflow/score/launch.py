@@ -17,10 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from score.lifeline import end_with_parent
-
-STOPPED_EARLY = 75  # EX_TEMPFAIL: saved, not done; the same command goes on
-STOPPED_FILE = "SCORE_STOPPED_FILE"
+from score.lifeline import STOPPED_EARLY, STOPPED_FILE, end_with_parent
 
 
 def accelerate_command(flags: argparse.Namespace, environment: dict[str, str]) -> list[str]:
@@ -138,7 +135,7 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="accelerate's file: configs/accelerate/…")
     parser.add_argument("--processes", type=int, required=True, help="of all nodes; one a GPU")
     parser.add_argument("--nodes", type=int, default=1)
-    parser.add_argument("--cpus", type=int, required=True, help="of each node")
+    parser.add_argument("--cpus", type=int, default=os.cpu_count(), help="of each node")
     words = sys.argv[1:]
     at = words.index("-m") if "-m" in words else len(words)
     flags = parser.parse_args(words[:at])

@@ -1,8 +1,11 @@
-"""A process that ends when the one that started it does."""
+"""Between a command and its launcher: they end together, and say when there is more to do."""
 
 import ctypes
 import signal
 import sys
+
+STOPPED_EARLY = 75  # exit status of a training that saved before its end (EX_TEMPFAIL: try again)
+STOPPED_FILE = "SCORE_STOPPED_FILE"  # in the environment: a file to make in that case
 
 
 def end_with_parent() -> None:

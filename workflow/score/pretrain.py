@@ -1,6 +1,6 @@
 """Make the embedded default: the puzzle problems and the tiny base policy that attempts them.
 
-    accelerate launch --config_file configs/accelerate/cpu.yaml -m score.pretrain \\
+    python -m score.launch --config configs/accelerate/cpu.yaml --processes 1 -m score.pretrain \\
         --problems results/puzzle_base/problems --policy results/puzzle_base/policy
 
 A three-layer Llama of about 170,000 parameters imitates the transcripts of a noisy solver. What it

@@ -1,6 +1,6 @@
 """Sample all attempts of a policy at the problems of one split.
 
-    accelerate launch --config_file configs/accelerate/cpu.yaml -m score.sample \\
+    python -m score.launch --config configs/accelerate/cpu.yaml --processes 1 -m score.sample \\
         --settings settings.json --policy POLICY --problems test.jsonl --attempts sampled.parquet
 
 Sampling knows nothing of right and wrong: verdicts are given by `score.judge`, so a change of the

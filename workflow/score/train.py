@@ -1,6 +1,6 @@
 """Train a policy from a policy, with Stage I or Stage II.
 
-    accelerate launch --config_file configs/accelerate/cpu.yaml -m score.train \\
+    python -m score.launch --config configs/accelerate/cpu.yaml --processes 1 -m score.train \\
         --settings settings.json --init BASE --reference BASE --problems train.jsonl \\
         --policy policy --records training.jsonl --checkpoints checkpoints
 

@@ -1,5 +1,6 @@
-"""Slurm jobs that an earlier Snakemake left running in this folder."""
+"""What a Snakemake that submits to Slurm needs besides its plugin."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,10 +9,16 @@ from pathlib import Path
 _RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
-def check_no_orphans(folder: str) -> None:
-    """ValueError naming live jobs of this folder: started again beside them, all would run twice.
+def use_commands_of(folder: str) -> None:
+    """Have the plugin find the commands of a folder before those of the system."""
+    os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
 
-    For the moment before jobs are submitted. Nothing is said where there is no Slurm.
+
+def check_no_orphans(folder: str) -> None:
+    """ValueError naming live jobs that an earlier Snakemake left in this folder.
+
+    Started again beside them, all would run twice. For the moment before jobs are submitted;
+    nothing is said where there is no Slurm.
     """
     command = ["squeue", "--me", "--noheader", "--format=%i|%T|%Z|%j"]
     try:
