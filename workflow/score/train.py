@@ -29,7 +29,7 @@ from score.checkpoints import (
     sole_writer,
 )
 from score.config import SCoReConfig
-from score.distributed import join_launcher, require_deepspeed
+from score.distributed import allow_offload_without_compiler, join_launcher, require_deepspeed
 from score.policies import is_adapter, load_policy
 from score.problems import read_problems, read_settings
 from score.progress import ProgressLine, silence_trainer, write_records
@@ -125,12 +125,13 @@ def new_adapter(settings: TrainSettings, init: str) -> LoraConfig | None:
 
 def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     """Run the training to its end and leave the policy at `flags.policy`."""
+    args = trainer_config(settings, flags.checkpoints)  # first: under ZeRO-3 it shards what is loaded
     with Verifier.of(settings) as verifier:
         trainer = SCoReTrainer(
             model=load_policy(
                 flags.init, settings.precision, settings.cache_dir, trainable=settings.use_lora
             ),
-            args=trainer_config(settings, flags.checkpoints),
+            args=args,
             train_dataset=make_dataset(settings, flags),
             verifier=verifier,
             reference=flags.reference,
@@ -140,6 +141,7 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
         )
         silence_trainer(trainer)
         require_deepspeed(trainer.accelerator)
+        allow_offload_without_compiler(trainer.accelerator)
         with trainer.accelerator.main_process_first():
             processes = trainer.accelerator.num_processes
             open_checkpoints(flags.checkpoints, fingerprint(settings, flags, processes))
