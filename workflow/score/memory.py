@@ -12,6 +12,7 @@ local_rollout_forward_batch_size and max_tokens, and are often the larger part: 
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -118,6 +119,8 @@ def table(model_paths: list[str], gpus: list[int]) -> str:
             told = yaml.safe_load((_CONFIGS / f"{launcher}.yaml").read_text())
             most = told.get("num_processes", max(gpus))
             needs = [need(told, size, n) if n <= most else None for n in gpus]
+            if not any(needs):
+                continue
             on_gpu = [_cell(n.gpu, n.gpu_added) if n else "" for n in needs]
             on_node = [_cell(n.node, n.node_added) if n else "" for n in needs]
             rows.append([name, launcher, *on_gpu, *on_node])
@@ -139,6 +142,7 @@ def main() -> None:
     parser.add_argument("model_paths", nargs="*", help="folder or hub name of a policy")
     parser.add_argument("--gpus", type=int, nargs="+", default=[1, 4, 8], help="of one node")
     flags = parser.parse_args()
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # else DeepSpeed tells stdout of missing GPUs
     if min(flags.gpus) < 1:
         sys.exit(f"memory: --gpus is {min(flags.gpus)}; expected 1 or more. Correct it.")
     try:

@@ -125,7 +125,9 @@ def new_adapter(settings: TrainSettings, init: str) -> LoraConfig | None:
 
 def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     """Run the training to its end and leave the policy at `flags.policy`."""
-    args = trainer_config(settings, flags.checkpoints)  # first: under ZeRO-3 it shards what is loaded
+    args = trainer_config(
+        settings, flags.checkpoints
+    )  # first: under ZeRO-3 it shards what is loaded
     with Verifier.of(settings) as verifier:
         trainer = SCoReTrainer(
             model=load_policy(
