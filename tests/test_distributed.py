@@ -14,7 +14,9 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from score.distributed import require_deepspeed
+from score.problems import read_problems
 from score.prompts import load_tokenizer
+from score.sample import SampleSettings, sample_policy
 from training_runs import BASE, make_trainer, records
 from transformers import AutoModelForCausalLM
 
@@ -24,23 +26,26 @@ pytestmark = pytest.mark.slow
 
 def launch(folder, launcher, rows=8, accumulation=1, processes=2):
     folder.mkdir()
+    script = str(ROOT / "tests" / "launched_training.py")
+    # Nothing may be compiled: an empty place for it, and no compiler that could.
+    compiled = {"TORCH_EXTENSIONS_DIR": str(folder / "compiled"), "CXX": "no-compiler"}
+    _start([*launcher, script, str(folder), str(rows), str(accumulation)], **compiled)
+    assert not (folder / "compiled").exists()
+    return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(processes)]
+
+
+def _start(command, **variables):
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "workflow")]),
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
-        # Nothing may be compiled: an empty place for it, and no compiler that could.
-        "TORCH_EXTENSIONS_DIR": str(folder / "compiled"),
-        "CXX": "no-compiler",
+        **variables,
     }
-    script = str(ROOT / "tests" / "launched_training.py")
-    command = [*launcher, script, str(folder), str(rows), str(accumulation)]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=150
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert not (folder / "compiled").exists()
-    return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(processes)]
 
 
 def accelerate(name, processes=2):
@@ -120,33 +125,32 @@ def test_ranks_sample_different_attempts(runs):
             assert len(ranks[0]["attempts"]) == len(ranks[1]["attempts"]) == 16
 
 
-def test_two_ranks_share_out_what_is_sampled(tmp_path):
-    """And give what one gives: under ZeRO-2 with whole weights, under ZeRO-3 with shared-out ones."""
-    rows = {}
-    for name, processes in (("cpu", 1), ("cpu", 2), ("zero3", 2)):
-        attempts = tmp_path / f"{name}-{processes}.parquet"
-        _sample(tmp_path, accelerate(name, processes), attempts)
-        rows[name, processes] = pd.read_parquet(attempts)
-    first, *others = rows.values()
-    assert len(first) == 12
-    for other in others:
-        pd.testing.assert_frame_equal(other, first)
+SAMPLING = {
+    "task_type": "puzzle",
+    "random_seed": 0,
+    "num_turns": 2,
+    "temperature": 0.0,
+    "max_tokens": 10,
+    "samples": 1,
+    "batch_size": 50,
+    "precision": "float32",
+}
 
 
-def _sample(folder, launcher, attempts):
-    settings = {"task_type": "puzzle", "random_seed": 0, "num_turns": 2, "temperature": 0.0}
-    settings |= {"max_tokens": 10, "samples": 1, "batch_size": 50, "precision": "float32"}
-    (folder / "settings.json").write_text(json.dumps(settings))
-    rows = (ROOT / "data/puzzle/problems/train.jsonl").read_text().splitlines()[:12]
-    (folder / "problems.jsonl").write_text("\n".join(rows))
-    flags = ["--settings", folder / "settings.json", "--policy", _adapter(folder)]
-    flags += ["--problems", folder / "problems.jsonl", "--attempts", attempts]
-    command = [*launcher, "-m", "score.sample", *map(str, flags)]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=150
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+def test_two_ranks_share_out_what_is_sampled_and_find_what_one_finds(tmp_path, monkeypatch):
+    """Of an adapter: merged under ZeRO-2, on weights that are shared out under ZeRO-3."""
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1")  # set by what is called
+    rows = (ROOT / "data/puzzle/problems/train.jsonl").read_text().splitlines()[:13]
+    (tmp_path / "problems.jsonl").write_text("\n".join(rows))
+    (tmp_path / "settings.json").write_text(json.dumps(SAMPLING))
+    adapter, problems = _adapter(tmp_path), read_problems(tmp_path / "problems.jsonl")
+    one = sample_policy(SampleSettings(**SAMPLING), str(adapter), problems, [])
+    for name in ("cpu", "zero3"):
+        attempts = tmp_path / f"{name}.parquet"
+        flags = ["--settings", tmp_path / "settings.json", "--policy", adapter]
+        flags += ["--problems", tmp_path / "problems.jsonl", "--attempts", attempts]
+        _start([*accelerate(name), "-m", "score.sample", *map(str, flags)])
+        assert pd.read_parquet(attempts).to_dict("records") == pd.DataFrame(one).to_dict("records")
 
 
 def _adapter(folder):
