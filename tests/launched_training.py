@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from score.distributed import join_launcher, require_deepspeed
+from score.distributed import allow_offload_without_compiler, join_launcher, require_deepspeed
 from training_runs import judge, make_trainer, records
 
 
@@ -27,6 +27,7 @@ def main(output: Path, rows: int, accumulation: int) -> None:
         seed=11,
     )
     require_deepspeed(trainer.accelerator)
+    allow_offload_without_compiler(trainer.accelerator)
     trainer.train()
     plugin = trainer.accelerator.state.deepspeed_plugin
     told = {

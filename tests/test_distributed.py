@@ -1,4 +1,7 @@
-"""Two processes: DDP, ZeRO-2 and ZeRO-3 give the same numbers, each with DeepSpeed really on."""
+"""Every launcher trains, with DeepSpeed really on, and gives the numbers of plain DDP on as many ranks.
+
+The files of configs/accelerate are started as they are, on a CPU: what they say of GPUs stays untested.
+"""
 
 import json
 import os
@@ -6,37 +9,48 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
-import yaml
+import torch
+from peft import LoraConfig, get_peft_model
 from score.distributed import require_deepspeed
+from score.problems import read_problems
+from score.prompts import load_tokenizer
+from score.sample import SampleSettings, sample_policy
+from training_runs import BASE, make_trainer, records
+from transformers import AutoModelForCausalLM
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
 
 
-def launch(folder, launcher, rows=8, accumulation=1):
+def launch(folder, launcher, rows=8, accumulation=1, processes=2):
     folder.mkdir()
+    script = str(ROOT / "tests" / "launched_training.py")
+    # Nothing may be compiled: an empty place for it, and no compiler that could.
+    compiled = {"TORCH_EXTENSIONS_DIR": str(folder / "compiled"), "CXX": "no-compiler"}
+    _start([*launcher, script, str(folder), str(rows), str(accumulation)], **compiled)
+    assert not (folder / "compiled").exists()
+    return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(processes)]
+
+
+def _start(command, **variables):
     environment = {
         **os.environ,
-        "PYTHONPATH": str(ROOT / "tests"),
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "workflow")]),
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
+        **variables,
     }
-    script = str(ROOT / "tests" / "launched_training.py")
-    command = [*launcher, script, str(folder), str(rows), str(accumulation)]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=150
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1)]
 
 
-def deepspeed(tmp_path, stage):
-    config = yaml.safe_load((ROOT / "configs/accelerate/cpu.yaml").read_text())
-    config["deepspeed_config"]["zero_stage"] = stage
-    path = tmp_path / f"zero{stage}.yaml"
-    path.write_text(yaml.safe_dump(config))
-    flags = ["--config_file", str(path), "--num_processes", "2"]
+def accelerate(name, processes=2):
+    config = str(ROOT / "configs" / "accelerate" / f"{name}.yaml")
+    flags = ["--config_file", config, "--num_processes", str(processes)]
     return [str(Path(sys.executable).with_name("accelerate")), "launch", *flags]
 
 
@@ -46,10 +60,30 @@ def runs(tmp_path_factory):
     torchrun = [str(Path(sys.executable).with_name("torchrun")), "--nproc_per_node=2"]
     return {
         "ddp": launch(tmp_path / "ddp", [*torchrun, "--standalone"]),
-        "zero2": launch(tmp_path / "zero2", deepspeed(tmp_path, 2)),
-        "zero3": launch(tmp_path / "zero3", deepspeed(tmp_path, 3)),
-        "zero2 in steps": launch(tmp_path / "steps", deepspeed(tmp_path, 2), 1, 8),
+        "zero1": launch(tmp_path / "zero1", accelerate("zero1")),
+        "zero2": launch(tmp_path / "zero2", accelerate("zero2")),
+        "zero3": launch(tmp_path / "zero3", accelerate("zero3")),
+        "zero3-offload": launch(tmp_path / "offload", accelerate("zero3-offload")),
+        "cpu in steps": launch(tmp_path / "cpu", accelerate("cpu"), 1, 8),
+        "single_gpu": launch(
+            tmp_path / "single", accelerate("single_gpu", 1), rows=16, processes=1
+        ),
     }
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Records of the same training in this process, without DeepSpeed."""
+    trainer = make_trainer(
+        tmp_path_factory.mktemp("alone"), per_device_train_batch_size=16, seed=11
+    )
+    trainer.train()
+    return records(trainer)
+
+
+def test_every_launcher_is_started(runs):
+    there = {path.stem for path in (ROOT / "configs/accelerate").glob("*.yaml")}
+    assert there == {name.removesuffix(" in steps") for name in runs} - {"ddp"}
 
 
 def test_each_runs_as_what_it_was_asked_to_be(runs):
@@ -59,25 +93,79 @@ def test_each_runs_as_what_it_was_asked_to_be(runs):
     }
     assert kinds == {
         "ddp": ("MULTI_CPU", None, 2),
+        "zero1": ("DEEPSPEED", 1, 2),
         "zero2": ("DEEPSPEED", 2, 2),
         "zero3": ("DEEPSPEED", 3, 2),
-        "zero2 in steps": ("DEEPSPEED", 2, 2),
+        "zero3-offload": ("DEEPSPEED", 3, 2),
+        "cpu in steps": ("DEEPSPEED", 2, 2),
+        "single_gpu": ("DEEPSPEED", 2, 1),
     }
 
 
-@pytest.mark.parametrize("name", ["zero2", "zero3", "zero2 in steps"])
+@pytest.mark.parametrize("name", ["zero1", "zero2", "zero3", "zero3-offload", "cpu in steps"])
 def test_numbers_equal_those_of_ddp(runs, name):
-    for record, ddp in zip(runs[name][0]["records"], runs["ddp"][0]["records"], strict=True):
-        for key, value in ddp.items():
-            if key == "loss" and name == "zero2 in steps":
-                continue  # the mean over its last row alone
-            assert record[key] == pytest.approx(value, abs=2e-4), (record["step"], key)
+    loss_of_last_row = name == "cpu in steps"  # the mean over that row alone
+    _assert_equal(runs[name], runs["ddp"][0]["records"], {"loss"} if loss_of_last_row else set())
+
+
+def test_numbers_on_one_rank_equal_those_without_deepspeed(runs, alone):
+    _assert_equal(runs["single_gpu"], alone)
+
+
+def _assert_equal(ranks, expected, but=frozenset()):
+    for record, want in zip(ranks[0]["records"], expected, strict=True):
+        for key in want.keys() - but:
+            assert record[key] == pytest.approx(want[key], abs=2e-4), (record["step"], key)
 
 
 def test_ranks_sample_different_attempts(runs):
-    for ranks in runs.values():
-        assert ranks[0]["attempts"] != ranks[1]["attempts"]
-        assert len(ranks[0]["attempts"]) == len(ranks[1]["attempts"]) == 16
+    for name, ranks in runs.items():
+        if len(ranks) == 2:
+            assert ranks[0]["attempts"] != ranks[1]["attempts"], name
+            assert len(ranks[0]["attempts"]) == len(ranks[1]["attempts"]) == 16
+
+
+SAMPLING = {
+    "task_type": "puzzle",
+    "random_seed": 0,
+    "num_turns": 2,
+    "temperature": 0.0,
+    "max_tokens": 10,
+    "samples": 1,
+    "batch_size": 50,
+    "precision": "float32",
+}
+
+
+def test_two_ranks_share_out_what_is_sampled_and_find_what_one_finds(tmp_path, monkeypatch):
+    """Of an adapter: merged under ZeRO-2, on weights that are shared out under ZeRO-3."""
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1")  # set by what is called
+    rows = (ROOT / "data/puzzle/problems/train.jsonl").read_text().splitlines()[:13]
+    (tmp_path / "problems.jsonl").write_text("\n".join(rows))
+    (tmp_path / "settings.json").write_text(json.dumps(SAMPLING))
+    adapter, problems = _adapter(tmp_path), read_problems(tmp_path / "problems.jsonl")
+    one = sample_policy(SampleSettings(**SAMPLING), str(adapter), problems, [])
+    for name in ("cpu", "zero3"):
+        attempts = tmp_path / f"{name}.parquet"
+        flags = ["--settings", tmp_path / "settings.json", "--policy", adapter]
+        flags += ["--problems", tmp_path / "problems.jsonl", "--attempts", attempts]
+        _start([*accelerate(name), "-m", "score.sample", *map(str, flags)])
+        assert pd.read_parquet(attempts).to_dict("records") == pd.DataFrame(one).to_dict("records")
+
+
+def _adapter(folder):
+    """An adapter on the shipped policy that changes what it says."""
+    adapter = folder / "adapter"
+    if not adapter.exists():
+        base = str(ROOT / BASE)
+        torch.manual_seed(0)
+        policy = get_peft_model(
+            AutoModelForCausalLM.from_pretrained(base),
+            LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False),
+        )
+        policy.save_pretrained(adapter)
+        load_tokenizer(base).save_pretrained(adapter)
+    return adapter
 
 
 def test_deepspeed_that_is_silently_off_is_an_error(monkeypatch):

@@ -4,7 +4,7 @@ import os
 import warnings
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from transformers.utils.logging import disable_progress_bar
 
 from score.lifeline import end_with_parent
@@ -31,9 +31,22 @@ def _allow_deepspeed_without_compiler() -> None:
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 
+def allow_offload_without_compiler(accelerator: Accelerator) -> None:
+    """Call before training: offloaded optimizer state without a compiler, on machines without a GPU.
+
+    DeepSpeed steps offloaded state with a fused Adam that it compiles at first use, for minutes. On
+    GPU nodes that is worth its price; elsewhere torch's own Adam takes the same steps.
+    """
+    plugin = accelerator.state.deepspeed_plugin
+    if plugin is not None and not torch.cuda.is_available():
+        plugin.deepspeed_config["zero_force_ds_cpu_optimizer"] = False
+
+
 def inference_accelerator() -> Accelerator:
     """An Accelerator for sampling: what a DeepSpeed config leaves to the trainer is settled here."""
     os.environ["ACCELERATE_GRADIENT_ACCUMULATION_STEPS"] = "1"
+    # Not told of the CPU, accelerate takes each of several ranks without a GPU for the only one.
+    PartialState(cpu=not torch.cuda.is_available())
     accelerator = Accelerator()
     require_deepspeed(accelerator)
     return accelerator

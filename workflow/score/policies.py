@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from peft import PeftConfig, PeftModel
 from transformers import AutoModelForCausalLM
+from transformers.integrations import is_deepspeed_zero3_enabled
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -24,13 +25,15 @@ def load_policy(
     """The policy at `path`: a PreTrainedModel, or a PeftModel where `path` is an adapter.
 
     An adapter keeps its base apart when `trainable`, so that the base stays at hand as the
-    reference; for sampling it is merged, which gives the same distribution faster.
+    reference; for sampling it is merged, which gives the same distribution faster, unless ZeRO-3 has
+    shared out the weights.
     """
     if not is_adapter(path):
         return _load_weights(path, precision, cache_dir)
     base = _load_weights(base_of(path), precision, cache_dir)
     policy = PeftModel.from_pretrained(base, path, is_trainable=trainable)
-    return policy if trainable else policy.merge_and_unload()
+    apart = trainable or is_deepspeed_zero3_enabled()
+    return policy if apart else policy.merge_and_unload()
 
 
 def base_of(path: str) -> str:

@@ -6,6 +6,8 @@ and runs whenever the workflow is read; `check_inputs` looks at files and the ch
 
 from pathlib import Path
 
+import yaml
+
 from score.schema_errors import explain_errors
 from score.tasks import load_task
 from score.tracking import check_trackers, refuse_keys, trackers
@@ -84,6 +86,7 @@ def check_inputs(config: dict) -> None:
     check_trackers(trackers(config["report_to"], config["wandb_project_name"]))
     for key in ("launcher", "few_shot_dir", "model_path"):
         _check_path(key, config[key])
+    _check_launcher(config)
     read_few_shot(config["few_shot_dir"], config["task_type"])
     _check_problems(config)
     _check_template(config)
@@ -97,6 +100,40 @@ def _check_path(key: str, value: str | None) -> None:
         raise ValueError(
             f"{key} is {value!r}, which is not there; expected an existing path. Correct it: a "
             "relative path starts from the folder of the Snakefile, and ~ must be written out."
+        )
+
+
+def _check_launcher(config: dict) -> None:
+    """The launcher suits `precision`, and does not turn off what it asks for."""
+    path, precision = config["launcher"], config["precision"]
+    told = yaml.safe_load(Path(path).read_text())
+    if not isinstance(told, dict) or "distributed_type" not in told:
+        raise ValueError(
+            f"launcher is {path!r}, which has no distributed_type; expected an accelerate config. "
+            "Take one of configs/accelerate/*.yaml."
+        )
+    deepspeed = told["distributed_type"] == "DEEPSPEED"
+    mixed = told.get("mixed_precision") or "no"  # YAML reads a bare no as false
+    if mixed not in ("no", {"bfloat16": "bf16"}.get(precision)):
+        raise ValueError(
+            f"launcher {path!r} has mixed_precision {mixed!r} and precision is {precision!r}; expected "
+            'the two to agree. Write mixed_precision: "no", so that precision decides.'
+        )
+    if deepspeed and told.get("use_cpu"):
+        raise ValueError(
+            f"launcher {path!r} has use_cpu: true; expected false, since it turns DeepSpeed off "
+            "without a word. Take configs/accelerate/cpu.yaml on a machine without GPUs."
+        )
+    trained_whole = [
+        name
+        for name, entry in config["policies"].items()
+        if not {**config["training"], **config[entry["objective"]], **entry}.get("use_lora")
+    ]
+    if precision == "bfloat16" and not deepspeed and trained_whole:
+        raise ValueError(
+            f"launcher {path!r} is without DeepSpeed and precision is 'bfloat16'; expected DeepSpeed "
+            f"where all weights are trained ({', '.join(trained_whole)}): it keeps float32 copies, "
+            "without which small updates are rounded away. Take configs/accelerate/single_gpu.yaml."
         )
 
 

@@ -28,7 +28,7 @@ from score.checkpoints import (
     written_to,
 )
 from score.config import SCoReConfig
-from score.distributed import join_launcher, require_deepspeed
+from score.distributed import allow_offload_without_compiler, join_launcher, require_deepspeed
 from score.fingerprint import content_digest, prompts_digest
 from score.interruption import StopOnSignal, leave_stopped
 from score.policies import is_adapter, load_policy
@@ -129,12 +129,13 @@ def new_adapter(settings: TrainSettings, init: str) -> LoraConfig | None:
 def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     """Run the training to its end and leave the policy at `flags.policy`."""
     stop = StopOnSignal()
+    args = trainer_config(settings, flags.checkpoints)  # first: it has ZeRO-3 shard what is loaded
     with Verifier.of(settings) as verifier:
         trainer = SCoReTrainer(
             model=load_policy(
                 flags.init, settings.precision, settings.cache_dir, trainable=settings.use_lora
             ),
-            args=trainer_config(settings, flags.checkpoints),
+            args=args,
             train_dataset=make_dataset(settings, flags),
             verifier=verifier,
             reference=flags.reference,
@@ -144,6 +145,7 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
         )
         silence_trainer(trainer)
         require_deepspeed(trainer.accelerator)
+        allow_offload_without_compiler(trainer.accelerator)
         newest = newest_whole_checkpoint(flags.checkpoints)
         if trainer.accelerator.is_main_process:
             require_free_disk(flags.checkpoints, trainer.checkpoint_size())
