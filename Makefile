@@ -2,13 +2,17 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test lint clean
+.PHONY: run test test-cluster lint clean
 
 run: .venv/installed
 	snakemake --cores all
 
 test: .venv/installed-dev
 	python -m pytest
+
+# Starts a Slurm of its own on loopback; needs root and Debian's slurm-wlm and munge.
+test-cluster: .venv/installed-dev
+	python -m pytest tests/cluster
 
 lint: .venv/installed-dev
 	ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules

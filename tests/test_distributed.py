@@ -29,12 +29,12 @@ def launch(folder, launcher, rows=8, accumulation=1, processes=2):
     script = str(ROOT / "tests" / "launched_training.py")
     # Nothing may be compiled: an empty place for it, and no compiler that could.
     compiled = {"TORCH_EXTENSIONS_DIR": str(folder / "compiled"), "CXX": "no-compiler"}
-    _start([*launcher, script, str(folder), str(rows), str(accumulation)], **compiled)
+    start([*launcher, script, str(folder), str(rows), str(accumulation)], **compiled)
     assert not (folder / "compiled").exists()
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(processes)]
 
 
-def _start(command, **variables):
+def start(command, **variables):
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "workflow")]),
@@ -149,7 +149,7 @@ def test_two_ranks_share_out_what_is_sampled_and_find_what_one_finds(tmp_path, m
         attempts = tmp_path / f"{name}.parquet"
         flags = ["--settings", tmp_path / "settings.json", "--policy", adapter]
         flags += ["--problems", tmp_path / "problems.jsonl", "--attempts", attempts]
-        _start([*accelerate(name), "-m", "score.sample", *map(str, flags)])
+        start([*accelerate(name), "-m", "score.sample", *map(str, flags)])
         assert pd.read_parquet(attempts).to_dict("records") == pd.DataFrame(one).to_dict("records")
 
 

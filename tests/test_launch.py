@@ -60,5 +60,11 @@ def test_gpus_of_a_person_who_uses_no_slurm_are_their_own_affair():
     ("environment", "batch"),
     [({}, False), ({"SLURM_JOB_ID": "1"}, True), ({"SLURM_JOB_ID": "1", **STEP}, False)],
 )
-def test_only_the_shell_of_a_job_starts_steps(environment, batch):
+def test_only_the_shell_of_a_job_starts_steps(environment, batch, monkeypatch):
+    monkeypatch.setattr(launch.shutil, "which", lambda name: f"/usr/bin/{name}")
     assert launch.in_batch_shell(environment) == batch
+
+
+def test_a_job_that_is_one_container_without_slurm_in_it_starts_none(monkeypatch):
+    monkeypatch.setattr(launch.shutil, "which", lambda name: None)
+    assert not launch.in_batch_shell({"SLURM_JOB_ID": "1"})

@@ -18,7 +18,7 @@ from pathlib import Path
 HOME = Path("/tmp/score-local-slurm")
 ETC = Path("/etc/slurm")
 NODES = ("n1", "n2")
-GPUS, CPUS, MEMORY = 2, 4, 8000
+GPUS, CPUS, MEMORY = 2, max(4, os.cpu_count()), 2000 * max(4, os.cpu_count())
 _MARK = "# local-slurm"
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 

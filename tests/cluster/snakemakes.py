@@ -29,10 +29,10 @@ def start(folder, *words, configfile=OVERLAY):
         )
 
 
-def on_slurm(*own):
+def on_slurm(*own, cpus=2):
     """The flags of a site with nodes this small; `own` are resources that come last and so win."""
     resources = [f"{rule}:{size}" for rule in (*RULES, "verify_attempts") for size in SIZES]
-    threads = [f"{rule}=2" for rule in RULES]
+    threads = [f"{rule}={cpus}" for rule in RULES]
     flags = ["--profile", "slurm", "--slurm-init-seconds-before-status-checks", "3"]
     flags += ["--latency-wait", "15", "--set-threads", *threads, "--set-resources"]
     return [*flags, *resources, *own]

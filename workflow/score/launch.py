@@ -10,6 +10,7 @@ was told to stop and has saved (score.interruption) is put back into Slurm's que
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,8 +70,9 @@ def port_of(environment: dict[str, str]) -> int:
 
 
 def in_batch_shell(environment: dict[str, str]) -> bool:
-    """Whether this runs beside a Slurm job's steps and not in one of them."""
-    return "SLURM_JOB_ID" in environment and "SLURM_STEP_ID" not in environment
+    """Whether this runs beside a Slurm job's steps, and not in one of them or in a container."""
+    outside = "SLURM_JOB_ID" in environment and "SLURM_STEP_ID" not in environment
+    return outside and shutil.which("srun") is not None
 
 
 def srun_command(flags: argparse.Namespace, words: list[str]) -> list[str]:
