@@ -128,6 +128,14 @@ def jobs() -> dict[str, str]:
     return dict(line.split() for line in told.splitlines())
 
 
+def restarts() -> int:
+    """How often the job that completed last was put back into the queue."""
+    last = max(int(job) for job, state in jobs().items() if state == "COMPLETED")
+    command = ["scontrol", "show", "job", str(last)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return int(told.partition("Restarts=")[2].split()[0])
+
+
 def wait_for(condition, seconds: float, what: str) -> None:
     """Return when `condition()` holds; RuntimeError naming `what` after `seconds`."""
     ends = time.monotonic() + seconds
