@@ -6,7 +6,7 @@ import signal
 import sys
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 
 
 def join_launcher() -> None:
@@ -38,8 +38,16 @@ def _allow_deepspeed_without_compiler() -> None:
 def inference_accelerator() -> Accelerator:
     """An Accelerator for sampling: what a DeepSpeed config leaves to the trainer is settled here."""
     os.environ["ACCELERATE_GRADIENT_ACCUMULATION_STEPS"] = "1"
+    if not torch.cuda.is_available():
+        PartialState(cpu=True)  # else every rank on a CPU believes itself the only one
     accelerator = Accelerator()
     require_deepspeed(accelerator)
+    launched = int(os.environ.get("WORLD_SIZE", 1))
+    if accelerator.num_processes != launched:
+        raise RuntimeError(
+            f"{launched} processes were launched, but {accelerator.num_processes} found each other; "
+            "expected all. Launch them with torchrun or accelerate."
+        )
     return accelerator
 
 
