@@ -111,6 +111,7 @@ def sampling_settings():
     return settings(
         evaluation,
         common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
+        common("rollout_backend"),
     )
 
 
@@ -141,6 +142,7 @@ def training_settings(w):
     return settings(
         CONFIG["verifier"],
         common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
+        common("rollout_backend"),
         common("wandb_project_name", "run_name"),
         CONFIG["training"],
         CONFIG[entry["objective"]],

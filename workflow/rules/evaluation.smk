@@ -15,6 +15,7 @@ rule sample_attempts:
         gpu=1,
     params:
         policy=lambda w: policy_path(w.policy),
+        shards=f"{RESULTS}/{{policy}}/shards",
         few_shot=few_shot_flag(),
         launcher=CONFIG["launcher"],
         cpus_each=lambda w, threads, resources: max(1, threads // resources.gpu),
@@ -32,6 +33,7 @@ rule sample_attempts:
             --settings {output.settings:q} \
             --policy {params.policy:q} \
             --problems {input.problems:q} \
+            --shards {params.shards:q} \
             --attempts {output.sampled:q} \
             {params.few_shot:q}
         """

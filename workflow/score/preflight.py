@@ -6,6 +6,7 @@ and runs whenever the workflow is read; `check_inputs` looks at files and the ch
 
 from pathlib import Path
 
+from score.backends import check_backend
 from score.schema_errors import explain_errors
 from score.tasks import load_task
 from score.training_settings import TrainSettings
@@ -18,6 +19,7 @@ def check_config(config: dict, schema_path: str) -> dict:
     errors = explain_errors(config, Path(schema_path))
     if errors:
         raise ValueError("\n".join(errors))
+    check_backend(config["rollout_backend"])
     _check_evaluation(config)
     for name in config["policies"]:
         _check_init(name, config["policies"])
