@@ -102,7 +102,7 @@ def test_second_writer_of_a_checkpoint_folder_is_refused(tmp_path):
     folder = str(tmp_path / "checkpoints")
     with (
         sole_writer(folder),
-        pytest.raises(RuntimeError, match=f"in use by another training .process {os.getpid()}"),
+        pytest.raises(RuntimeError, match=f"in use by another job .process {os.getpid()}"),
         sole_writer(folder),
     ):
         pass

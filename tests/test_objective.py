@@ -176,6 +176,38 @@ def test_token_ratio_equals_no_ratio_where_the_policy_has_not_moved():
         assert torch.allclose(torch.autograd.grad(loss, logps)[0], plain, atol=1e-14)
 
 
+def token_weights(ratios, cap, kl):
+    """Gradient with respect to each token's log-probability, and that without ratios."""
+    torch.manual_seed(0)
+    logps = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
+    turn, advantages = TURN.expand(6, -1), torch.randn(6, 2, dtype=torch.float64)
+    given = {}
+    if kl:
+        given = {"ref_logps": torch.randn(6, 5, dtype=torch.float64), "kl_weights": [0.5, 0.1]}
+    plain = torch.autograd.grad(objective.policy_loss(logps, turn, advantages, **given), logps)[0]
+    loss = objective.policy_loss(
+        logps, turn, advantages, old_logps=logps.detach() - ratios.log(), ratio_cap=cap, **given
+    )
+    return torch.autograd.grad(loss, logps)[0], plain
+
+
+@pytest.mark.parametrize("kl", [False, True], ids=["no_kl", "k2"])
+def test_token_ratios_weigh_each_token_up_to_the_cap(kl):
+    ratios = torch.tensor([0.25, 1.0, 9.0, 1.9, 30.0], dtype=torch.float64).expand(6, -1)
+    gradient, plain = token_weights(ratios, 2.0, kl)
+    by_hand = plain * torch.tensor([0.25, 1.0, 0.0, 1.9, 2.0], dtype=torch.float64)
+    assert torch.allclose(gradient, by_hand, atol=1e-14)
+    uncapped, _ = token_weights(ratios, float("inf"), kl)
+    assert torch.allclose(uncapped[:, 4], 30 * plain[:, 4], atol=1e-13)
+
+
+def test_token_of_unknown_sampling_probability_counts_once_and_spoils_no_other():
+    ratios = torch.tensor([1.5, float("nan"), float("nan"), 1.0, 1.0], dtype=torch.float64)
+    gradient, plain = token_weights(ratios.expand(6, -1), 2.0, kl=True)
+    by_hand = plain * torch.tensor([1.5, 1.0, 0.0, 1.0, 1.0], dtype=torch.float64)
+    assert torch.allclose(gradient, by_hand, atol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("scores", "pay"),
     [((1, 1), (1, 1)), ((0, 0), (0, 0)), ((0, 1), (0, 11)), ((1, 0), (1, -10))],

@@ -1,5 +1,6 @@
 """Sampling: ids carried between turns, masks from lengths, the whole distribution."""
 
+import pytest
 import torch
 from score.batches import pad_rollouts, token_logps
 from score.policies import load_policy
@@ -21,7 +22,7 @@ BASE = "data/puzzle/policy"
 TOKENIZER = load_tokenizer(BASE)
 POLICY = load_policy(BASE, "float32").eval()
 BRIDGE = Bridge.of(TOKENIZER, "recheck")
-STOP = stop_ids_of(POLICY, TOKENIZER, BRIDGE)
+STOP = stop_ids_of(POLICY.generation_config, TOKENIZER, BRIDGE)
 PAD_IS_END = TOKENIZER.eos_token_id
 
 
@@ -54,9 +55,9 @@ def test_greedy_attempts_of_a_ragged_batch_equal_those_taken_one_by_one():
 def test_turn_2_is_sampled_from_exactly_the_ids_of_turn_1():
     asked = []
 
-    def generate(prompts):
+    def generate(prompts, seeds):
         asked.append(prompts)
-        return generator(temperature=1.0)(prompts)
+        return generator(temperature=1.0)(prompts, seeds)
 
     rollouts = sample_rollouts(ragged_prompts(), BRIDGE, generate, STOP)
     for before, after, rollout in zip(*asked, rollouts, strict=True):
@@ -80,6 +81,15 @@ def test_end_of_turn_stays_when_it_is_also_the_padding_token():
     assert batch["attention_mask"].all()
 
 
+def test_log_probabilities_that_the_sampler_tells_lie_at_their_tokens():
+    told = Rollout([3, 4], [[5, 1], [6]], [[7]], [False, True], [[-0.5, -0.25], [-2.0]])
+    other = Rollout([3], [[5], [6]], [[7, 8]], [True] * 2, [[-1.0], [-4.0]])
+    batch = pad_rollouts([told, other], pad_id=0)
+    by_hand = [[0, 0, -0.5, -0.25, 0, -2.0], [0, -1.0, 0, 0, -4.0, 0]]
+    assert batch["sampler_logps"].tolist() == by_hand
+    assert ((batch["sampler_logps"] != 0) == (batch["turn"] > 0)).all()
+
+
 def test_log_probabilities_of_ragged_rows_equal_a_naive_computation():
     rollouts = sample_rollouts(ragged_prompts(), BRIDGE, generator(temperature=1.0), STOP)
     policy = load_policy(BASE, "float32").eval()
@@ -100,7 +110,8 @@ def test_log_probabilities_of_ragged_rows_equal_a_naive_computation():
         assert (logps[row, len(ids) :] == 0).all()
 
 
-def test_training_samples_come_from_the_whole_softmax_at_its_temperature():
+@pytest.mark.parametrize("seeds", [None, list(range(4000))], ids=["generator", "seeds"])
+def test_samples_come_from_the_whole_softmax_at_its_temperature(seeds):
     """Frequencies of the first token match the softmax, also where the checkpoint says top_k."""
     policy = load_policy(BASE, "float32").eval()
     policy.generation_config.top_k = 1
@@ -108,11 +119,33 @@ def test_training_samples_come_from_the_whole_softmax_at_its_temperature():
     prompt = ragged_prompts(1)[0]
     torch.manual_seed(0)
     config = sampling_config(1, 2.0, STOP, PAD_IS_END)
-    sampled = HFGenerate(policy, config, 4000)([prompt] * 4000)
+    sampled = HFGenerate(policy, config, 4000)([prompt] * 4000, seeds)
     counts = torch.bincount(torch.tensor(sampled).flatten(), minlength=len(TOKENIZER))
     expected = (POLICY(torch.tensor([prompt])).logits[0, -1] / 2.0).softmax(-1)
     assert torch.allclose(counts / 4000, expected, atol=0.03)
     assert policy.generation_config.top_k == 1, "the checkpoint's own settings are put back"
+
+
+def test_seeded_attempts_are_the_same_in_every_batch_and_leave_the_generator_alone():
+    prompts = ragged_prompts(30)
+    seeds = [[i, 1000 + i] for i in range(30)]
+    state = torch.get_rng_state()
+    runs = [
+        sample_rollouts(prompts, BRIDGE, generator(1.0, batch_size), STOP, 2, seeds)
+        for batch_size in (1, 7, 64)
+    ]
+    assert runs[0] == runs[1] == runs[2]
+    assert torch.equal(torch.get_rng_state(), state)
+    backwards = sample_rollouts(prompts[::-1], BRIDGE, generator(1.0), STOP, 2, seeds[::-1])
+    assert backwards[::-1] == runs[0]
+    others = [[i + 1, 1000 + i] for i in range(30)]
+    moved = sample_rollouts(prompts, BRIDGE, generator(1.0), STOP, 2, others)
+    assert sum(a.attempts[0] != b.attempts[0] for a, b in zip(moved, runs[0], strict=True)) > 15
+
+
+def test_seeds_change_no_greedy_attempt():
+    prompts = ragged_prompts(12)
+    assert generator()(prompts, list(range(12))) == generator()(prompts, None)
 
 
 def test_special_tokens_are_no_part_of_the_text():

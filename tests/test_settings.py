@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import DEFAULT
-from score import train
+from score import backends, train
 from score.training_settings import TrainSettings
 
 REPOSITORY = Path(__file__).parents[1]
@@ -200,6 +200,29 @@ def test_data_path_is_read_and_watched(default, dry_run):
     job = dry_run({"problems": {"data_path": "other/problems"}})["prepare_problems",]
     assert "other/problems/train.jsonl" in job.input
     assert all(file.startswith("other/problems/") for file in job.input)
+
+
+@pytest.mark.parametrize(
+    ("url", "mode"), [(None, "colocate"), ("http://node1:8000", "server")], ids=["own", "server"]
+)
+def test_rollout_backend_reaches_sampling_and_training(
+    default, dry_run, trained, monkeypatch, url, mode
+):
+    monkeypatch.setattr(backends, "find_spec", lambda name: object())  # as if it were installed
+    training = {
+        "vllm_gpu_memory_utilization": 0.2,
+        "vllm_server_url": url,
+        "importance_ratio_cap": 3.0,
+    }
+    overlay = {"rollout_backend": "vllm", "training": training}
+    jobs = dry_run({**overlay, "evaluation": {"vllm_gpu_memory_utilization": 0.8}})
+    assert {rule for rule, *_ in _changed(jobs, default)} == {SAMPLE, *BOTH}
+    sampling = jobs[SAMPLE, "score"].settings
+    assert (sampling["rollout_backend"], sampling["vllm_gpu_memory_utilization"]) == ("vllm", 0.8)
+    config = trained(jobs[ONE, "score_stage_one"]).config
+    assert (config.use_vllm, config.vllm_mode, config.vllm_server_base_url) == (True, mode, url)
+    assert (config.vllm_gpu_memory_utilization, config.importance_ratio_cap) == (0.2, 3.0)
+    assert trained(default[ONE, "score_stage_one"]).config.use_vllm is False
 
 
 def test_without_lora_all_weights_are_trained(default, trained):

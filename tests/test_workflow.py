@@ -120,6 +120,8 @@ def test_overlay_that_changes_nothing_reruns_nothing(reruns, config):
         {"wandb_project_name": "curves"},
         {"report_to": ["wandb"]},
         {"verifier": {"verifier_workers": 7}},
+        {"evaluation": {"vllm_gpu_memory_utilization": 0.5}},
+        {"training": {"vllm_gpu_memory_utilization": 0.5, "vllm_server_url": "http://node1:8000"}},
     ],
 )
 def test_setting_on_which_no_result_depends_reruns_nothing(reruns, overlay):

@@ -136,6 +136,7 @@ def sampling_settings():
     return settings(
         evaluation,
         common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
+        common("rollout_backend"),
     )
 
 
@@ -166,7 +167,7 @@ def training_settings(w):
     return settings(
         CONFIG["verifier"],
         common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
-        common("report_to", "wandb_project_name", "run_name"),
+        common("rollout_backend", "report_to", "wandb_project_name", "run_name"),
         CONFIG["training"],
         CONFIG[entry["objective"]],
         own,

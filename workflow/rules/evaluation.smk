@@ -19,6 +19,7 @@ rule sample_attempts:
         mem_mb_per_cpu=8000,
     params:
         policy=lambda w: policy_path(w.policy),
+        shards=f"{RESULTS}/{{policy}}/shards",
         few_shot=few_shot_flag(),
         launcher=CONFIG["launcher"],
         decisive=decisive(sampling_settings()),
@@ -36,6 +37,7 @@ rule sample_attempts:
             --settings {output.settings:q} \
             --policy {params.policy:q} \
             --problems {input.problems:q} \
+            --shards {params.shards:q} \
             --attempts {output.sampled:q} \
             {params.few_shot:q}
         """

@@ -12,18 +12,25 @@ IGNORED = -100
 
 
 def pad_rollouts(rollouts: list[Rollout], pad_id: int) -> dict[str, torch.Tensor]:
-    """`input_ids`, `attention_mask` and `turn`, (B, T) each; masks come from lengths."""
+    """`input_ids`, `attention_mask` and `turn`, (B, T) each; masks come from lengths.
+
+    `sampler_logps` (B, T) too, where the sampler told them.
+    """
     rows = [rollout.tokens() for rollout in rollouts]
     length = max(len(ids) for ids, _ in rows)
 
-    def pad(values: list[int], filler: int) -> list[int]:
+    def pad(values: list, filler) -> list:
         return values + [filler] * (length - len(values))
 
-    return {
+    batch = {
         "input_ids": torch.tensor([pad(ids, pad_id) for ids, _ in rows]),
         "attention_mask": torch.tensor([pad([1] * len(ids), 0) for ids, _ in rows]),
         "turn": torch.tensor([pad(turn, 0) for _, turn in rows]),
     }
+    if rollouts[0].sampler_logps:
+        logps = [pad(rollout.token_logps(), 0.0) for rollout in rollouts]
+        batch["sampler_logps"] = torch.tensor(logps)
+    return batch
 
 
 def token_logps(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -40,6 +40,10 @@ class SCoReConfig(GRPOConfig):
         "write out the whole solution again.",
         metadata=_help("the user message of turn 2; the same for right and wrong attempts"),
     )
+    importance_ratio_cap: float = field(
+        default=2.0,
+        metadata=_help("with vLLM: most that a token counts for, π / π_vLLM"),
+    )
     cache_dir: str | None = field(default=None, metadata=_help("where hub downloads are kept"))
     temperature: float = field(default=1.0, metadata=_help("of sampling and of log-probabilities"))
     logging_steps: float = field(default=1, metadata=_help("updates between two records"))
@@ -57,6 +61,8 @@ class SCoReConfig(GRPOConfig):
         for name in ("init_kl_coef", "corr_kl_coef", "stage2_alpha"):
             if getattr(self, name) < 0:
                 raise _error(name, getattr(self, name), "0 or more")
+        if self.importance_ratio_cap < 1:
+            raise _error("importance_ratio_cap", self.importance_ratio_cap, "1 or more")
         if not self.temperature > 0:
             raise _error("temperature", self.temperature, "more than 0, since training samples")
         self._refuse_other_distributions()

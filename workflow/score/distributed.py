@@ -49,6 +49,12 @@ def inference_accelerator() -> Accelerator:
     PartialState(cpu=not torch.cuda.is_available())
     accelerator = Accelerator()
     require_deepspeed(accelerator)
+    launched = int(os.environ.get("WORLD_SIZE", 1))
+    if accelerator.num_processes != launched:
+        raise RuntimeError(
+            f"{launched} processes were launched, but {accelerator.num_processes} found each other; "
+            "expected all. Launch them with torchrun or accelerate."
+        )
     return accelerator
 
 

@@ -18,6 +18,8 @@ is that of whole attempts. Both estimators below have exactly its gradient in ex
 quantities.)
 """
 
+import math
+
 import torch
 
 KL_ESTIMATORS = ("k1", "k2")
@@ -80,28 +82,39 @@ def policy_loss(
     kl_weights: list[float] | None = None,
     old_logps: torch.Tensor | None = None,
     ratio_level: str = "token",
+    ratio_cap: float = math.inf,
 ) -> torch.Tensor:
     """The loss whose gradient is minus that of the objective: a mean over rollouts of sums of tokens.
 
     logps (B, T): log π of each token, with gradient. advantages (B, N): of each turn (for k1 with the
     KL cost inside). ref_logps (B, T) and kl_weights (N): given for k2, which adds the KL here.
-    old_logps (B, T): log-probabilities at sampling time, None when the policy has not moved since;
-    attempts then count with their importance ratio π / π_old. `ratio_level` "turn" takes that of a
-    whole attempt, exact for attempts sampled from π_old; "token" that of each token, of far smaller
-    variance and exact at π = π_old. Tokens of turn 0 count nowhere: their gradient is exactly 0.
+    old_logps (B, T): log-probabilities under the distribution that was sampled from, π_old, None
+    where that is the policy itself; attempts then count with their importance ratio π / π_old.
+    `ratio_level` "turn" takes that of a whole attempt, exact for attempts sampled from π_old; "token"
+    that of each token, at most `ratio_cap` and 1 where `old_logps` is nan: of far smaller variance,
+    and exact at π = π_old. Tokens of turn 0 count nowhere: their gradient is exactly 0.
     """
     turns = advantages.size(1)
-    moved = None if old_logps is None else logps - old_logps
-    if moved is None:
-        credit = per_turn_sum(logps, turn, turns)
-    elif ratio_level == "turn":
-        credit = per_turn_sum(moved, turn, turns).exp()
+    if old_logps is not None and ratio_level == "turn":
+        moved = per_turn_sum(logps - old_logps, turn, turns)
+        credit, weight = moved.exp(), moved.detach().exp()
     else:
-        credit = per_turn_sum(moved.exp(), turn, turns)
+        ratios = 1.0 if old_logps is None else token_ratios(logps, old_logps, ratio_cap)
+        credit, weight = per_turn_sum(ratios * logps, turn, turns), 1.0
     objective = advantages * credit
     if ref_logps is not None:
-        k2 = per_turn_sum(logps - ref_logps, turn, turns).square() / 2
-        if moved is not None:
-            k2 = k2 * per_turn_sum(moved.detach(), turn, turns).exp()
+        log_ratio = per_turn_sum(logps - ref_logps, turn, turns)
+        if old_logps is not None and ratio_level == "token":
+            k2 = log_ratio.detach() * credit  # the gradient of k2, with each token at its own ratio
+        else:
+            k2 = log_ratio.square() / 2 * weight
         objective = objective - k2 * logps.new_tensor(kl_weights)
     return -objective.sum() / logps.size(0)
+
+
+def token_ratios(logps: torch.Tensor, old_logps: torch.Tensor, cap: float) -> torch.Tensor:
+    """π / π_old of each token, at most `cap`, as weights without gradient: (B, T) each.
+
+    1 where `old_logps` is nan, which an engine may tell of a token.
+    """
+    return (logps.detach() - old_logps).exp().nan_to_num(nan=1.0).clamp(max=cap)

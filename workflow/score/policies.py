@@ -7,8 +7,9 @@ A policy folder is what transformers or peft save: weights, or an adapter that n
 from pathlib import Path
 
 import torch
+from huggingface_hub import snapshot_download
 from peft import PeftConfig, PeftModel
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 from transformers.integrations import is_deepspeed_zero3_enabled
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -39,6 +40,24 @@ def load_policy(
 def base_of(path: str) -> str:
     """The path or name of the weights that the adapter at `path` was trained on."""
     return PeftConfig.from_pretrained(path).base_model_name_or_path
+
+
+def local_folder(path: str, cache_dir: str | None = None) -> str:
+    """The folder itself, or where the files of a hub name lie in the cache, fetched if need be."""
+    if Path(path).is_dir():
+        return path
+    return snapshot_download(path, cache_dir=cache_dir, allow_patterns=["*.json", "*.safetensors"])
+
+
+def declared_generation(path: str, cache_dir: str | None = None) -> GenerationConfig:
+    """The generation config of a policy that is not loaded, as `load_policy` would find it."""
+    path = base_of(path) if is_adapter(path) else path
+    try:
+        return GenerationConfig.from_pretrained(path, cache_dir=cache_dir)
+    except OSError:  # a policy need not have one of its own
+        return GenerationConfig.from_model_config(
+            AutoConfig.from_pretrained(path, cache_dir=cache_dir)
+        )
 
 
 def _load_weights(path: str, precision: str, cache_dir: str | None):

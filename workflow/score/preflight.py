@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from score.backends import check_backend
 from score.schema_errors import explain_errors
 from score.tasks import load_task
 from score.tracking import check_trackers, refuse_keys, trackers
@@ -22,6 +23,7 @@ def check_config(config: dict, schema_path: str) -> dict:
     errors = explain_errors(config, Path(schema_path))
     if errors:
         raise ValueError("\n".join(errors))
+    check_backend(config["rollout_backend"])
     _check_evaluation(config)
     for name in config["policies"]:
         _check_init(name, config["policies"])

@@ -5,15 +5,17 @@ Legend of shapes: R rollouts, N turns, L positions of a padded batch.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from transformers import GenerationConfig
 
+from score.draws import InverseCDF, uniforms
 from score.prompts import Bridge
 
-# Prompts as token ids in, attempts as token ids out, in the same order.
-Generate = Callable[[list[list[int]]], list[list[int]]]
+# Prompts as token ids in, attempts as token ids out, in the same order. The second argument holds a
+# seed for each attempt, or is None where attempts need not be the same the next time.
+Generate = Callable[[list[list[int]], list[int] | None], list[list[int]]]
 
 
 @dataclass
@@ -22,13 +24,15 @@ class Rollout:
 
     prompt: ids up to the first attempt. attempts: N lists, each with its end-of-turn token unless it
     was truncated. bridges: the N − 1 runs of ids between them. truncated: per turn, whether the
-    attempt ran into the token limit.
+    attempt ran into the token limit. sampler_logps: of each attempt the log-probabilities of its
+    tokens as its sampler tells them; empty where it tells none.
     """
 
     prompt: list[int]
     attempts: list[list[int]]
     bridges: list[list[int]]
     truncated: list[bool]
+    sampler_logps: list[list[float]] = field(default_factory=list)
 
     def tokens(self) -> tuple[list[int], list[int]]:
         """The whole conversation as ids, and for each id the turn that wrote it (0: none)."""
@@ -41,14 +45,30 @@ class Rollout:
                 turn += [0] * len(self.bridges[t])
         return ids, turn
 
+    def token_logps(self) -> list[float]:
+        """`sampler_logps` laid along the ids of `tokens`, 0 where no turn wrote the id."""
+        logps = [0.0] * len(self.prompt)
+        for t, attempt in enumerate(self.sampler_logps):
+            logps += attempt + [0.0] * (len(self.bridges[t]) if t < len(self.bridges) else 0)
+        return logps
+
 
 def sample_rollouts(
-    prompts: list[list[int]], bridge: Bridge, generate: Generate, stop_ids: set[int], turns: int = 2
+    prompts: list[list[int]],
+    bridge: Bridge,
+    generate: Generate,
+    stop_ids: set[int],
+    turns: int = 2,
+    seeds: list[list[int]] | None = None,
 ) -> list[Rollout]:
-    """R rollouts for R prompts: attempt 1 on the prompt, each later one on all that came before."""
+    """R rollouts for R prompts: attempt 1 on the prompt, each later one on all that came before.
+
+    seeds: R lists of a seed for each turn, or None.
+    """
     rollouts = [Rollout(list(prompt), [], [], []) for prompt in prompts]
     for t in range(turns):
-        attempts = generate([rollout.tokens()[0] for rollout in rollouts])
+        turn_seeds = None if seeds is None else [row[t] for row in seeds]
+        attempts = generate([rollout.tokens()[0] for rollout in rollouts], turn_seeds)
         for rollout, attempt in zip(rollouts, attempts, strict=True):
             rollout.attempts.append(attempt)
             rollout.truncated.append(not attempt or attempt[-1] not in stop_ids)
@@ -78,47 +98,56 @@ def sampling_config(
     )
 
 
-def stop_ids_of(model, tokenizer, bridge: Bridge) -> set[int]:
+def stop_ids_of(config: GenerationConfig, tokenizer, bridge: Bridge) -> set[int]:
     """Ids that end an attempt: what the policy declares, and the template's end of turn."""
-    declared = model.generation_config.eos_token_id
+    declared = config.eos_token_id
     declared = declared if isinstance(declared, list) else [declared]
     return {i for i in (*declared, tokenizer.eos_token_id, bridge.end) if i is not None}
 
 
 class HFGenerate:
-    """`Generate` through transformers, in left-padded batches of prompts of similar length."""
+    """`Generate` through transformers, in left-padded batches of prompts of similar length.
 
-    def __init__(self, model, config: GenerationConfig, batch_size: int, progress=None):
+    Without seeds attempts come from torch's own generator.
+    """
+
+    def __init__(self, model, config: GenerationConfig, batch_size: int):
         self.model = model
         self.config = config
+        self.greedy = sampling_config(
+            config.max_new_tokens, 0, set(config.eos_token_id), config.pad_token_id
+        )
         self.batch_size = batch_size
-        self.progress = progress or (lambda done: None)
 
     @torch.no_grad()
-    def __call__(self, prompts: list[list[int]]) -> list[list[int]]:
+    def __call__(self, prompts: list[list[int]], seeds: list[int] | None) -> list[list[int]]:
         attempts: list[list[int]] = [[] for _ in prompts]
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]), reverse=True)
-        with self._own_config():
+        drawn = self.config.do_sample and seeds is not None
+        with self._in_charge(self.greedy if drawn else self.config):
             for start in range(0, len(order), self.batch_size):
                 rows = order[start : start + self.batch_size]
-                sampled = self._generate([prompts[i] for i in rows])
+                row_seeds = [seeds[i] for i in rows] if drawn else None
+                sampled = self._generate([prompts[i] for i in rows], row_seeds)
                 for i, attempt in zip(rows, sampled, strict=True):
                     attempts[i] = attempt
-                self.progress(len(rows))
         return attempts
 
-    def _generate(self, prompts: list[list[int]]) -> list[list[int]]:
+    def _generate(self, prompts: list[list[int]], seeds: list[int] | None) -> list[list[int]]:
         input_ids, mask = left_pad(prompts, self.config.pad_token_id, self.model.device)
-        ids = self.model.generate(
-            input_ids=input_ids, attention_mask=mask, generation_config=self.config
-        )
+        draw = []
+        if seeds is not None:
+            draws = uniforms(seeds, self.config.max_new_tokens).to(self.model.device)
+            draw = [InverseCDF(draws, self.config.temperature, start=input_ids.size(1))]
+        ids = self.model.generate(input_ids=input_ids, attention_mask=mask, logits_processor=draw)
         stop = set(self.config.eos_token_id)
         return [cut_after_stop(row, stop) for row in ids[:, input_ids.size(1) :].tolist()]
 
     @contextmanager
-    def _own_config(self) -> Iterator[None]:
+    def _in_charge(self, config: GenerationConfig) -> Iterator[None]:
+        """The policy samples by `config` alone: its own says nothing."""
         theirs, training = self.model.generation_config, self.model.training
-        self.model.generation_config = self.config
+        self.model.generation_config = config
         self.model.eval()
         try:
             yield

@@ -29,7 +29,7 @@ from score.checkpoints import (
 )
 from score.config import SCoReConfig
 from score.distributed import allow_offload_without_compiler, join_launcher, require_deepspeed
-from score.fingerprint import content_digest, prompts_digest
+from score.fingerprint import file_digest, policy_digest, prompts_digest
 from score.interruption import StopOnSignal, leave_stopped
 from score.policies import is_adapter, load_policy
 from score.problems import read_problems, read_settings
@@ -72,6 +72,11 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
         stage2_alpha=settings.stage2_alpha,
         kl_estimator=settings.kl_estimator,
         scale_advantages=settings.scale_advantages,
+        use_vllm=settings.rollout_backend == "vllm",
+        vllm_mode="colocate" if settings.vllm_server_url is None else "server",
+        vllm_server_base_url=settings.vllm_server_url,
+        vllm_gpu_memory_utilization=settings.vllm_gpu_memory_utilization,
+        importance_ratio_cap=settings.importance_ratio_cap,
         disable_dropout=settings.lora_dropout == 0,
         gradient_checkpointing=settings.gradient_checkpointing,
         bf16=settings.precision == "bfloat16",
@@ -89,13 +94,13 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
 
 
 def made_with(settings: TrainSettings, flags: argparse.Namespace) -> dict:
-    """All that the trained weights depend on; an adapter brings the digest of itself alone."""
+    """All that the trained weights depend on."""
     kept = {key: value for key, value in asdict(settings).items() if key not in IDLE_SETTINGS}
     return {
         **kept,
-        "init": content_digest(flags.init),
-        "reference": content_digest(flags.reference),
-        "problems": content_digest(flags.problems),
+        "init": policy_digest(flags.init, settings.cache_dir),
+        "reference": policy_digest(flags.reference, settings.cache_dir),
+        "problems": file_digest(flags.problems),
         "prompts": prompts_digest(flags.few_shot_dir, settings.task_type),
         "processes": int(os.environ.get("WORLD_SIZE", 1)),
     }

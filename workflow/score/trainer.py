@@ -4,8 +4,8 @@ How it departs from TRL's GRPOTrainer, which it subclasses: a rollout is N attem
 conversation; each turn has its own pay, its own leave-one-out baseline and its own KL weight; the
 KL is that of whole attempts to a reference that is given and never moves; the order of problems
 follows from seed and epoch alone. Inherited: loading of policies and adapters, DeepSpeed, logging,
-checkpoints and resuming; vLLM with weight sync too, which is not tested yet. Only this file and
-config.py import trl.
+checkpoints and resuming; vLLM with its weight sync too, of which only what happens here is tested.
+Only this file and config.py import trl.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from contextlib import nullcontext
 
 import torch
 import trl.trainer.utils
-from accelerate.utils import gather
+from accelerate.utils import gather, set_seed
 from datasets import Dataset
 from trl import GRPOTrainer
 from trl.models import prepare_deepspeed, unwrap_model_for_generation
@@ -35,6 +35,7 @@ from score.rollout import (
     stop_ids_of,
 )
 from score.sampler import ProblemSampler
+from score.vllm_backend import TrainingGenerate
 
 # (attempts, answers) -> one score in [0, 1] each, or objects that float() turns into one.
 Score = Callable[[list[str], list], list]
@@ -76,9 +77,16 @@ class SCoReTrainer(GRPOTrainer):
         self.verifier = verifier
         self.bridge = Bridge.of(self._tokenizer, args.correction_prompt)
         self.stop_ids = stop_ids_of(
-            self.accelerator.unwrap_model(self.model), self._tokenizer, self.bridge
+            self.accelerator.unwrap_model(self.model).generation_config,
+            self._tokenizer,
+            self.bridge,
         )
         self.eos_token_ids = sorted(self.stop_ids)
+        if self.use_vllm:
+            # TRL leaves it to vLLM, which knows neither the template nor what else ends an attempt.
+            self.vllm_generation.generation_kwargs = {"stop_token_ids": self.eos_token_ids}
+            # A colocated engine has seeded this process by its rank alone.
+            set_seed(args.seed, device_specific=True)
         self.kl_weights = objective.kl_weights(
             args.objective, args.num_turns, args.init_kl_coef, args.corr_kl_coef
         )
@@ -155,9 +163,10 @@ class SCoReTrainer(GRPOTrainer):
             prompts, self.bridge, generate, self.stop_ids, self.args.num_turns
         )
         if self.use_vllm:
-            # Turn 1 gets K samples of each repeated prompt, later turns one for each history.
-            turns = iter([self.num_generations] + [1] * (self.args.num_turns - 1))
-            return sample(lambda ids: self._generate_single_turn(ids, None, {}, next(turns))[0])
+            engine = TrainingGenerate(
+                self._generate_single_turn, self.num_generations, self.stop_ids
+            )
+            return engine.tell(sample(engine))
         with unwrap_model_for_generation(
             self.model_wrapped,
             self.accelerator,
@@ -237,6 +246,8 @@ class SCoReTrainer(GRPOTrainer):
             inputs["advantages"],
             ref_logps=inputs["ref_logps"] if in_loss else None,
             kl_weights=self.kl_weights if in_loss else None,
+            old_logps=inputs.get("sampler_logps"),
+            ratio_cap=self.args.importance_ratio_cap,
         )
         log_ratio = logps.detach() - inputs["ref_logps"]
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)

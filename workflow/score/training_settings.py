@@ -2,8 +2,17 @@
 
 from dataclasses import dataclass
 
+from score.backends import check_backend
+
 # Settings that change no result: neither a rule nor a checkpoint is redone for them.
-IDLE_SETTINGS = ("cache_dir", "verifier_workers", "report_to", "wandb_project_name")
+IDLE_SETTINGS = (
+    "cache_dir",
+    "report_to",
+    "verifier_workers",
+    "vllm_gpu_memory_utilization",
+    "vllm_server_url",
+    "wandb_project_name",
+)
 
 
 @dataclass(frozen=True)
@@ -51,11 +60,16 @@ class TrainSettings:
     evaluator_answer_marker: str | None = None
     verifier_deadline: float | int = 5.0
     verifier_workers: int = 1
+    rollout_backend: str = "transformers"
+    vllm_gpu_memory_utilization: float | int = 0.3
+    vllm_server_url: str | None = None
+    importance_ratio_cap: float | int = 2.0
     report_to: str | list = "none"
     wandb_project_name: str | None = None
     cache_dir: str | None = None
 
     def __post_init__(self):
+        check_backend(self.rollout_backend)
         rollouts = self.rollouts()
         k = self.number_output_initial_generations
         if k < 2:

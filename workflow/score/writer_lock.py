@@ -1,4 +1,4 @@
-"""One training at a time: a lock on its folder that other nodes and later jobs respect."""
+"""One writer at a time: a lock on a folder that other nodes and later jobs respect."""
 
 import fcntl
 import os
@@ -11,10 +11,10 @@ from pathlib import Path
 
 @contextmanager
 def sole_writer(directory: str) -> Iterator[None]:
-    """Hold the folder's lock; RuntimeError where another training holds it.
+    """Hold the folder's lock; RuntimeError where another job holds it.
 
-    A training can outlive the Snakemake that started it, and a second one would spoil its
-    checkpoints. The file lock covers one machine, and shared file systems that support it; for
+    A job can outlive the Snakemake that started it, and a second one would spoil
+    what the first one writes. The file lock covers one machine, and shared file systems that support it; for
     those that don't, the Slurm job that holds it is looked up.
     """
     path = Path(f"{directory}.lock")
@@ -62,6 +62,6 @@ def _in_use(directory: str, holder: str) -> RuntimeError:
     job = words[2] if words[:2] == ["Slurm", "job"] else None
     cure = f"end it with scancel {job}" if job else "end it"
     return RuntimeError(
-        f"{directory} is in use by another training ({holder}); expected to be the only writer. "
+        f"{directory} is in use by another job ({holder}); expected to be the only writer. "
         f"Wait until that one has ended, or {cure}, and run again."
     )

@@ -1,0 +1,62 @@
+"""Drawing tokens from numbers that follow from what is sampled: the whole softmax, and nothing else."""
+
+import torch
+from score.draws import draw_tokens, turn_seeds, uniforms
+
+LOGITS = torch.tensor([2.0, -1.0, 0.5, 0.0, -3.0, 1.0, -torch.inf, 2.5])
+
+
+def draw(numbers, temperature):
+    return draw_tokens(LOGITS.expand(len(numbers), -1), temperature, numbers).flatten()
+
+
+def chi_square(counts, expected):
+    kept = expected > 0
+    return ((counts[kept] - expected[kept]).square() / expected[kept]).sum().item()
+
+
+def test_frequencies_are_those_of_the_softmax_at_the_temperature():
+    """6 degrees of freedom: above 38.3 in one of a million experiments."""
+    seeds = [turn_seeds(0, f"problem-{i}", 0, 1)[0] for i in range(20_000)]
+    numbers = uniforms(seeds, 1)
+    for temperature in (0.5, 1.0, 2.0):
+        counts = torch.bincount(draw(numbers, temperature), minlength=8).double()
+        expected = 20_000 * (LOGITS.double() / temperature).softmax(-1)
+        assert counts[6] == 0
+        assert chi_square(counts, expected) < 38.3
+        other = 20_000 * (LOGITS.double() / (temperature * 1.2)).softmax(-1)
+        assert chi_square(counts, other) > 38.3, "the check tells temperatures apart"
+
+
+def test_positions_of_one_attempt_are_independent_draws():
+    numbers = uniforms(turn_seeds(0, "problem", 0, 1), 20_000)[0]
+    pairs = (numbers[:-1] * 4).floor() * 4 + (numbers[1:] * 4).floor()
+    counts = torch.bincount(pairs.long(), minlength=16).double()
+    assert chi_square(counts, torch.full((16,), 19_999 / 16)) < 56.5  # 15 degrees, one in a million
+
+
+def test_token_of_probability_zero_is_never_drawn():
+    """Not at the smallest number and not at the largest, where rounding could pass the end."""
+    edges = torch.tensor([[0.0], [1 - 2**-53]], dtype=torch.float64)
+    first_impossible = torch.tensor([-torch.inf, 0.0, 0.0])
+    assert draw_tokens(first_impossible.expand(2, -1), 1.0, edges).flatten().tolist() == [1, 2]
+    last_impossible = torch.tensor([0.0, 0.0, -torch.inf])
+    assert draw_tokens(last_impossible.expand(2, -1), 1.0, edges).flatten().tolist() == [0, 1]
+
+
+def test_rare_tokens_of_a_large_vocabulary_are_reached():
+    """10^5 tokens share half of the mass: in float32 their sums would stand still for many of them."""
+    logits = torch.full((1, 100_001), -torch.tensor(100_000.0).log().item())
+    logits[0, 0] = 0.0
+    numbers = 0.5 + 0.5 * (torch.arange(1000, dtype=torch.float64)[:, None] + 0.5) / 1000
+    drawn = draw_tokens(logits.expand(1000, -1), 1.0, numbers).flatten()
+    assert (drawn - (1 + 100 * torch.arange(1000) + 50)).abs().max() <= 2
+
+
+def test_every_seed_problem_sample_and_turn_has_draws_of_its_own():
+    keys = [(s, p, k) for s in (0, 1) for p in ("1", "11", "1, 1") for k in (0, 1)]
+    seeds = [seed for key in keys for seed in turn_seeds(*key, 3)]
+    assert len(set(seeds)) == 36
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert turn_seeds(0, "1", 0, 2) == turn_seeds(0, "1", 0, 3)[:2]
+    assert torch.equal(uniforms(seeds, 5), uniforms(seeds, 9)[:, :5])

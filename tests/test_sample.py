@@ -1,0 +1,187 @@
+"""Sampling can be interrupted, shared out and cut into batches: the rows are the same."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from score.problems import read_problems, write_problems
+from score.sample import SampleSettings, made_with, sample_policy
+from score.tasks import load_task
+
+ROOT = Path(__file__).resolve().parents[1]
+BASE = "data/puzzle/policy"
+PROBLEMS = read_problems("data/puzzle/problems/test.jsonl")[:60]
+SETTINGS = SampleSettings(
+    task_type="puzzle",
+    random_seed=5,
+    num_turns=2,
+    temperature=1.0,
+    max_tokens=10,
+    samples=2,
+    batch_size=64,
+    precision="float32",
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Rows of one process that was not interrupted."""
+    shards = tmp_path_factory.mktemp("whole") / "shards"
+    return sample_policy(SETTINGS, BASE, PROBLEMS, [], shards)
+
+
+def test_rows_are_in_the_order_of_problems_and_samples(whole):
+    asked = [(p.id, sample) for p in PROBLEMS for sample in (0, 1)]
+    assert [(row["problem_id"], row["sample"]) for row in whole] == asked
+    pairs = zip(whole[::2], whole[1::2], strict=True)
+    assert sum(a["attempt_t1"] != b["attempt_t1"] for a, b in pairs) > 30
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_batch_size_does_not_show(whole, tmp_path, batch_size):
+    settings = replace(SETTINGS, batch_size=batch_size)
+    assert sample_policy(settings, BASE, PROBLEMS, [], tmp_path / "shards") == whole
+
+
+def test_choice_of_problems_does_not_show(whole, tmp_path):
+    rows = sample_policy(SETTINGS, BASE, PROBLEMS[7:20], [], tmp_path / "shards")
+    assert rows == whole[14:40]
+
+
+def test_another_seed_shows(whole, tmp_path):
+    rows = sample_policy(replace(SETTINGS, random_seed=6), BASE, PROBLEMS, [], tmp_path / "shards")
+    assert sum(a["attempt_t1"] != b["attempt_t1"] for a, b in zip(rows, whole, strict=True)) > 60
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("temperature", {"settings": replace(SETTINGS, temperature=0.5)}),
+        ("random_seed", {"settings": replace(SETTINGS, random_seed=6)}),
+        ("problems", {"problems": PROBLEMS[1:]}),
+        ("few-shots", {"few_shot": [{"role": "user", "content": "1"}]}),
+        ("policy", {"path": "other"}),
+        (None, {"settings": replace(SETTINGS, batch_size=3, cache_dir="x")}),
+    ],
+)
+def test_shards_are_told_apart_by_all_that_attempts_depend_on(tmp_path, monkeypatch, name, change):
+    other = shutil.copytree(BASE, tmp_path / "other")
+    with (other / "model.safetensors").open("r+b") as weights:
+        weights.seek(-1, os.SEEK_END)
+        weights.write(b"\x01")
+    asked = {"settings": SETTINGS, "path": BASE, "problems": PROBLEMS, "few_shot": []}
+    told = made_with(**asked, task=load_task("puzzle"))
+    changed = {**asked, **change}
+    changed["path"] = str(other) if changed["path"] == "other" else BASE
+    new = made_with(**changed, task=load_task("puzzle"))
+    assert [key for key in told if told[key] != new[key]] == ([name] if name else [])
+
+
+# -------------------------------------------------------------------------------- real processes
+SMALL = replace(SETTINGS, batch_size=4)  # 30 batches, so that there is a middle to be killed in
+
+
+def launch(folder, launcher=(sys.executable,), shards="shards"):
+    folder.mkdir(exist_ok=True)
+    (folder / "settings.json").write_text(json.dumps(asdict(SMALL)))
+    write_problems(folder / "problems.jsonl", PROBLEMS)
+    flags = {
+        "settings": folder / "settings.json",
+        "policy": BASE,
+        "problems": folder / "problems.jsonl",
+        "shards": folder / shards,
+        "attempts": folder / "sampled.parquet",
+    }
+    command = [*launcher, "-m", "score.sample"]
+    command += [text for name, value in flags.items() for text in (f"--{name}", str(value))]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    with (folder / "log").open("w") as log:
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+
+
+def finish(started, folder):
+    """The log of a run that ends well, leaves its rows and no shards."""
+    assert started.wait(timeout=150) == 0, (folder / "log").read_text()[-3000:]
+    assert not (folder / "shards").exists()
+    return (folder / "log").read_text()
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A folder whose sampling was killed without a warning when some shards were there."""
+    folder = tmp_path_factory.mktemp("killed")
+    started = launch(folder)
+    deadline = time.monotonic() + 120
+    while len(list(folder.glob("shards/*.json"))) < 6 and started.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    started.send_signal(signal.SIGKILL)
+    assert started.wait() == -signal.SIGKILL, (folder / "log").read_text()[-3000:]
+    assert not (folder / "sampled.parquet").exists()
+    return folder
+
+
+def deepspeed(tmp_path, stage):
+    config = yaml.safe_load((ROOT / "configs/accelerate/cpu.yaml").read_text())
+    config["deepspeed_config"]["zero_stage"] = stage
+    path = tmp_path / "launcher.yaml"
+    path.write_text(yaml.safe_dump(config))
+    accelerate = str(Path(sys.executable).with_name("accelerate"))
+    return [accelerate, "launch", "--config_file", str(path), "--num_processes", "2"]
+
+
+def found(folder):
+    """Rollouts in the whole shards of a folder."""
+    shards = [p for p in folder.glob("shards/*.json") if p.name != "made_with.json"]
+    return sum(len(json.loads(path.read_text())) for path in shards)
+
+
+@pytest.mark.slow
+def test_killed_sampling_goes_on_and_ends_with_the_same_file(killed, whole, tmp_path):
+    folder = shutil.copytree(killed, tmp_path / "again")
+    had = found(folder)
+    assert 0 < had < 120
+    log = finish(launch(folder), folder)
+    assert f"sample: {had} of 120 rollouts found in shards" in log
+    assert f"sample: 120 of 120 rollouts ({had} found in shards), 0 s left" in log
+    expected = tmp_path / "expected.parquet"
+    pd.DataFrame(whole).to_parquet(expected, index=False)
+    assert (folder / "sampled.parquet").read_bytes() == expected.read_bytes()
+
+
+@pytest.mark.slow
+def test_two_ranks_of_zero3_share_what_is_missing_unevenly(killed, whole, tmp_path):
+    folder = shutil.copytree(killed, tmp_path / "again")
+    shards = sorted(p for p in folder.glob("shards/*.json") if p.name != "made_with.json")
+    if len(shards) % 2 == 0:  # 30 batches: an odd number is to be left for two ranks
+        shards[0].unlink()
+    log = finish(launch(folder, deepspeed(tmp_path, 3)), folder)
+    assert "120 of 120" in log
+    assert pd.read_parquet(folder / "sampled.parquet").to_dict("records") == whole
+
+
+@pytest.mark.slow
+def test_two_ranks_without_deepspeed_make_the_same_rows(whole, tmp_path):
+    torchrun = [str(Path(sys.executable).with_name("torchrun")), "--nproc_per_node=2"]
+    log = finish(launch(tmp_path, [*torchrun, "--standalone"]), tmp_path)
+    assert log.count("sample: 0 of 120") == 1
+    assert pd.read_parquet(tmp_path / "sampled.parquet").to_dict("records") == whole
+
+
+@pytest.mark.slow
+def test_second_writer_of_a_shards_folder_is_refused(killed, tmp_path):
+    from score.checkpoints import sole_writer
+
+    with sole_writer(str(tmp_path / "shards")):
+        started = launch(tmp_path)
+        assert started.wait(timeout=100) != 0
+    assert "is in use by another" in (tmp_path / "log").read_text()

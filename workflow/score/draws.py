@@ -1,0 +1,57 @@
+"""Sampling that depends on nothing but what is sampled: no generator is shared between attempts.
+
+Every token of every attempt has a uniform number of its own, which follows from (random_seed,
+problem, sample, turn, position). The token is the one at which the policy's cumulative distribution
+passes that number. So an attempt is the same whichever attempts share its batch, whichever rank
+samples it and however often sampling was interrupted before, up to the rounding of the policy's own
+arithmetic, which may differ between batches of different shapes.
+"""
+
+import hashlib
+import json
+import random
+
+import torch
+from transformers import LogitsProcessor
+
+
+def turn_seeds(random_seed: int, problem_id: str, sample: int, turns: int) -> list[int]:
+    """A seed below 2^63 for each of N turns of one rollout."""
+    keys = [json.dumps([random_seed, problem_id, sample, t]) for t in range(1, turns + 1)]
+    digests = [hashlib.sha256(key.encode()).digest() for key in keys]
+    return [int.from_bytes(digest[:8], "big") >> 1 for digest in digests]
+
+
+def uniforms(seeds: list[int], length: int) -> torch.Tensor:
+    """Numbers in [0, 1), (R, length) in float64, a row a seed."""
+    generators = [random.Random(seed) for seed in seeds]
+    rows = [[generator.random() for _ in range(length)] for generator in generators]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+class InverseCDF(LogitsProcessor):
+    """Leaves only the token drawn from the whole softmax at `temperature`: greedy search takes it.
+
+    draws (R, positions): uniform numbers in [0, 1). start: length of the padded prompts, so that
+    the first token of every attempt is at position 0.
+    """
+
+    def __init__(self, draws: torch.Tensor, temperature: float, start: int):
+        self.draws, self.temperature, self.start = draws, temperature, start
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Logits (R, V) -> the same with −inf at all tokens but the drawn one."""
+        draws = self.draws[:, input_ids.size(1) - self.start, None]
+        drawn = draw_tokens(scores, self.temperature, draws)
+        return torch.full_like(scores, -torch.inf).scatter_(1, drawn, 0.0)
+
+
+def draw_tokens(logits: torch.Tensor, temperature: float, draws: torch.Tensor) -> torch.Tensor:
+    """Tokens (R, 1) by inverse CDF, from logits (R, V) and uniform numbers (R, 1).
+
+    Sums are in float64: over a vocabulary of 10^5 tokens those of float32 lose the rare ones.
+    """
+    cumulated = (logits.float() / temperature).softmax(-1).double().cumsum(-1)
+    # The sum is 1 up to rounding only. `right` passes over tokens of probability 0.
+    tokens = torch.searchsorted(cumulated, draws * cumulated[:, -1:], right=True)
+    return tokens.clamp_(max=logits.size(1) - 1)
