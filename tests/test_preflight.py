@@ -94,6 +94,10 @@ BAD_CONFIGS = [
     ({"wandb_project_name": "me/mine"}, ['wandb_project_name is "me/mine"; expected a text of']),
     ({"wandb_api_key": "abc"}, ["wandb_api_key holds what", "environment variable WANDB_API_KEY"]),
     ({"num_turns": 1}, ["num_turns is 1; expected 2 or more"]),
+    (
+        {"verifier.evaluator_mode": "final"},
+        ["evaluator_answer_marker is None", "puzzle", "Set the"],
+    ),
     ({"evaluation.samples": 4}, ["evaluation.samples is 4 at evaluation.temperature 0", "Raise"]),
     # policies
     ({"policies.base": {"init": "base", "objective": "stage_one"}}, ["named 'base'", "Rename it"]),

@@ -39,6 +39,14 @@ def _check_evaluation(config: dict) -> None:
             f"{', '.join(task.EVALUATOR_FUNCTIONS)} for task_type {config['task_type']!r}. Choose "
             "one, or null for the first."
         )
+    own = config["verifier"]["evaluator_answer_marker"]
+    marker = task.MARKER if own is None else own
+    if config["verifier"]["evaluator_mode"] == "final" and not marker.strip():
+        raise ValueError(
+            f"verifier.evaluator_answer_marker is {own!r}, and task_type {config['task_type']!r} has no "
+            "marker of its own; expected a text with evaluator_mode final. Set the words that come "
+            "before the answer, or evaluator_mode: default."
+        )
     evaluation = config["evaluation"]
     if evaluation["temperature"] == 0 and evaluation["samples"] > 1:
         raise ValueError(

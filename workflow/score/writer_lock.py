@@ -13,9 +13,9 @@ from pathlib import Path
 def sole_writer(directory: str) -> Iterator[None]:
     """Hold the folder's lock; RuntimeError where another job holds it.
 
-    A job can outlive the Snakemake that started it, and a second one would spoil
-    what the first one writes. The file lock covers one machine, and shared file systems that support it; for
-    those that don't, the Slurm job that holds it is looked up.
+    A job can outlive the Snakemake that started it, and a second one would spoil what it writes. The
+    file lock covers one machine, and shared file systems that support it; for those that don't, the
+    Slurm job that holds it is looked up.
     """
     path = Path(f"{directory}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
