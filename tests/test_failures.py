@@ -98,7 +98,6 @@ def test_process_that_was_killed_is_told_by_its_signal():
         CHAINED + PROGRESS,  # it went on
         "Exception ignored in: <function Worker.__del__>\n" + CHAINED.partition("\n\n")[0],
         "wandb: ERROR is no command of ours\n",
-        "launch: 2 nodes, first is n1\n",
     ],
 )
 def test_log_that_does_not_end_in_an_error_has_no_cause(log):

@@ -91,6 +91,7 @@ TABLE = [
 ]
 # What must change with it for the config to hold together, or to show anything.
 TOGETHER = {
+    "evaluator_mode": {"evaluator_answer_marker": "So:"},
     "gradient_accumulation_steps": {"per_device_train_batch_size": BATCH // 2},
     "lora_rank": {"use_lora": True},
     "lora_alpha": {"use_lora": True},

@@ -172,7 +172,7 @@ def test_killed_training_goes_on_in_one_wandb_run_and_no_file_holds_the_key(tmp_
     folder = tmp_path / "score"
     log, environment = folder / "train.log", {"WANDB_API_KEY": KEY, "WANDB_MODE": "offline"}
     process = _start(folder, environment, wandb_project_name="mine")
-    _wait(process, log, (folder / "checkpoints/checkpoint-20/whole").exists)
+    _wait(process, log, (folder / "checkpoints/checkpoint-20/whole.json").exists)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert _wait(_start(folder, environment, wandb_project_name="mine"), log) == 0, log.read_text()

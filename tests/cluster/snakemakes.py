@@ -11,12 +11,13 @@ SIZES = ["mem_mb_per_cpu=1500", "runtime=20"]
 RULES = ("prepare_problems", "sample_attempts", "train_stage_one", "train_stage_two")
 
 
-def start(folder, *words, configfile=OVERLAY):
+def start(folder, *words, configfile=OVERLAY, **variables):
     """Start Snakemake in a copy of the repository, as a person would; its terminal is a file."""
     command = [sys.executable, "-m", "snakemake", *words]
     command += ["--configfile", configfile] if configfile else []
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder / "workflow")}
+    environment |= variables
     with (folder / "terminal").open("a") as terminal:
         return subprocess.Popen(
             command,

@@ -15,6 +15,7 @@ import pytest
 from snakemakes import on_slurm, start, told
 
 pytestmark = pytest.mark.cluster
+KEY = "4fd6e0b2" * 5  # as long as a real one
 TWO_NODES = ["train_stage_one:nodes=2", "train_stage_one:gpu=2", "train_stage_two:gpu=1"]
 
 
@@ -28,11 +29,11 @@ def runs(slurm, checkout):
 
 
 def go_on(runs, *own, retries=6, target=None):
-    """Start Snakemake on the cluster's copy."""
-    words = [str(target)] if target else []
-    return start(
-        runs.cluster.parents[1], *words, "--retries", str(retries), *on_slurm(*TWO_NODES, *own)
-    )
+    """Start Snakemake on the cluster's copy, with curves for wandb and a key that must not show."""
+    words = [target] if target else []
+    words += ["--retries", str(retries), *on_slurm(*TWO_NODES, *own)]
+    words += ["--config", "wandb_project_name=mine"]
+    return start(runs.cluster.parents[1], *words, WANDB_API_KEY=KEY, WANDB_MODE="offline")
 
 
 def finish(runs, snakemake, seconds=400):
@@ -85,7 +86,11 @@ def test_stage_one_on_two_nodes_survives_requeue_kills_and_a_failed_node(slurm, 
     snakemake = go_on(runs, target="results/quick/score_stage_one/policy")
 
     after_step(slurm, runs, policy, 5)
-    subprocess.run(["scontrol", "requeue", running_job(slurm)], check=True)
+    job = running_job(slurm)
+    script = subprocess.run(["scontrol", "write", "batch_script", job, "-"], capture_output=True)
+    assert b"snakemake" in script.stdout
+    assert KEY.encode() not in script.stdout
+    subprocess.run(["scontrol", "requeue", job], check=True)
 
     after_step(slurm, runs, policy, 10)
     members("score.train", rank=1)[0].send_signal(signal.SIGKILL)
@@ -103,6 +108,9 @@ def test_stage_one_on_two_nodes_survives_requeue_kills_and_a_failed_node(slurm, 
 
     finish(runs, snakemake)
     same_policy(runs, policy)
+    curves = [path.name for path in (runs.cluster / policy / "wandb").glob("offline-run-*")]
+    assert len(curves) > 4
+    assert len({name.rpartition("-")[2] for name in curves}) == 1  # one run in many pieces
 
 
 def test_stage_two_survives_time_limits_preemption_and_an_outage_of_the_controller(slurm, runs):
@@ -146,5 +154,7 @@ def test_jobs_left_by_a_killed_snakemake_are_not_started_twice_and_the_table_is_
     )
 
     finish(runs, go_on(runs))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
     table = "self_correction.csv"
     assert (runs.cluster / table).read_bytes() == (runs.alone / table).read_bytes()
