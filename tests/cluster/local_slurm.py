@@ -35,12 +35,20 @@ def missing() -> str | None:
     return None
 
 
+def can_account() -> bool:
+    """Whether a Slurm with accounting can be started here."""
+    return None not in map(_program, ("slurmdbd", "mariadbd", "mariadb-install-db"))
+
+
 def _program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
-def up() -> None:
-    """Start all daemons and wait until both nodes are idle; RuntimeError after 30 s."""
+def up(accounting: bool = False) -> None:
+    """Start all daemons and wait until both nodes are idle; RuntimeError after 30 s.
+
+    accounting: with a database of jobs (slurmdbd), which needs slurmdbd and mariadb-server.
+    """
     down()
     shutil.rmtree(HOME, ignore_errors=True)
     for name in ("run", "log", "state", "dev", *(f"spool/{node}" for node in NODES)):
@@ -56,8 +64,11 @@ def up() -> None:
     with open("/etc/hosts", "a") as file:
         file.writelines(hosts)
     ETC.mkdir(exist_ok=True)
-    for name, text in (("slurm.conf", _slurm_conf()), ("gres.conf", _gres_conf())):
+    written = {"slurm.conf": _slurm_conf(accounting), "gres.conf": _gres_conf()}
+    written |= {"slurmdbd.conf": _slurmdbd_conf()} if accounting else {}
+    for name, text in written.items():
         (HOME / name).write_text(text)
+        (HOME / name).chmod(0o600)  # as slurmdbd wants its own
         (ETC / name).symlink_to(HOME / name)
     _start(
         "munged",
@@ -67,6 +78,8 @@ def up() -> None:
         f"--log-file={HOME}/log/munged.log",
         f"--seed-file={HOME}/run/munge.seed",
     )
+    if accounting:
+        _start_database()
     start_controller()
     for node in NODES:
         start_node(node)
@@ -77,7 +90,7 @@ def down() -> None:
     """Stop what `up` started and take its traces out of /etc; safe to call twice."""
     for path in sorted((HOME / "run").glob("*.pid")):
         _stop(path, signal.SIGTERM)
-    for name in ("slurm.conf", "gres.conf"):
+    for name in ("slurm.conf", "gres.conf", "slurmdbd.conf"):
         if (ETC / name).is_symlink() and str(HOME) in os.readlink(ETC / name):
             (ETC / name).unlink()
     lines = Path("/etc/hosts").read_text().splitlines(keepends=True)
@@ -157,7 +170,7 @@ def _start(name: str, *flags: str) -> None:
 def _stop(pid_file: Path, number: int) -> None:
     try:
         pid = int(pid_file.read_text())
-        if not Path(f"/proc/{pid}/comm").read_text().startswith(("slurm", "munge")):
+        if not Path(f"/proc/{pid}/comm").read_text().startswith(("slurm", "munge", "mariadb")):
             return
         os.kill(pid, number)
         wait_for(lambda: _gone(pid), 15, f"{pid_file.stem} to end")
@@ -172,9 +185,26 @@ def _gone(pid: int) -> bool:
         return True
 
 
-def _slurm_conf() -> str:
+def _start_database() -> None:
+    """MariaDB on loopback, for slurmdbd, which takes jobs from the controller."""
+    data = HOME / "database"
+    tables = ["mariadb-install-db", "--user=root", f"--datadir={data}", "--skip-test-db"]
+    tables += ["--auth-root-authentication-method=normal"]
+    subprocess.run(tables, check=True, capture_output=True, timeout=60)
+    server = [_program("mariadbd"), "--no-defaults", "--user=root", f"--datadir={data}"]
+    server += ["--bind-address=127.0.0.1", "--port=13306", f"--socket={HOME}/run/database.sock"]
+    server += [f"--pid-file={HOME}/run/mariadbd.pid", f"--log-error={HOME}/log/database.log"]
+    subprocess.Popen(server, start_new_session=True)
+    wait_for((HOME / "run/database.sock").exists, 30, "the database")
+    _start("slurmdbd")
+    told = [_program("sacctmgr"), "--noheader", "show", "cluster"]
+    wait_for(lambda: not subprocess.run(told, capture_output=True).returncode, 30, "slurmdbd")
+
+
+def _slurm_conf(accounting: bool) -> str:
     host = socket.gethostname().split(".")[0]
     common = f"Nodes={','.join(NODES)} MaxTime=60 DefMemPerCPU=500 State=UP"
+    kind = "slurmdbd" if accounting else "none"
     return f"""ClusterName=local
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
@@ -200,7 +230,9 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=sched_interval=5,bf_interval=5,batch_sched_delay=0,sched_min_interval=0
 EnforcePartLimits=ALL
 GresTypes=gpu
-AccountingStorageType=accounting_storage/none
+AccountingStorageType=accounting_storage/{kind}
+AccountingStorageHost=localhost
+AccountingStoragePort=16819
 JobAcctGatherType=jobacct_gather/none
 MinJobAge=300
 KillWait=20
@@ -212,6 +244,22 @@ Gres=gpu:pretended:{GPUS} State=UNKNOWN
 PartitionName=gpu {common} Default=YES PriorityTier=10
 PartitionName=requeued {common} PriorityTier=1 PreemptMode=REQUEUE
 PartitionName=cancelled {common} PriorityTier=1 PreemptMode=CANCEL
+"""
+
+
+def _slurmdbd_conf() -> str:
+    return f"""AuthType=auth/munge
+AuthInfo=socket={HOME}/run/munge.sock
+DbdHost=localhost
+DbdPort=16819
+SlurmUser=root
+PidFile={HOME}/run/slurmdbd.pid
+LogFile={HOME}/log/slurmdbd.log
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort=13306
+StorageUser=root
+StorageLoc=jobs
 """
 
 
