@@ -25,7 +25,6 @@ from score.checkpoints import (
     open_checkpoints,
     require_free_disk,
     sync_tree,
-    written_to,
 )
 from score.config import SCoReConfig
 from score.distributed import allow_offload_without_compiler, join_launcher, require_deepspeed
@@ -166,7 +165,7 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
 
 def save_policy(trainer: SCoReTrainer, settings: TrainSettings, flags: argparse.Namespace) -> None:
     """Leave policy and records, each whole or not at all, and take the checkpoints away."""
-    draft = Path(f"{flags.policy}.{written_to('')}")
+    draft = Path(f"{flags.policy}.writing")
     trainer.save_model(str(draft))
     if trainer.accelerator.is_main_process:
         trainer.processing_class.save_pretrained(draft)
