@@ -197,8 +197,12 @@ def _start_database() -> None:
     subprocess.Popen(server, start_new_session=True)
     wait_for((HOME / "run/database.sock").exists, 30, "the database")
     _start("slurmdbd")
-    told = [_program("sacctmgr"), "--noheader", "show", "cluster"]
-    wait_for(lambda: not subprocess.run(told, capture_output=True).returncode, 30, "slurmdbd")
+    wait_for(lambda: _listens(16819), 30, "slurmdbd")
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _slurm_conf(accounting: bool) -> str:
@@ -233,6 +237,7 @@ GresTypes=gpu
 AccountingStorageType=accounting_storage/{kind}
 AccountingStorageHost=localhost
 AccountingStoragePort=16819
+AccountingStoragePass={HOME}/run/munge.sock
 JobAcctGatherType=jobacct_gather/none
 MinJobAge=300
 KillWait=20
