@@ -132,7 +132,7 @@ SAMPLING = {
     "temperature": 0.0,
     "max_tokens": 10,
     "samples": 1,
-    "batch_size": 50,
+    "batch_size": 4,
     "precision": "float32",
 }
 
@@ -144,11 +144,13 @@ def test_two_ranks_share_out_what_is_sampled_and_find_what_one_finds(tmp_path, m
     (tmp_path / "problems.jsonl").write_text("\n".join(rows))
     (tmp_path / "settings.json").write_text(json.dumps(SAMPLING))
     adapter, problems = _adapter(tmp_path), read_problems(tmp_path / "problems.jsonl")
-    one = sample_policy(SampleSettings(**SAMPLING), str(adapter), problems, [])
+    settings = SampleSettings(**SAMPLING)
+    one = sample_policy(settings, str(adapter), problems, [], tmp_path / "one")
     for name in ("cpu", "zero3"):
         attempts = tmp_path / f"{name}.parquet"
         flags = ["--settings", tmp_path / "settings.json", "--policy", adapter]
         flags += ["--problems", tmp_path / "problems.jsonl", "--attempts", attempts]
+        flags += ["--shards", tmp_path / name]
         start([*accelerate(name), "-m", "score.sample", *map(str, flags)])
         assert pd.read_parquet(attempts).to_dict("records") == pd.DataFrame(one).to_dict("records")
 

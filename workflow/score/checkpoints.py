@@ -131,6 +131,15 @@ def _short(value) -> str:
     return text if len(text) <= 40 else f"{text[:12]}…"
 
 
+def checkpoint_size(policy) -> int:
+    """Bytes of a policy's checkpoint, at most: weights, and Adam's numbers for each trained one."""
+    # a parameter that ZeRO-3 shards out tells its size as ds_numel
+    sizes = [(getattr(p, "ds_numel", p.numel()), p) for p in policy.parameters()]
+    adapted = hasattr(policy, "peft_config")
+    weights = sum(n * p.element_size() for n, p in sizes if p.requires_grad or not adapted)
+    return weights + 12 * sum(n for n, p in sizes if p.requires_grad)
+
+
 def require_free_disk(directory: str, needed: int) -> None:
     """RuntimeError unless `needed` bytes are free where `directory` is or will be."""
     free = _free(Path(directory))

@@ -18,6 +18,16 @@ def join_launcher() -> None:
     _allow_deepspeed_without_compiler()
 
 
+def leave_launcher() -> None:
+    """Call last in every launched command: ranks part together.
+
+    One that ends while another still talks to it may be aborted, and the whole launch with it.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
 def _allow_deepspeed_without_compiler() -> None:
     """Let DeepSpeed run on a CPU without a compiler.
 

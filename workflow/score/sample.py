@@ -26,7 +26,12 @@ from accelerate.utils import broadcast_object_list, gather_object
 
 from score.backends import check_backend
 from score.clock import duration
-from score.distributed import inference_accelerator, join_launcher, place_for_sampling
+from score.distributed import (
+    inference_accelerator,
+    join_launcher,
+    leave_launcher,
+    place_for_sampling,
+)
 from score.draws import turn_seeds
 from score.fingerprint import digest, policy_digest
 from score.policies import declared_generation, load_policy
@@ -231,6 +236,7 @@ def main() -> None:
         if first:
             write_synced(flags.attempts, pd.DataFrame(rows).to_parquet(index=False))
             shutil.rmtree(flags.shards)
+    leave_launcher()
 
 
 if __name__ == "__main__":

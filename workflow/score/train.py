@@ -21,13 +21,19 @@ from datasets import Dataset
 from peft import LoraConfig
 
 from score.checkpoints import (
+    checkpoint_size,
     newest_whole_checkpoint,
     open_checkpoints,
     require_free_disk,
     sync_tree,
 )
 from score.config import SCoReConfig
-from score.distributed import allow_offload_without_compiler, join_launcher, require_deepspeed
+from score.distributed import (
+    allow_offload_without_compiler,
+    join_launcher,
+    leave_launcher,
+    require_deepspeed,
+)
 from score.fingerprint import file_digest, policy_digest, prompts_digest
 from score.interruption import StopOnSignal, leave_stopped
 from score.policies import is_adapter, load_policy
@@ -152,7 +158,8 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
         allow_offload_without_compiler(trainer.accelerator)
         newest = newest_whole_checkpoint(flags.checkpoints)
         if trainer.accelerator.is_main_process:
-            require_free_disk(flags.checkpoints, trainer.checkpoint_size())
+            policy = trainer.accelerator.unwrap_model(trainer.model)
+            require_free_disk(flags.checkpoints, checkpoint_size(policy))
             continue_run(trainer.args.report_to, flags.checkpoints, resumed=newest is not None)
         trainer.train(resume_from_checkpoint=newest)
         counts = ", ".join(f"{count} {verdict}" for verdict, count in verifier.counts.items())
@@ -202,6 +209,7 @@ def main() -> None:
         except (ValueError, RuntimeError) as error:
             sys.exit(f"train: {error}")
         train(settings, flags)
+    leave_launcher()
 
 
 if __name__ == "__main__":

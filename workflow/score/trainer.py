@@ -266,16 +266,6 @@ class SCoReTrainer(GRPOTrainer):
         ):
             super()._save_checkpoint(model, trial)
 
-    def checkpoint_size(self) -> int:
-        """Bytes of a checkpoint, at most: weights, and Adam's three numbers for each trained one."""
-        policy = self.accelerator.unwrap_model(self.model)
-        sizes = [
-            (p.ds_numel if hasattr(p, "ds_numel") else p.numel(), p) for p in policy.parameters()
-        ]
-        adapted = hasattr(policy, "peft_config")
-        weights = sum(n * p.element_size() for n, p in sizes if p.requires_grad or not adapted)
-        return weights + 12 * sum(n for n, p in sizes if p.requires_grad)
-
     # ----------------------------------------------------------------------------------------- log
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         for name, mean in self._sums.means(self.accelerator).items():
