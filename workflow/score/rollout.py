@@ -135,11 +135,18 @@ class HFGenerate:
 
     def _generate(self, prompts: list[list[int]], seeds: list[int] | None) -> list[list[int]]:
         input_ids, mask = left_pad(prompts, self.config.pad_token_id, self.model.device)
-        draw = []
+        config, draw = self.config, []
         if seeds is not None:
+            config = self.greedy
             draws = uniforms(seeds, self.config.max_new_tokens).to(self.model.device)
             draw = [InverseCDF(draws, self.config.temperature, start=input_ids.size(1))]
-        ids = self.model.generate(input_ids=input_ids, attention_mask=mask, logits_processor=draw)
+        # Named here as well, since an adapter does not pass its own on to the policy below it.
+        ids = self.model.generate(
+            input_ids=input_ids,
+            attention_mask=mask,
+            logits_processor=draw,
+            generation_config=config,
+        )
         stop = set(self.config.eos_token_id)
         return [cut_after_stop(row, stop) for row in ids[:, input_ids.size(1) :].tolist()]
 
