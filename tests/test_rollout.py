@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from score.batches import pad_rollouts, token_logps
 from score.policies import load_policy
 from score.problems import read_problems
@@ -154,3 +155,18 @@ def test_special_tokens_are_no_part_of_the_text():
         assert first.startswith("-")
         assert second.split()[0] in ("ok", "fix")
         assert "<end>" not in first + second
+
+
+def test_what_a_checkpoint_says_of_sampling_does_not_apply_below_an_adapter_either():
+    policy = load_policy(BASE, "float32").eval()
+    own = policy.generation_config
+    own.max_length, own.top_k, own.top_p, own.min_p = 12, 1, 0.1, 0.9
+    adapted = get_peft_model(policy, LoraConfig(r=4, target_modules="all-linear"))
+    config = sampling_config(10, 1.0, STOP, PAD_IS_END)
+    prompts = ragged_prompts(1) * 64
+    torch.manual_seed(0)
+    attempts = HFGenerate(adapted, config, 64)(prompts, None)
+    torch.manual_seed(0)
+    assert attempts == HFGenerate(POLICY, config, 64)(prompts, None)
+    assert len({tuple(attempt) for attempt in attempts}) > 10
+    assert policy.generation_config is own

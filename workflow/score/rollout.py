@@ -140,7 +140,6 @@ class HFGenerate:
             config = self.greedy
             draws = uniforms(seeds, self.config.max_new_tokens).to(self.model.device)
             draw = [InverseCDF(draws, self.config.temperature, start=input_ids.size(1))]
-        # Named here as well, since an adapter does not pass its own on to the policy below it.
         ids = self.model.generate(
             input_ids=input_ids,
             attention_mask=mask,
@@ -152,14 +151,18 @@ class HFGenerate:
 
     @contextmanager
     def _in_charge(self, config: GenerationConfig) -> Iterator[None]:
-        """The policy samples by `config` alone: its own says nothing."""
-        theirs, training = self.model.generation_config, self.model.training
-        self.model.generation_config = config
+        """The policy, and that below an adapter, samples by `config` alone: its own says nothing."""
+        adapted = hasattr(self.model, "get_base_model")
+        policies = [self.model, self.model.get_base_model()] if adapted else [self.model]
+        theirs, training = [p.generation_config for p in policies], self.model.training
+        for policy in policies:
+            policy.generation_config = config
         self.model.eval()
         try:
             yield
         finally:
-            self.model.generation_config = theirs
+            for policy, own in zip(policies, theirs, strict=True):
+                policy.generation_config = own
             self.model.train(training)
 
 
