@@ -141,12 +141,13 @@ def jobs() -> dict[str, str]:
     return dict(line.split() for line in told.splitlines())
 
 
-def restarts() -> int:
-    """How often the job that completed last was put back into the queue."""
-    last = max(int(job) for job, state in jobs().items() if state == "COMPLETED")
-    command = ["scontrol", "show", "job", str(last)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return int(told.partition("Restarts=")[2].split()[0])
+def restarts(partition: str) -> int:
+    """How often jobs of a partition were put back into the queue, all together."""
+    told = subprocess.run(
+        ["scontrol", "show", "job", "--oneliner"], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [row for row in told.splitlines() if f"Partition={partition} " in row]
+    return sum(int(row.partition("Restarts=")[2].split()[0]) for row in rows)
 
 
 def wait_for(condition, seconds: float, what: str) -> None:
