@@ -56,16 +56,17 @@ def _seal(draft: Path, final: Path) -> None:
     sync_tree(draft)
     shutil.rmtree(final, ignore_errors=True)  # a torn one of the same step
     draft.rename(final)
-    _sync(final.parent)
+    sync(final.parent)
 
 
 def sync_tree(directory: Path) -> None:
     """Have the system write everything below `directory` to disk, so that a rename comes after it."""
     for path in (*directory.rglob("*"), directory):
-        _sync(path)
+        sync(path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have the system write one file or the names in one folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -10,6 +10,8 @@ import json
 import os
 from pathlib import Path
 
+from score.checkpoints import sync
+
 Job = tuple[str, int]  # problem id, sample
 
 _MADE_WITH = "made_with.json"
@@ -71,11 +73,7 @@ def write_synced(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise RuntimeError(
