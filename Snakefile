@@ -11,6 +11,8 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/problems.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/training.smk"
+include: "workflow/rules/fine_tuning.smk"
+include: "workflow/rules/tuning.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/puzzle.smk"
 

@@ -112,6 +112,47 @@ BAD_CONFIGS = [
         {"policies.score.objective": "stage_3"},
         ['is "stage_3"; expected one of stage_one, stage_two'],
     ),
+    (
+        {"policies.score.reference": "other"},
+        ["policies.score.reference is 'other'", "base, score_stage"],
+    ),
+    ({"policies.score.reference": "score"}, ["is 'score'; expected base or a policy that it is"]),
+    ({"policies.score.variant": "EIF"}, ["policies.score has the key 'variant', which stage_two"]),
+    (
+        {"policies.refine": {"init": "base", "objective": "self_refine"}},
+        ["policies.refine.objective is 'self_refine'", "CRITIQUE_PROMPT", "'puzzle' lacks"],
+    ),
+    # seeds, tuning and budgets
+    ({"seeds": [1, 0, 1]}, ["seeds is [1, 0, 1]; expected each once", "Take other seeds"]),
+    (
+        {"seeds": [0, 1000], "tuning.candidates": [{"learning_rate": 1.0}]},
+        ["tuning.random_seed is 1000, which is also a seed", "Change it"],
+    ),
+    (
+        {"tuning.candidates": [{"learning_rate": 1.0}], "policies.score.candidates": []},
+        ["policies.score.candidates holds 0", "tuning.candidates 1", "tuned equally"],
+    ),
+    (
+        {"tuning.candidates": [{"learning_rate": 1.0}], "problems.validation_size": 0},
+        ["problems.validation_size is 0; expected problems to choose by"],
+    ),
+    ({"tuning.candidates": [{"max_tokens": 3}]}, ["unknown key 'max_tokens'"]),
+    ({"analyses.scaling.policies": ["scor"]}, ["analyses.scaling.policies holds 'scor'", "score"]),
+    (
+        {"policies.direct": {"init": "base", "objective": "direct_multi_turn"}},
+        ["attempts of the trained policies differ: score 128000, direct 76800", "allow_unequal"],
+    ),
+    (
+        {"policies.star": {"init": "base", "objective": "self_taught"}},
+        ["attempts of the trained policies differ: score 128000, star 49152", "Change total_ep"],
+    ),
+    (
+        {
+            "policies.star": {"init": "base", "objective": "self_taught"},
+            "fine_tuning.number_output_initial_generations": 21,
+        },
+        ["updates of star follow from fine_tuning.updates, which is null", "Set it"],
+    ),
     # batches
     (
         {"training.per_device_train_batch_size": 12, "training.gradient_accumulation_steps": 1},

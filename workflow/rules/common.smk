@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 
 from score.failures import failures
+from score.fine_tune_settings import FINE_TUNE_KEYS
 from score.follow import Follower
+from score.plan import FINE_TUNED, PROMPTED, Plan
 from score.preflight import check_config, check_inputs
 from score.slurm import check_no_orphans, use_commands_of
 from score.training_settings import IDLE_SETTINGS
@@ -23,17 +25,26 @@ if ON_CLUSTER := workflow.remote_exec or workflow.resource_settings.nodes is not
     use_commands_of(f"{workflow.basedir}/slurm/bin")
 
 RESULTS = f"results/{CONFIG['run_name']}"
-POLICIES = ["base", *CONFIG["policies"]]
+PLAN = Plan(CONFIG)
+EVALUATIONS = PLAN.evaluations()
 FOLLOWER = Follower(RESULTS, say=logger.info)
 
 
+def one_of(names, otherwise="nothing_is_called_so"):
+    """A wildcard's pattern: one of these names."""
+    return "|".join(names) or otherwise
+
+
 wildcard_constraints:
-    policy="|".join(POLICIES),
+    policy=one_of({*PLAN.instances, *PLAN.trained}),
+    evaluation=one_of(EVALUATIONS),
+    arm=one_of(PLAN.arms),
+    iteration=r"[1-9]\d*",
 
 
 def cpus(on_cluster):
     """Threads of a job that runs a policy: Snakemake scales them down to what one machine has."""
-    return on_cluster if ON_CLUSTER else 1024
+    return on_cluster if ON_CLUSTER else CONFIG["threads_per_job"] or 1024
 
 
 def settings(*sections, **values):
@@ -56,14 +67,19 @@ def common(*keys):
 
 
 def policy_path(name):
-    """Where a policy's weights are: the base is given, the others are trained."""
-    return CONFIG["model_path"] if name == "base" else f"{RESULTS}/{name}/policy"
+    """Where the weights of an instance are: base is given, the others are trained from it."""
+    if name == "base":
+        return CONFIG["model_path"]
+    if PLAN.objective(name) in PROMPTED:
+        return policy_path(PLAN.init(name))
+    if PLAN.objective(name) in FINE_TUNED and not name.endswith("/tuned"):
+        return f"{RESULTS}/{name}/iteration{PLAN.iterations(name)}/policy"
+    return f"{RESULTS}/{name}/policy"
 
 
-def policy_files(name):
-    """The same as a rule's input; a base policy from the hub is no file."""
-    path = policy_path(name)
-    return local_files(path) if name == "base" else path
+def files_at(policy):
+    """A policy's path as a rule's input: of base its files, which are none on the hub."""
+    return local_files(policy) if policy == CONFIG["model_path"] else policy
 
 
 def local_files(path):
@@ -129,15 +145,25 @@ def verifier_that_drops():
     return CONFIG["verifier"] if CONFIG["problems"]["on_bad_gold"] == "drop" else {}
 
 
-def sampling_settings():
+def common_to_sampling():
+    keys = ("task_type", "cache_dir", "precision", "rollout_backend")
+    return common(*keys, "num_turns", "random_seed")
+
+
+def sampling_settings(w):
     """The evaluation settings that attempts depend on; the intervals come later."""
     evaluation = dict(CONFIG["evaluation"])
     del evaluation["bootstrap_samples"]
-    return settings(
-        evaluation,
-        common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
-        common("rollout_backend"),
-    )
+    prompted = w.policy != "base" and PLAN.objective(w.policy) == "self_refine"
+    prompting = {"prompting": "self_refine"} if prompted else {}
+    own = EVALUATIONS[w.evaluation].settings
+    return settings(common_to_sampling(), evaluation, prompting, own)
+
+
+def fixed_flag(w):
+    """Base's own first attempts, for an evaluation of corrections of these."""
+    fixed = EVALUATIONS[w.evaluation].fixed
+    return ["--first-attempts", f"{RESULTS}/base/test/sampled.parquet"] if fixed else []
 
 
 def judging_settings():
@@ -149,26 +175,42 @@ def judging_settings():
     )
 
 
-def with_objective(objective):
-    """The policies trained with an objective, as a wildcard's pattern."""
-    entries = CONFIG["policies"].items()
-    names = [name for name, entry in entries if entry["objective"] == objective]
-    return "|".join(names) or "no_policy_has_this_objective"
+def trained_by(*objectives):
+    """The instances trained with one of these objectives, as a wildcard's pattern."""
+    return one_of(i for i in PLAN.trained if PLAN.objective(i) in objectives)
 
 
-def init_of(w):
-    return CONFIG["policies"][w.policy]["init"]
+def tuned_flag(w):
+    """What won among the candidates of an arm goes over the settings of its instances."""
+    tuned = f"{RESULTS}/{w.policy.partition('/')[0]}/tuned.json"
+    return ["--tuned", tuned] if PLAN.is_tuned(w.policy) else []
+
+
+def pool_flag(w):
+    """The first attempts that were sampled ahead, where a training starts from such."""
+    pool = f"{RESULTS}/{w.policy}/first_attempts.parquet"
+    return ["--first-attempts", pool] if PLAN.pool(w.policy) else []
+
+
+def files_of(flags):
+    """The files that flags name, as a rule's input."""
+    return flags[1:]
 
 
 def training_settings(w):
-    """A policy's own entry wins over its stage's section, and that over `training`."""
-    entry = CONFIG["policies"][w.policy]
-    own = {key: value for key, value in entry.items() if key != "init"}
+    """Verifier, then what the plan says: an entry over its sections, a candidate over both."""
+    told = PLAN.settings(w.policy)
+    told.pop("first_attempts_per_problem", None)
     return settings(
         CONFIG["verifier"],
-        common("task_type", "random_seed", "cache_dir", "num_turns", "precision"),
-        common("rollout_backend", "report_to", "wandb_project_name", "run_name"),
-        CONFIG["training"],
-        CONFIG[entry["objective"]],
-        own,
+        common("task_type", "cache_dir", "precision", "rollout_backend"),
+        common("report_to", "wandb_project_name", "run_name"),
+        told,
     )
+
+
+def fine_tuning_settings(w):
+    """Those of a training that fine-tuning has."""
+    told = {**PLAN.settings(w.policy), **common("precision", "cache_dir", "run_name")}
+    told |= common("report_to", "wandb_project_name")
+    return settings({key: told[key] for key in FINE_TUNE_KEYS if key in told})

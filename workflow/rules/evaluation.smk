@@ -1,13 +1,14 @@
 rule sample_attempts:
     input:
-        policy=lambda w: policy_files(w.policy),
-        problems=rules.prepare_problems.output.test,
+        policy=lambda w: files_at(policy_path(w.policy)),
+        problems=lambda w: f"{RESULTS}/problems/{EVALUATIONS[w.evaluation].split}.jsonl",
         prompts=prompt_files(),
+        fixed=lambda w: files_of(fixed_flag(w)),
     output:
-        sampled=f"{RESULTS}/{{policy}}/sampled.parquet",
-        settings=f"{RESULTS}/{{policy}}/sample_settings.json",
+        sampled=f"{RESULTS}/{{policy}}/{{evaluation}}/sampled.parquet",
+        settings=f"{RESULTS}/{{policy}}/{{evaluation}}/sample_settings.json",
     log:
-        f"{RESULTS}/{{policy}}/sample.log",
+        f"{RESULTS}/{{policy}}/{{evaluation}}/sample.log",
     conda:
         "../../environment.yml"
     threads: cpus(on_cluster=8)
@@ -19,11 +20,12 @@ rule sample_attempts:
         mem_mb_per_cpu=8000,
     params:
         policy=lambda w: policy_path(w.policy),
-        shards=f"{RESULTS}/{{policy}}/shards",
+        shards=f"{RESULTS}/{{policy}}/{{evaluation}}/shards",
         few_shot=few_shot_flag(),
         launcher=CONFIG["launcher"],
-        decisive=decisive(sampling_settings()),
-        settings=lambda w, output: sampling_settings(),
+        fixed=lambda w: fixed_flag(w),
+        decisive=lambda w: decisive(sampling_settings(w)),
+        settings=lambda w, output: sampling_settings(w),
     shell:
         """
         exec &> >(tee {log:q})
@@ -39,6 +41,7 @@ rule sample_attempts:
             --problems {input.problems:q} \
             --shards {params.shards:q} \
             --attempts {output.sampled:q} \
+            {params.fixed:q} \
             {params.few_shot:q}
         """
 
@@ -48,12 +51,12 @@ rule verify_attempts:
         sampled=rules.sample_attempts.output.sampled,
         task=task_files(),
     output:
-        attempts=f"{RESULTS}/{{policy}}/attempts.parquet",
-        metrics=f"{RESULTS}/{{policy}}/metrics.json",
-        disagreements=f"{RESULTS}/{{policy}}/disagreements.jsonl",
-        settings=f"{RESULTS}/{{policy}}/verify_settings.json",
+        attempts=f"{RESULTS}/{{policy}}/{{evaluation}}/attempts.parquet",
+        metrics=f"{RESULTS}/{{policy}}/{{evaluation}}/metrics.json",
+        disagreements=f"{RESULTS}/{{policy}}/{{evaluation}}/disagreements.jsonl",
+        settings=f"{RESULTS}/{{policy}}/{{evaluation}}/verify_settings.json",
     log:
-        f"{RESULTS}/{{policy}}/verify.log",
+        f"{RESULTS}/{{policy}}/{{evaluation}}/verify.log",
     conda:
         "../../environment.yml"
     threads: CONFIG["verifier"]["verifier_workers"]

@@ -1,21 +1,11 @@
-rule compare_policies:
-    input:
-        metrics=expand(f"{RESULTS}/{{policy}}/metrics.json", policy=POLICIES),
-    output:
-        csv=f"{RESULTS}/self_correction.csv",
-        markdown=f"{RESULTS}/self_correction.md",
-    log:
-        f"{RESULTS}/compare.log",
-    localrule: True
-    conda:
-        "../../environment.yml"
-    params:
-        metrics=[f"{policy}={RESULTS}/{policy}/metrics.json" for policy in POLICIES],
-    shell:
-        """
-        exec &> >(tee {log:q})
-        python -m score.compare \
-            --metrics {params.metrics:q} \
-            --csv {output.csv:q} \
-            --markdown {output.markdown:q}
-        """
+def attempts_of(evaluation):
+    """instance=file of judged attempts, for every instance of an evaluation."""
+    return [
+        f"{instance}={RESULTS}/{instance}/{evaluation}/attempts.parquet"
+        for instance in EVALUATIONS[evaluation].instances
+    ]
+
+
+def files_in(pairs):
+    """The files of instance=file, as a rule's input."""
+    return [pair.partition("=")[2] for pair in pairs]

@@ -6,9 +6,12 @@
 
 rule train_stage_one:
     input:
-        init=lambda w: policy_files(init_of(w)),
+        init=lambda w: files_at(policy_path(PLAN.init(w.policy))),
+        reference=lambda w: files_at(policy_path(PLAN.reference(w.policy))),
         problems=rules.prepare_problems.output.train,
         prompts=prompt_files(),
+        first_attempts=lambda w: files_of(pool_flag(w)),
+        tuned=lambda w: files_of(tuned_flag(w)),
     output:
         policy=directory(f"{RESULTS}/{{policy}}/policy"),
         records=f"{RESULTS}/{{policy}}/training.jsonl",
@@ -16,7 +19,7 @@ rule train_stage_one:
     log:
         f"{RESULTS}/{{policy}}/train.log",
     wildcard_constraints:
-        policy=with_objective("stage_one"),
+        policy=trained_by("stage_one"),
     conda:
         "../../environment.yml"
     threads: cpus(on_cluster=16)
@@ -30,8 +33,10 @@ rule train_stage_one:
     params:
         decisive=lambda w: decisive(training_settings(w)),
         settings=lambda w, output: training_settings(w),
-        init=lambda w: policy_path(init_of(w)),
-        reference=CONFIG["model_path"],
+        init=lambda w: policy_path(PLAN.init(w.policy)),
+        reference=lambda w: policy_path(PLAN.reference(w.policy)),
+        first_attempts=lambda w: pool_flag(w),
+        tuned=lambda w: tuned_flag(w),
         checkpoints=f"{RESULTS}/{{policy}}/checkpoints",
         few_shot=few_shot_flag(),
         launcher=CONFIG["launcher"],
@@ -52,10 +57,22 @@ rule train_stage_one:
             --policy {output.policy:q} \
             --records {output.records:q} \
             --checkpoints {params.checkpoints:q} \
+            {params.first_attempts:q} \
+            {params.tuned:q} \
             {params.few_shot:q}
         """
 
 
 use rule train_stage_one as train_stage_two with:
     wildcard_constraints:
-        policy=with_objective("stage_two"),
+        policy=trained_by("stage_two"),
+
+
+use rule train_stage_one as train_single_turn with:
+    wildcard_constraints:
+        policy=trained_by("single_turn"),
+
+
+use rule train_stage_one as train_direct_multi_turn with:
+    wildcard_constraints:
+        policy=trained_by("direct_multi_turn"),

@@ -9,12 +9,14 @@ from pathlib import Path
 import yaml
 
 from score.backends import check_backend
+from score.plan import REINFORCED, SECTIONS, Plan
+from score.preflight_plan import check_budgets, check_plan
 from score.schema_errors import explain_errors
 from score.tasks import load_task
 from score.tracking import check_trackers, refuse_keys, trackers
 from score.training_settings import TrainSettings
 
-_COMMON = ("run_name", "task_type", "random_seed", "num_turns", "precision")
+_COMMON = ("run_name", "task_type", "precision")
 
 
 def check_config(config: dict, schema_path: str) -> dict:
@@ -25,9 +27,10 @@ def check_config(config: dict, schema_path: str) -> dict:
         raise ValueError("\n".join(errors))
     check_backend(config["rollout_backend"])
     _check_evaluation(config)
+    check_plan(config)
     for name in config["policies"]:
-        _check_init(name, config["policies"])
         _check_training(name, config)
+    check_budgets(config)
     return config
 
 
@@ -55,38 +58,29 @@ def _check_evaluation(config: dict) -> None:
         )
 
 
-def _check_init(name: str, policies: dict) -> None:
-    """Every policy is trained, over others or at once, from base."""
-    chain = [name]
-    while (init := policies[chain[-1]]["init"]) != "base":
-        if init not in policies:
-            raise ValueError(
-                f"policies.{chain[-1]}.init is {init!r}; expected one of "
-                f"{', '.join(['base', *policies])}. Correct it, or add a policy of that name."
-            )
-        if init in chain:
-            raise ValueError(
-                f"policies.{name}.init leads back to {init!r} ({' <- '.join([*chain, init])}); "
-                "expected a chain that ends at base. Set one init to base."
-            )
-        chain.append(init)
-
-
 def _check_training(name: str, config: dict) -> None:
     """The settings of a policy's training are whole, and its batches divide."""
-    entry = config["policies"][name]
-    own = {key: value for key, value in entry.items() if key != "init"}
-    merged = {**config["training"], **config[entry["objective"]], **own}
-    try:
-        TrainSettings(**merged, **{key: config[key] for key in _COMMON})
-    except TypeError as error:
-        lacks = str(error).partition("argument")[2].strip("s: ")
-        raise ValueError(
-            f"policies.{name} lacks {lacks}; expected it in training, {entry['objective']} or the "
-            "policy's own entry. Add it to one of them."
-        ) from None
-    except ValueError as error:
-        raise ValueError(f"policies.{name}: {error}") from None
+    plan = Plan(config)
+    if plan.objective(name) not in REINFORCED:
+        return
+    for instance in (plan.instances_of(name)[0], *plan.candidates_of(name)):
+        merged = plan.settings(instance)
+        merged.pop("first_attempts_per_problem", None)
+        try:
+            TrainSettings(**merged, **{key: config[key] for key in _COMMON})
+        except TypeError as error:
+            raise ValueError(f"policies.{name} {_told(error, plan.objective(name))}") from None
+        except ValueError as error:
+            raise ValueError(f"policies.{name}: {error}") from None
+
+
+def _told(error: TypeError, objective: str) -> str:
+    """What a dataclass says of keys that it lacks or does not know, in the config's words."""
+    what = str(error).partition("argument")[2].strip("s: ")
+    if "unexpected" in str(error):
+        return f"has the key {what}, which {objective} does not use; expected it gone. Leave it out."
+    sections = " or ".join(SECTIONS[objective])
+    return f"lacks {what}; expected it in {sections} or in the policy's own entry. Add it to one of them."
 
 
 def check_inputs(config: dict) -> None:
@@ -134,11 +128,8 @@ def _check_launcher(config: dict) -> None:
             f"launcher {path!r} has use_cpu: true; expected false, since it turns DeepSpeed off "
             "without a word. Take configs/accelerate/cpu.yaml on a machine without GPUs."
         )
-    trained_whole = [
-        name
-        for name, entry in config["policies"].items()
-        if not {**config["training"], **config[entry["objective"]], **entry}.get("use_lora")
-    ]
+    plan = Plan(config)
+    trained_whole = [name for name in plan.trained if not plan.settings(name)["use_lora"]]
     if precision == "bfloat16" and not deepspeed and trained_whole:
         raise ValueError(
             f"launcher {path!r} is without DeepSpeed and precision is 'bfloat16'; expected DeepSpeed "

@@ -26,7 +26,15 @@ from transformers import (
 )
 
 from score.distributed import join_launcher, require_deepspeed
-from score.puzzle import NoisySolver, attempt, draw_problems, question, transcript, vocabulary
+from score.puzzle import (
+    NoisySolver,
+    attempt,
+    draw_problems,
+    question,
+    solutions,
+    transcript,
+    vocabulary,
+)
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -34,7 +42,7 @@ CHAT_TEMPLATE = (
     "{% else %}{{ message.content }} <end> {% endif %}"
     "{% endfor %}"
 )
-SIZES = {"train": 2048, "test": 4000}
+SIZES = {"train": 10_000, "test": 5000}
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
@@ -108,8 +116,13 @@ def write_problems(directory: Path) -> None:
                 seen.add(key)
                 text = question(numbers, target)
                 solution = attempt(solver.solve(numbers, target), target)
-                row = {"id": f"{split}-{len(lines):05d}", "question": text}
-                lines.append(json.dumps({**row, "answer": f"{text} : {solution}"}))
+                row = {
+                    "id": f"{split}-{len(lines):05d}",
+                    "question": text,
+                    "answer": f"{text} : {solution}",
+                    "solutions": len(solutions(numbers, target)),
+                }
+                lines.append(json.dumps(row))
             if len(lines) == size:
                 break
         (directory / f"{split}.jsonl").write_text("\n".join(lines) + "\n")

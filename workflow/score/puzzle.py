@@ -48,6 +48,11 @@ def draw_problems(share: str, rng: random.Random) -> Iterator[tuple[list[int], i
             yield numbers, target
 
 
+def solutions(numbers: list[int], target: int) -> list[tuple[int, ...]]:
+    """Every triple of the numbers that adds up to the target, in the order of the numbers."""
+    return [t for t in itertools.combinations(numbers, PICKS) if sum(t) == target]
+
+
 def question(numbers: list[int], target: int) -> str:
     return f"{' '.join(map(str, numbers))} make {target}"
 
@@ -83,10 +88,10 @@ class NoisySolver:
     def solve(self, numbers: list[int], target: int) -> list[int]:
         """Three picks in random order: a solution, a random wrong triple or a near miss."""
         triples = list(itertools.combinations(numbers, PICKS))
-        solutions = [triple for triple in triples if sum(triple) == target]
+        right = solutions(numbers, target)
         wrong = [triple for triple in triples if sum(triple) != target]
         if self.rng.random() < self.first_right:
-            picks = self.rng.choice(solutions)
+            picks = self.rng.choice(right)
         elif self.rng.random() < self.near_miss:
             nearest = min(abs(sum(triple) - target) for triple in wrong)
             picks = self.rng.choice([t for t in wrong if abs(sum(t) - target) == nearest])

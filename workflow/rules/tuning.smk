@@ -1,0 +1,33 @@
+# The candidates of an arm are trained alike and judged on the validation problems; what won there
+# goes over the settings of all its seeds, and its policy is what candidates of the next stage start from.
+
+
+rule choose_candidate:
+    input:
+        attempts=lambda w: [
+            f"{RESULTS}/{candidate}/validation/attempts.parquet"
+            for candidate in PLAN.candidates_of(w.arm)
+        ],
+    output:
+        tuned=f"{RESULTS}/{{arm}}/tuned.json",
+        table=f"{RESULTS}/{{arm}}/candidates.csv",
+        policy=directory(f"{RESULTS}/{{arm}}/tuned/policy"),
+    log:
+        f"{RESULTS}/{{arm}}/choose.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        candidates=lambda w: json.dumps(PLAN.candidate_settings(w.arm), sort_keys=True),
+        policies=lambda w: [policy_path(one) for one in PLAN.candidates_of(w.arm)],
+    shell:
+        """
+        exec &> >(tee {log:q})
+        python -m score.choose \
+            --candidates {params.candidates:q} \
+            --attempts {input.attempts:q} \
+            --policies {params.policies:q} \
+            --tuned {output.tuned:q} \
+            --table {output.table:q} \
+            --policy {output.policy:q}
+        """
