@@ -37,6 +37,7 @@ class Resamples:
     """
 
     def __init__(self, arms: list[Arm], samples: int = 10_000, seed: int = 0):
+        self.arms = [arm.name for arm in arms]
         self.num_problems = arms[0].outcomes.shape[1]
         self._measured, self._resampled = {}, {}
         for arm, sums in zip(arms, resampled_sums(arms, samples, seed), strict=True):

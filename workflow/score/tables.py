@@ -1,7 +1,5 @@
 """Markdown tables, and how numbers look in them: percents with intervals, values of p."""
 
-from score.bootstrap import Effect
-
 LEAST_P = 1e-12  # smaller ones say nothing more
 
 
@@ -24,11 +22,6 @@ def percent(fraction: float, signed: bool = False) -> str:
 def interval(value: float, low: float, high: float, signed: bool = False) -> str:
     """`12.3 [11.0, 13.5]` of fractions."""
     return f"{percent(value, signed)} [{percent(low, signed)}, {percent(high, signed)}]"
-
-
-def signed_interval(effect: Effect) -> str:
-    """The interval of a difference, in points."""
-    return interval(effect.value, effect.low, effect.high, signed=True)
 
 
 def p_text(p: float) -> str:
