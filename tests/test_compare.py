@@ -1,90 +1,133 @@
-"""Comparison: the two tables, and metrics files that are missing or malformed."""
+"""Comparison: the two tables of arms and the two of pairs, from judged attempts on disk."""
 
 import csv
 import json
+from math import comb
 
 import pytest
-from score.compare import COLUMNS, main
-from score.metrics import self_correction
+from check_table import check
+from judged import outcomes, write_attempts
+from score.compare import COLUMNS, PAIR_COLUMNS, main
 
-BASE = [True] * 263 + [False] * 237, [True] * 184 + [False] * 79 + [True] * 23 + [False] * 214
-SCORE = [True] * 300 + [False] * 200, [True] * 293 + [False] * 7 + [True] * 29 + [False] * 171
-
-
-def _write(path, rates):
-    path.write_text(json.dumps({"self_correction": rates, "num_rollouts": 500}))
-    return path
+BASE = outcomes(184, 79, 23, 214)  # the paper's base policy at 500 problems, and its SCoRe
+SCORE = outcomes(293, 7, 29, 171)
 
 
-def _flags(folder, *pairs):
-    tables = ["--csv", str(folder / "t.csv"), "--markdown", str(folder / "t.md")]
-    return ["--metrics", *map(str, pairs), *tables]
+def _run(folder, pairs, *flags, **settings):
+    """Compare instances; returns rows of the table, rows of pairs and both as markdown."""
+    (folder / "s.json").write_text(json.dumps({"bootstrap_samples": 1000, **settings}))
+    tables = ["t.csv", "t.md", "p.csv", "p.md"]
+    names = ("--csv", "--markdown", "--pairs-csv", "--pairs-markdown")
+    paths = [x for name, table in zip(names, tables, strict=True) for x in (name, folder / table)]
+    attempts = ["--attempts", *(f"{instance}={path}" for instance, path in pairs.items())]
+    main([*map(str, ("--settings", folder / "s.json", *attempts, *paths, *flags))])
+    rows = [list(csv.DictReader((folder / table).open(newline=""))) for table in tables[::2]]
+    return *rows, *((folder / table).read_text() for table in tables[1::2])
 
 
-def test_policies_stand_in_the_given_order_as_fractions_and_as_percent(tmp_path, capsys):
-    score = _write(tmp_path / "s.json", self_correction(*SCORE, samples=1000))
-    base = _write(tmp_path / "b.json", self_correction(*BASE, samples=1000))
-    main(_flags(tmp_path, f"score={score}", f"base={base}"))
-    with open(tmp_path / "t.csv", newline="") as lines:
-        rows = list(csv.DictReader(lines))
+def _cells(markdown, row):
+    return [cell.strip() for cell in markdown.splitlines()[2 + row].split("|")[1:-1]]
+
+
+def test_arms_stand_in_the_given_order_as_fractions_and_as_percent(tmp_path, capsys):
+    score = write_attempts(tmp_path / "s", *SCORE)
+    base = write_attempts(tmp_path / "b", *BASE)
+    rows, _, markdown, _ = _run(tmp_path, {"score": score, "base": base})
     assert list(rows[0]) == ["policy", *COLUMNS]
     assert COLUMNS[:4] == ("num_problems", "accuracy_t1", "accuracy_t1_low", "accuracy_t1_high")
     assert [row["policy"] for row in rows] == ["score", "base"]
-    assert [rows[1][name] for name in COLUMNS[1::3]] == [
-        "0.526",
-        "0.414",
-        "-0.112",
-        "0.046",
-        "0.158",
-    ]
-    markdown = (tmp_path / "t.md").read_text()
+    rates = [rows[1][name] for name in COLUMNS[1:16:3]]
+    assert rates == ["0.526", "0.414", "-0.112", "0.046", "0.158"]
+    of_36_coins = 2 * sum(comb(36, heads) for heads in range(8)) / 2**36
+    assert float(rows[0]["mcnemar_p"]) == pytest.approx(of_36_coins)
     assert capsys.readouterr().out == markdown
-    assert "Δ(t1,t2)" in markdown.splitlines()[0]
-    cells = [cell.strip() for cell in markdown.splitlines()[2].split("|")]
-    assert cells[1:3] == ["score", "500"]
+    cells = _cells(markdown, 0)
+    assert cells[:3] == ["score", "500", "1"]
     assert [cell.split(" [")[0] for cell in cells[3:8]] == ["60.0", "64.4", "+4.4", "5.8", "1.4"]
-    assert "95 % paired bootstrap" in markdown.splitlines()[-1]
+    assert cells[8] == "0.00031"
+    assert "95 % paired bootstrap interval over problems" in markdown.splitlines()[-1]
+    check(str(tmp_path / "t.csv"))
 
 
-def test_a_change_that_rounds_to_nothing_has_no_minus_sign(tmp_path):
-    rates = dict.fromkeys(COLUMNS, 0) | {"delta": -0.0004, "delta_low": -0.002}
-    main(_flags(tmp_path, f"copy={_write(tmp_path / 's.json', rates)}"))
-    assert "| +0.0 [-0.2, +0.0]" in (tmp_path / "t.md").read_text()
+def test_seeds_of_an_arm_are_one_row_with_their_mean(tmp_path):
+    kinds = {"base": (50, 2, 2, 46), "score/seed0": (50, 0, 8, 42), "score/seed1": (49, 1, 20, 30)}
+    pairs = {name: write_attempts(tmp_path / name, *outcomes(*k)) for name, k in kinds.items()}
+    rows, _, markdown, _ = _run(tmp_path, pairs)
+    assert [(row["policy"], row["seeds"]) for row in rows] == [("base", "1"), ("score", "2")]
+    assert float(rows[1]["delta"]) == pytest.approx((8 + 19) / 200)
+    # seeds disagree by 11 points, which one instance can't show
+    widths = [float(row["delta_high"]) - float(row["delta_low"]) for row in rows]
+    assert widths[1] > 2 * widths[0]
+    assert _cells(markdown, 1)[8] == "0.0078"  # of 2 / 2^8 and 44 / 2^21 the larger
+    check(str(tmp_path / "t.csv"))
 
 
-def test_policies_judged_on_different_problems_are_warned_about(tmp_path, capsys):
-    one = _write(tmp_path / "1.json", self_correction([True], [True]))
-    two = _write(tmp_path / "2.json", self_correction([True] * 2, [True] * 2))
-    main(_flags(tmp_path, f"a={one}", f"b={two}"))
-    assert "WARNING: policies were judged on [1, 2] problems" in capsys.readouterr().err
+def test_every_two_arms_are_compared_and_corrected_for_each_other(tmp_path):
+    same = write_attempts(tmp_path / "b", *BASE)
+    pairs = {"base": same, "copy": same, "score": write_attempts(tmp_path / "s", *SCORE)}
+    _, rows, _, markdown = _run(tmp_path, pairs)
+    names = [(row["policy"], row["other"]) for row in rows]
+    assert names == [("base", "copy"), ("base", "score"), ("copy", "score")]
+    assert list(rows[0]) == ["policy", "other", *PAIR_COLUMNS]
+    assert {rows[0][name] for name in PAIR_COLUMNS} == {"0.0", "1.0"}
+    assert float(rows[1]["accuracy_t2"]) == pytest.approx(0.414 - 0.644)
+    assert float(rows[1]["delta"]) == pytest.approx(-0.112 - 0.044)
+    low, high, p, corrected = (
+        float(rows[1][f"delta{end}"]) for end in ("_low", "_high", "_p", "_p_holm")
+    )
+    assert low < -0.156 < high < 0 and p < 1e-6
+    # six values of p: the four of score are at most times 6, at least times 3
+    assert 3 * p <= corrected <= 6 * p
+    assert _cells(markdown, 0) == ["base", "copy", *["+0.0 [+0.0, +0.0]", "1", "1"] * 2]
+
+
+def test_one_arm_has_no_pairs(tmp_path):
+    rows, pairs, _, _ = _run(tmp_path, {"base": write_attempts(tmp_path / "b", *BASE)})
+    assert len(rows) == 1 and pairs == []
+
+
+def test_what_training_spent_stands_beside_what_it_brought(tmp_path):
+    path = write_attempts(tmp_path / "b", *BASE)
+    spent = {"attempts": 51200, "updates": 250, "tuning_attempts": 1000, "seconds": 61.7}
+    (tmp_path / "budgets.json").write_text(json.dumps({"score": spent, "unused": {}}))
+    flags = "--budgets", tmp_path / "budgets.json"
+    rows, _, markdown, _ = _run(tmp_path, {"base": path, "score": path}, *flags)
+    columns = ("training_attempts", "updates", "tuning_attempts", "seconds")
+    assert [rows[1][name] for name in columns] == ["51200", "250", "1000", "61.7"]
+    assert [rows[0][name] for name in columns] == [""] * 4
+    assert _cells(markdown, 1)[9:] == ["51,200", "250", "1,000", "62"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "'base', .*m.json: no such file"),
-        ("{", "'base', .*m.json: malformed"),
-        ("[]", "malformed"),
-        ('{"turns": {}}', "malformed .KeyError..self_correction"),
-        ('{"self_correction": {"num_problems": 1}}', "malformed .KeyError..accuracy_t1"),
-        (json.dumps({"self_correction": dict.fromkeys(COLUMNS, None)}), "num_problems is None"),
-        (json.dumps({"self_correction": dict.fromkeys(COLUMNS, float("nan"))}), "is nan"),
+        ("{", "can't be read as JSON"),
+        ("[]", "expected an object"),
+        ('{"score": 3}', "arm 'score': is 3; expected an object"),
+        ('{"score": {"hours": 3}}', "'score' has 'hours'; expected only .*attempts"),
+        ('{"score": {"updates": "3"}}', "updates of 'score' is '3'; expected a number"),
+        ('{"score": {"updates": NaN}}', "updates of 'score' is nan; expected a number"),
     ],
 )
-def test_missing_or_malformed_metrics_are_named_and_nothing_is_written(tmp_path, text, message):
-    if text is not None:
-        (tmp_path / "m.json").write_text(text)
-    with pytest.raises(SystemExit, match=message):
-        main(_flags(tmp_path, f"base={tmp_path / 'm.json'}"))
+def test_malformed_budgets_are_named_and_nothing_is_written(tmp_path, text, message):
+    (tmp_path / "budgets.json").write_text(text)
+    path = write_attempts(tmp_path / "b", *BASE)
+    with pytest.raises(SystemExit, match=f"compare: .*{message}"):
+        _run(tmp_path, {"score": path}, "--budgets", tmp_path / "budgets.json")
     assert not (tmp_path / "t.csv").exists()
 
 
-def test_flags_that_name_no_policy_or_one_twice_are_refused(tmp_path):
-    base = _write(tmp_path / "b.json", self_correction([True], [True]))
-    for pairs, message in (
-        ([base], "expected policy=path"),
-        ([f"={base}"], "expected policy=path"),
-        ([f"a={base}", f"a={base}"], "names policy 'a' twice"),
-    ):
-        with pytest.raises(SystemExit, match=message):
-            main(_flags(tmp_path, *pairs))
+def test_a_change_that_rounds_to_nothing_has_no_minus_sign(tmp_path):
+    path = write_attempts(tmp_path / "b", *outcomes(1500, 1, 0, 1499))
+    _, _, markdown, _ = _run(tmp_path, {"copy": path})
+    assert "| +0.0 [-0.1, +0.0]" in markdown
+
+
+def test_other_problems_and_settings_are_refused(tmp_path):
+    one, two = (write_attempts(tmp_path / str(n), [1] * n, [1] * n) for n in (1, 2))
+    with pytest.raises(SystemExit, match="compare: problems of 'b' are not those of 'a'"):
+        _run(tmp_path, {"a": one, "b": two})
+    with pytest.raises(SystemExit, match="compare: bootstrap samples is 0"):
+        _run(tmp_path, {"a": one}, bootstrap_samples=0)
+    with pytest.raises(SystemExit, match="unknown key 'samples'"):
+        _run(tmp_path, {"a": one}, samples=3)

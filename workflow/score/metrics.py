@@ -1,4 +1,7 @@
-"""Self-correction metrics with intervals (SCoRe, section 3). The only file that divides counts.
+"""Self-correction metrics of one instance, with intervals (SCoRe, section 3).
+
+The only file that turns counts of outcomes into rates. What compares instances, bootstrap and
+significance, takes its rates from here.
 
 Every rate is a fraction of ALL problems. A problem with several rollouts counts with their mean,
 and is resampled as a whole. In every row delta = t2 - t1 = i->c - c->i, up to float rounding.
@@ -41,19 +44,20 @@ def self_correction(
     and each of RATES with `_low` and `_high`: fractions. Percentile bootstrap over problems,
     paired: all five rates come from the same resamples.
     """
-    first, second = _booleans(correct_t1, "correct_t1"), _booleans(correct_t2, "correct_t2")
+    first, second = booleans(correct_t1, "correct_t1"), booleans(correct_t2, "correct_t2")
     if len(first) != len(second):
         raise ValueError(
             f"turn 1 has {len(first)} rollouts and turn 2 {len(second)}; expected equally many."
         )
     outcomes = np.stack([first & second, first & ~second, ~first & second], axis=1)
-    per_problem = _means_by_problem(outcomes, problem_ids)
-    rates = _rates(per_problem.sum(axis=0), len(per_problem))
-    resampled = _rates(_bootstrap_sums(per_problem, samples, seed), len(per_problem))
-    return {"num_problems": len(per_problem), **_with_intervals(rates, resampled)}
+    per_problem = means_by_problem(outcomes, problem_ids)
+    rates = rates_of(per_problem.sum(axis=0), len(per_problem))
+    resampled = rates_of(_bootstrap_sums(per_problem, samples, seed), len(per_problem))
+    return {"num_problems": len(per_problem), **with_intervals(rates, resampled)}
 
 
-def _booleans(values, name: str) -> np.ndarray:
+def booleans(values, name: str) -> np.ndarray:
+    """(rollouts,) true and false. ValueError for none at all, a null or anything else."""
     values = pd.array(values)
     if len(values) == 0:
         raise ValueError(f"{name} is empty; expected at least one rollout.")
@@ -62,8 +66,8 @@ def _booleans(values, name: str) -> np.ndarray:
     return np.asarray(values, dtype=bool)
 
 
-def _means_by_problem(values: np.ndarray, problem_ids) -> np.ndarray:
-    """(rollouts, columns) -> (problems, columns)."""
+def means_by_problem(values: np.ndarray, problem_ids) -> np.ndarray:
+    """(rollouts, columns) -> (problems, columns), problems in order of their first rollout."""
     if problem_ids is None:
         return values.astype(float)
     if len(problem_ids) != len(values):
@@ -79,11 +83,15 @@ def _means_by_problem(values: np.ndarray, problem_ids) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def _rates(sums: np.ndarray, num_problems: int) -> dict:
-    """RATES from (..., 3) sums of: right twice, right then wrong, wrong then right."""
-    both, lost, gained = np.moveaxis(sums, -1, 0)
-    counts = (both + lost, both + gained, gained - lost, gained, lost)
-    return {name: count / num_problems for name, count in zip(RATES, counts, strict=True)}
+def rates_of(sums: np.ndarray, num_problems: int) -> dict:
+    """RATES from (..., 3) sums of: right twice, right then wrong, wrong then right.
+
+    Of (..., 4) also `unchanged`, when the fourth is how many state the same answer twice.
+    """
+    both, lost, gained, *unchanged = np.moveaxis(sums, -1, 0)
+    counts = (both + lost, both + gained, gained - lost, gained, lost, *unchanged)
+    names = (*RATES, "unchanged")[: len(counts)]
+    return {name: count / num_problems for name, count in zip(names, counts, strict=True)}
 
 
 def _bootstrap_sums(per_problem: np.ndarray, samples: int, seed: int) -> np.ndarray:
@@ -104,7 +112,8 @@ def _bootstrap_sums(per_problem: np.ndarray, samples: int, seed: int) -> np.ndar
     return np.concatenate(sums)
 
 
-def _with_intervals(rates: dict, resampled: dict) -> dict:
+def with_intervals(rates: dict, resampled: dict) -> dict:
+    """Each rate with `_low` and `_high`, quantiles of its resamples (samples,)."""
     tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
     result = {}
     for name, rate in rates.items():
@@ -113,21 +122,23 @@ def _with_intervals(rates: dict, resampled: dict) -> dict:
     return result
 
 
+def unchanged_answers(before, after) -> np.ndarray:
+    """(rollouts,) whether the same answer is stated twice; stating none twice is no change."""
+    before, after = pd.array(before, dtype="string"), pd.array(after, dtype="string")
+    equal = np.asarray((before == after).fillna(False), dtype=bool)
+    return equal | (pd.isna(before) & pd.isna(after))
+
+
 def answer_change_rate(extracted_before, extracted_after) -> float:
-    """Fraction of rollouts whose stated answer differs; stating none twice is no change."""
-    pairs = list(zip(extracted_before, extracted_after, strict=True))
-    changed = [_none_if_null(a) != _none_if_null(b) for a, b in pairs]
-    return float(np.mean(changed)) if changed else math.nan
+    """Fraction of rollouts whose stated answer differs; nan of none."""
+    unchanged = unchanged_answers(extracted_before, extracted_after)
+    return float(np.mean(~unchanged)) if len(unchanged) else math.nan
 
 
 def edit_distance_ratio(before: str, after: str) -> float:
     """Levenshtein distance over the sum of lengths: 0 for equal texts, at most 1."""
     length = len(before) + len(after)
     return Levenshtein.distance(before, after) / length if length else 0.0
-
-
-def _none_if_null(value):
-    return None if pd.isna(value) else value
 
 
 def evaluation_metrics(attempts: pd.DataFrame, *, samples: int = 10_000, seed: int = 0) -> dict:
