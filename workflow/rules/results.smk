@@ -9,3 +9,142 @@ def attempts_of(evaluation):
 def files_in(pairs):
     """The files of instance=file, as a rule's input."""
     return [pair.partition("=")[2] for pair in pairs]
+
+
+def interval_settings():
+    return settings(
+        bootstrap_samples=CONFIG["evaluation"]["bootstrap_samples"],
+        bootstrap_seed=CONFIG["random_seed"],
+    )
+
+
+def budgets():
+    """What the training of each arm is allowed; what is not known before is left out."""
+    found = {arm: PLAN.budget(arm) for arm in PLAN.arms}
+    return settings(
+        {
+            arm: {key: count for key, count in spent.items() if count is not None}
+            for arm, spent in found.items()
+        }
+    )
+
+
+def run_description():
+    """What stands beside our rows where they are compared with published ones."""
+    places = CONFIG["problems"]["test_path"] or CONFIG["problems"]["data_path"]
+    return settings(
+        model_path=CONFIG["model_path"],
+        dataset=places if isinstance(places, str) else ", ".join(places),
+        temperature=CONFIG["evaluation"]["temperature"],
+        samples=CONFIG["evaluation"]["samples"],
+    )
+
+
+rule compare_policies:
+    input:
+        attempts=files_in(attempts_of("test")),
+    output:
+        csv=f"{RESULTS}/self_correction.csv",
+        markdown=f"{RESULTS}/self_correction.md",
+        pairs_csv=f"{RESULTS}/pairs.csv",
+        pairs_markdown=f"{RESULTS}/pairs.md",
+        settings=f"{RESULTS}/compare_settings.json",
+        budgets=f"{RESULTS}/budgets.json",
+    log:
+        f"{RESULTS}/compare.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        attempts=attempts_of("test"),
+        settings=interval_settings(),
+        budgets=budgets(),
+    shell:
+        """
+        exec &> >(tee {log:q})
+        printf '%s\\n' {params.settings:q} >{output.settings:q}
+        printf '%s\\n' {params.budgets:q} >{output.budgets:q}
+        python -m score.compare \
+            --settings {output.settings:q} \
+            --attempts {params.attempts:q} \
+            --budgets {output.budgets:q} \
+            --csv {output.csv:q} \
+            --markdown {output.markdown:q} \
+            --pairs-csv {output.pairs_csv:q} \
+            --pairs-markdown {output.pairs_markdown:q}
+        """
+
+
+# The same table at another temperature.
+use rule compare_policies as compare_at_temperature with:
+    input:
+        attempts=lambda w: files_in(attempts_of(w.evaluation)),
+    output:
+        csv=f"{RESULTS}/{{evaluation}}/self_correction.csv",
+        markdown=f"{RESULTS}/{{evaluation}}/self_correction.md",
+        pairs_csv=f"{RESULTS}/{{evaluation}}/pairs.csv",
+        pairs_markdown=f"{RESULTS}/{{evaluation}}/pairs.md",
+        settings=f"{RESULTS}/{{evaluation}}/compare_settings.json",
+        budgets=f"{RESULTS}/{{evaluation}}/budgets.json",
+    log:
+        f"{RESULTS}/{{evaluation}}/compare.log",
+    params:
+        attempts=lambda w: attempts_of(w.evaluation),
+        settings=interval_settings(),
+        budgets=budgets(),
+
+
+rule test_claims:
+    input:
+        attempts=files_in(attempts_of("test")),
+        scaling=[f"{RESULTS}/analyses/scaling.csv"] if "scaling" in EVALUATIONS else [],
+    output:
+        markdown=f"{RESULTS}/claims.md",
+        json=f"{RESULTS}/claims.json",
+        settings=f"{RESULTS}/claims_settings.json",
+    log:
+        f"{RESULTS}/claims.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        attempts=attempts_of("test"),
+        scaling=lambda w, input: ["--scaling", *input.scaling] if input.scaling else [],
+        settings=interval_settings(),
+    shell:
+        """
+        exec &> >(tee {log:q})
+        printf '%s\\n' {params.settings:q} >{output.settings:q}
+        python -m score.claims \
+            --settings {output.settings:q} \
+            --attempts {params.attempts:q} \
+            {params.scaling:q} \
+            --markdown {output.markdown:q} \
+            --json {output.json:q}
+        """
+
+
+rule compare_with_paper:
+    input:
+        csv=rules.compare_policies.output.csv,
+        published="data/published_rows.csv",
+    output:
+        markdown=f"{RESULTS}/paper_comparison.md",
+        run=f"{RESULTS}/paper_comparison_run.json",
+    log:
+        f"{RESULTS}/paper_comparison.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        run=run_description(),
+    shell:
+        """
+        exec &> >(tee {log:q})
+        printf '%s\\n' {params.run:q} >{output.run:q}
+        python -m score.paper \
+            --csv {input.csv:q} \
+            --published {input.published:q} \
+            --run {output.run:q} \
+            --markdown {output.markdown:q}
+        """
