@@ -18,6 +18,7 @@ and, where they help, any of these:
     quick_grade(extracted, answer, function)     cheap score without a worker, None if not sure
     is_correct(score, function)                  default: score == 1.0
     warm_up()                                    slow imports of grade, done before its deadline
+    vote_key(extracted)                          what equal answers share in a majority vote
     second_opinion(extracted, answer, function)  True, False or None from a grader that shares
                                                  nothing with grade; for a report, never a reward
 
@@ -27,6 +28,7 @@ So a fourth task is one file: write it, and set `task_type: path/to/mine.py`.
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -73,6 +75,16 @@ def load_task(task_type: str) -> ModuleType:
             "holds {question}. Put {question} where the question belongs."
         )
     return task
+
+
+def vote_key_of(task: ModuleType) -> Callable[[str], str]:
+    """What a task's equal answers share in a majority vote: its own `vote_key`, or the text without
+    regard to case and white space."""
+    return getattr(task, "vote_key", _plain_key)
+
+
+def _plain_key(extracted: str) -> str:
+    return " ".join(extracted.casefold().split())
 
 
 def _load_file(path: Path) -> ModuleType:

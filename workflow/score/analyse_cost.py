@@ -1,0 +1,168 @@
+"""What the training of each arm took, and the accuracy of attempt 2 that it led to.
+
+    python -m score.analyse_cost --budgets budgets.json --attempts base=base/attempts.parquet \
+        score/seed0=score/seed0/attempts.parquet --records score/seed0=…/training.jsonl \
+        --csv cost.csv --figure cost.png --json cost.json
+
+budgets.json: arm -> {attempts, updates, tuning_attempts} and, where it was measured apart,
+sampling_seconds. Budgets count what they count; --chain adds to an arm's seconds those of the
+policies it starts from.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from score.figures import arm_styles, dot_panels, look, ranges, save
+from score.instances import (
+    add_attempts_flags,
+    analysis_parser,
+    arm_of,
+    by_arm,
+    lineage,
+    named,
+    outcomes,
+    read_attempts,
+    read_records,
+    write_table,
+)
+from score.intervals import estimate
+from score.problems import replace_bytes
+
+BUDGET = ("attempts", "updates", "tuning_attempts")
+SHOWN = (
+    ("attempts", 1e3, "attempts sampled", "thousands, in training"),
+    ("tokens", 1e6, "tokens sampled", "millions, in training"),
+    ("updates", 1, "updates", "of the policy"),
+    ("seconds", 60, "time of training", "minutes"),
+)
+
+
+def read_budgets(path: str) -> dict[str, dict]:
+    """Arm -> BUDGET and perhaps sampling_seconds. ValueError names what is missing or no number."""
+    try:
+        budgets = json.loads(Path(path).read_text(encoding="utf-8"))
+        entries = dict(budgets.items())
+    except (OSError, ValueError, AttributeError) as error:
+        raise ValueError(f"budgets {path} can't be read as a JSON object: {error}.") from None
+    for arm, budget in entries.items():
+        for key in BUDGET:
+            value = budget.get(key) if isinstance(budget, dict) else None
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+                raise ValueError(
+                    f"{path}: {key} of arm {arm!r} is {value!r}; expected a number of at least 0. "
+                    "Write it there."
+                )
+    return entries
+
+
+def costs(
+    budgets: dict[str, dict], records: dict[str, pd.DataFrame], chain: dict[str, str]
+) -> pd.DataFrame:
+    """One row an arm of `budgets`: BUDGET, tokens, seconds.
+
+    seconds: step times of all updates and sampling_seconds, mean over seeds; NaN where neither is
+    known. tokens: attempts times the mean length of an attempt in training; NaN without records.
+    """
+    seconds: dict[str, list] = {}
+    lengths: dict[str, list] = {}
+    for instance in records:
+        line = lineage(instance, chain)
+        frames = [records[name] for name in line if name in records]
+        timed = [frame["step_time"].sum() for frame in frames if "step_time" in frame]
+        if len(timed) == len(line):
+            seconds.setdefault(arm_of(instance), []).append(sum(timed))
+        sampled = [_tokens_of_attempt(frame) for frame in frames if "tokens_t1" in frame]
+        if sampled:
+            lengths.setdefault(arm_of(instance), []).append(pd.concat(sampled).mean())
+    rows = []
+    for arm, budget in budgets.items():
+        untrained = budget["attempts"] == budget["updates"] == 0
+        known = [np.mean(seconds[arm])] if arm in seconds else [0] if untrained else []
+        known += [budget["sampling_seconds"]] if "sampling_seconds" in budget else []
+        length = np.mean(lengths.get(arm, 0.0 if untrained else np.nan))
+        row = {"arm": arm, **{key: budget[key] for key in BUDGET}}
+        row["tokens"] = budget["attempts"] * length
+        row["seconds"] = sum(known) if known else np.nan
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _tokens_of_attempt(frame: pd.DataFrame) -> pd.Series:
+    turns = [column for column in frame if column.startswith("tokens_t")]
+    return frame[turns].mean(axis=1)
+
+
+def with_accuracy(table: pd.DataFrame, instances: dict[str, pd.DataFrame], *, samples, seed):
+    """The table with accuracy_t2 and its interval beside the costs; arms without attempts go."""
+    rows = []
+    for arm, seeds in by_arm(instances).items():
+        values = [outcomes(attempts)[["accuracy_t2"]] for attempts in seeds]
+        row = {"arm": arm, "num_seeds": len(seeds)}
+        rows.append(row | estimate(values, samples=samples, seed=seed))
+    missing = [row["arm"] for row in rows if row["arm"] not in set(table["arm"])]
+    if missing:
+        raise ValueError(f"budgets lack {missing}; expected every arm of --attempts. Add them.")
+    return (
+        pd.DataFrame(rows)[["arm", "num_seeds"]]
+        .merge(table, on="arm")
+        .merge(pd.DataFrame(rows).drop(columns="num_seeds"), on="arm")
+    )
+
+
+def plot(table: pd.DataFrame, arms: list[str] | None = None):
+    """A row an arm: accuracy of attempt 2 with its interval, then bars of what it took."""
+    shown = [part for part in SHOWN if table[part[0]].notna().any()]
+    label = "% of problems, 95 % interval"
+    parts = [("accuracy of attempt 2", label, "o", [ranges(table, "accuracy_t2", 100)])]
+    parts += [(heading, label, "o", []) for _, _, heading, label in shown]
+    colours = arm_styles(arms, list(table["arm"]))
+    figure, axes = dot_panels("What training took, and the accuracy it led to", colours, parts)
+    for axis, (name, unit, _, _) in zip(axes[1:], shown, strict=True):
+        _bars(axis, table[name] / unit, [style.colour for style in colours.values()])
+    return figure
+
+
+def _bars(axis, values: pd.Series, colours: list[str]) -> None:
+    """A bar with its number for each arm."""
+    axis.barh(range(len(values)), values.fillna(0), 0.55, color=colours)
+    for place, value in enumerate(values):
+        text = "unknown" if pd.isna(value) else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+        end = (0 if pd.isna(value) else value, place)
+        more = {"xytext": (3, 0), "textcoords": "offset points", "va": "center", "fontsize": 7}
+        axis.annotate(text, end, color="#444444", **more)
+    axis.set_xlim(0, max(1.3 * values.max(), 1e-9))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = analysis_parser("analyse_cost", __doc__)
+    add_attempts_flags(parser)
+    parser.add_argument("--budgets", required=True, help="JSON file: arm -> its budget")
+    parser.add_argument("--records", nargs="*", help="policy=training.jsonl ...")
+    parser.add_argument("--chain", nargs="*", help="policy=the policy it starts from ...")
+    parser.add_argument("--json", required=True, help="JSON file to write: arm -> what it took")
+    flags = parser.parse_args(arguments)
+    try:
+        records = read_records("--records", flags.records)
+        costly = costs(read_budgets(flags.budgets), records, named("--chain", flags.chain))
+        table = with_accuracy(
+            costly,
+            read_attempts("--attempts", flags.attempts, ("correct",)),
+            samples=flags.bootstrap_samples,
+            seed=flags.bootstrap_seed,
+        )
+    except ValueError as error:
+        sys.exit(f"analyse_cost: {error}")
+    entries = costly.set_index("arm").astype(object).where(costly.set_index("arm").notna(), None)
+    text = json.dumps(entries.to_dict("index"), indent=2)
+    replace_bytes(flags.json, f"{text}\n".encode())
+    write_table(flags.csv, table)
+    with look():
+        save(flags.figure, plot(table, flags.arms))
+
+
+if __name__ == "__main__":
+    main()
