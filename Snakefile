@@ -14,6 +14,7 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/fine_tuning.smk"
 include: "workflow/rules/tuning.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/analyses.smk"
 include: "workflow/rules/puzzle.smk"
 
 
@@ -21,6 +22,10 @@ rule all:
     default_target: True
     input:
         rules.compare_policies.output,
+        rules.test_claims.output,
+        rules.compare_with_paper.output,
+        expand(f"{RESULTS}/figures/{{name}}.png", name=EVERY_ANALYSIS),
+        expand(f"{RESULTS}/{{name}}/self_correction.csv", name=AT_TEMPERATURES),
     localrule: True
 
 

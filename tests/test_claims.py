@@ -20,7 +20,7 @@ AS_PUBLISHED = {
     "star": LOSS,
     "pair_sft_plus": NOTHING,
 }
-SCALING = """policy,budget,parallel,sequential,difference,difference_low,difference_high,p_greater
+SCALING = """arm,budget,parallel,sequential,difference,difference_low,difference_high,p_greater
 base,64,0.5,0.4,-0.1,-0.2,-0.05,0.999
 score,16,0.5,0.4,-0.1,-0.2,-0.05,0.999
 score,32,0.6,0.65,0.05,0.03,0.07,0.00001
@@ -155,7 +155,7 @@ def test_the_arms_have_the_names_that_settings_give_them(tmp_path):
     [
         ({"claims_margin": -0.1}, None, "claims_margin is -0.1; expected a fraction"),
         ({"claims_margin": "1"}, None, "claims_margin is '1'"),
-        ({}, "policy,budget\nscore,2\n", "scaling table .* malformed .*difference"),
+        ({}, "arm,budget\nscore,2\n", "scaling table .* malformed .*difference"),
         ({}, SCALING.replace("0.00001", ""), "p_greater of 'score' is nan"),
         ({}, "", "scaling table .* malformed"),
     ],

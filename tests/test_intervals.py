@@ -17,7 +17,7 @@ def test_problems_and_seeds_are_drawn_and_problems_are_the_same_for_every_seed()
     values = (rng.random((3, 50)) < skill) + np.array([[0.0], [0.1], [0.3]])
     row = estimate(_seeds(values), samples=20_000)
     drawn = [
-        values[rng.integers(3, size=3)][:, rng.integers(50, size=50)].mean() for _ in range(20_000)
+        values[rng.integers(3, size=2)][:, rng.integers(50, size=50)].mean() for _ in range(20_000)
     ]
     assert row["x"] == pytest.approx(values.mean())
     assert row["x_sd"] == pytest.approx(values.mean(axis=1).std(ddof=1))

@@ -9,7 +9,7 @@ from pathlib import Path
 from score.failures import failures
 from score.fine_tune_settings import FINE_TUNE_KEYS
 from score.follow import Follower
-from score.plan import FINE_TUNED, PROMPTED, Plan
+from score.plan import FINE_TUNED, PROMPTED, REINFORCED, Plan
 from score.preflight import check_config, check_inputs
 from score.slurm import check_no_orphans, use_commands_of
 from score.training_settings import IDLE_SETTINGS
@@ -27,6 +27,7 @@ if ON_CLUSTER := workflow.remote_exec or workflow.resource_settings.nodes is not
 RESULTS = f"results/{CONFIG['run_name']}"
 PLAN = Plan(CONFIG)
 EVALUATIONS = PLAN.evaluations()
+AT_TEMPERATURES = [name for name in EVALUATIONS if name.startswith("temperature")]
 FOLLOWER = Follower(RESULTS, say=logger.info)
 
 

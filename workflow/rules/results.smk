@@ -1,9 +1,7 @@
 def attempts_of(evaluation):
-    """instance=file of judged attempts, for every instance of an evaluation."""
-    return [
-        f"{instance}={RESULTS}/{instance}/{evaluation}/attempts.parquet"
-        for instance in EVALUATIONS[evaluation].instances
-    ]
+    """instance=file of judged attempts, for every instance of an evaluation that is made."""
+    found = EVALUATIONS[evaluation].instances if evaluation in EVALUATIONS else []
+    return [f"{one}={RESULTS}/{one}/{evaluation}/attempts.parquet" for one in found]
 
 
 def files_in(pairs):
@@ -19,14 +17,8 @@ def interval_settings():
 
 
 def budgets():
-    """What the training of each arm is allowed; what is not known before is left out."""
-    found = {arm: PLAN.budget(arm) for arm in PLAN.arms}
-    return settings(
-        {
-            arm: {key: count for key, count in spent.items() if count is not None}
-            for arm, spent in found.items()
-        }
-    )
+    """What the training of each arm may take; null where it follows from what is found."""
+    return settings({arm: PLAN.budget(arm) for arm in PLAN.arms})
 
 
 def run_description():

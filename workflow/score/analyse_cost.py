@@ -42,7 +42,10 @@ SHOWN = (
 
 
 def read_budgets(path: str) -> dict[str, dict]:
-    """Arm -> BUDGET and perhaps sampling_seconds. ValueError names what is missing or no number."""
+    """Arm -> BUDGET and perhaps sampling_seconds; NaN for null, which stands for unknown.
+
+    ValueError names what is missing or no number.
+    """
     try:
         budgets = json.loads(Path(path).read_text(encoding="utf-8"))
         entries = dict(budgets.items())
@@ -50,8 +53,10 @@ def read_budgets(path: str) -> dict[str, dict]:
         raise ValueError(f"budgets {path} can't be read as a JSON object: {error}.") from None
     for arm, budget in entries.items():
         for key in BUDGET:
-            value = budget.get(key) if isinstance(budget, dict) else None
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            value = budget.get(key, "missing") if isinstance(budget, dict) else "missing"
+            if value is None:
+                budget[key] = np.nan
+            elif isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
                 raise ValueError(
                     f"{path}: {key} of arm {arm!r} is {value!r}; expected a number of at least 0. "
                     "Write it there."

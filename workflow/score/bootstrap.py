@@ -76,7 +76,7 @@ def resampled_sums(arms: list[Arm], samples: int, seed: int) -> list[np.ndarray]
     splits = np.cumsum([len(arm.seeds) * 4 for arm in arms])[:-1]
     by_arm = np.split(np.concatenate(sums), splits, axis=1)
     return [
-        np.einsum("bs,bsk->bk", _seed_weights(arm.seeds, samples, seed), part)
+        np.einsum("bs,bsk->bk", seed_weights(arm.seeds, samples, seed), part)
         for arm, part in zip(arms, (p.reshape(samples, -1, 4) for p in by_arm), strict=True)
     ]
 
@@ -87,7 +87,7 @@ def _drawn_counts(size: int, num: int, rng: np.random.Generator) -> np.ndarray:
     return np.bincount(drawn.ravel(), minlength=size * num).reshape(size, num).astype(float)
 
 
-def _seed_weights(seeds: tuple[str, ...], samples: int, seed: int) -> np.ndarray:
+def seed_weights(seeds: tuple[str, ...], samples: int, seed: int) -> np.ndarray:
     """(samples, seeds): weights with sum 1, equal for arms with the same seeds."""
     if len(seeds) == 1:
         return np.ones((samples, 1))

@@ -105,7 +105,7 @@ def _ends(rate: str, effect) -> dict:
 
 
 def read_budgets(path) -> dict[str, dict]:
-    """arm -> what its training spent: keys of BUDGET, each a number. ValueError names the arm."""
+    """arm -> what its training spent: keys of BUDGET, each a number, null where unknown. ValueError names the arm."""
     try:
         budgets = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -114,8 +114,9 @@ def read_budgets(path) -> dict[str, dict]:
         for key, value in _items(spent, f"{path}, arm {arm!r}"):
             if key not in BUDGET:
                 raise ValueError(f"{path}: {arm!r} has {key!r}; expected only {sorted(BUDGET)}.")
-            if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:
-                raise ValueError(f"{path}: {key} of {arm!r} is {value!r}; expected a number.")
+            number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+            if not number and value is not None:
+                raise ValueError(f"{path}: {key} of {arm!r} is {value!r}; expected a number or null.")
     return budgets
 
 

@@ -189,7 +189,7 @@ def _scaling_claim(score: str, path: str | None) -> Claim:
         return Claim(8, text, [], ["table of sampling budgets"])
     try:
         table = pd.read_csv(path)
-        rows = table[table["policy"] == score]
+        rows = table[table["arm"] == score]
         if rows.empty:
             return Claim(8, text, [], [f"arm {score} in the table of sampling budgets"])
         row = rows.loc[rows["budget"].idxmax()]

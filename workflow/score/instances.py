@@ -82,10 +82,12 @@ def _read_frame(name: str, path: Path, needed: tuple, optional: tuple) -> pd.Dat
 def read_records(flag: str, pairs: list[str] | None) -> dict[str, pd.DataFrame]:
     """Training records, one frame an instance and one row an update; all numbers, with `step`.
 
+    An instance that is named several times was trained in rounds, whose steps follow on each other.
     ValueError names the policy and the file that is missing, malformed or empty.
     """
-    frames = {}
-    for name, path in named(flag, pairs).items():
+    frames: dict[str, pd.DataFrame] = {}
+    for pair in pairs or []:
+        ((name, path),) = named(flag, [pair]).items()
         where = f"records of policy {name!r}, {path}"
         try:
             lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -94,7 +96,11 @@ def read_records(flag: str, pairs: list[str] | None) -> dict[str, pd.DataFrame]:
             raise ValueError(f"{where}: {error}. Train that policy again.") from None
         if "step" not in frame:
             raise ValueError(f"{where}: no records with a step. Train that policy again.")
-        frames[name] = frame.sort_values("step", ignore_index=True)
+        frame = frame.sort_values("step", ignore_index=True)
+        if name in frames:
+            frame["step"] += frames[name]["step"].max()
+            frame = pd.concat([frames[name], frame], ignore_index=True)
+        frames[name] = frame
     return frames
 
 

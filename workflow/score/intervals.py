@@ -1,8 +1,8 @@
 """Means over problems and seeds with 95 % intervals: what the tables of analyses are made of.
 
-The bootstrap is hierarchical and paired: a resample draws problems, the same ones for every seed
-and every quantity, and of an arm with several seeds it draws seeds as well. Few seeds show their
-spread only roughly, so it stands beside the interval.
+The bootstrap is hierarchical and paired, as in score.bootstrap: a resample draws problems, the same
+ones for every seed and every quantity, and of an arm with several seeds it draws seeds as well. Few
+seeds show their spread only roughly, so it stands beside the interval.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from score.bootstrap import seed_weights
 from score.metrics import CONFIDENCE
 
 _CELLS_AT_ONCE = 4_000_000  # bounds the memory of the resampled counts
@@ -75,12 +76,12 @@ def _draws(values: np.ndarray, samples: int, seed: int) -> np.ndarray:
     num_problems, num_seeds, num_columns = values.shape
     rows, counts = np.unique(values.reshape(num_problems, -1), axis=0, return_counts=True)
     rng = np.random.default_rng(seed)
+    weights = seed_weights(tuple(map(str, range(num_seeds))), samples, seed)
     chunk = max(1, _CELLS_AT_ONCE // len(rows))
     means = []
     for start in range(0, samples, chunk):
         size = min(chunk, samples - start)
         drawn = rng.multinomial(num_problems, counts / num_problems, size=size)
         sums = (drawn @ rows).reshape(size, num_seeds, num_columns)
-        seeds = rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=size)
-        means.append((sums * seeds[:, :, None]).sum(axis=1) / (num_problems * num_seeds))
+        means.append((sums * weights[start : start + size, :, None]).sum(axis=1) / num_problems)
     return np.concatenate(means)
