@@ -13,11 +13,15 @@ A task is one short module (or one .py file anywhere) with these names:
 
 and, where they help, any of these:
 
+    CRITIQUE_PROMPT, REFINE_PROMPT     user messages of self-refinement: for a critique of the
+                                       attempt, and after it for the whole solution again; neither
+                                       says whether the attempt was right
     canonical_question(question)                 key for splits, duplicates and leakage
     question_from_row(row), gold_from_row(row)   read a whole dataset row instead of one column
     quick_grade(extracted, answer, function)     cheap score without a worker, None if not sure
     is_correct(score, function)                  default: score == 1.0
     warm_up()                                    slow imports of grade, done before its deadline
+    vote_key(extracted)                          identity of an answer in a majority vote
     second_opinion(extracted, answer, function)  True, False or None from a grader that shares
                                                  nothing with grade; for a report, never a reward
 
@@ -27,6 +31,7 @@ So a fourth task is one file: write it, and set `task_type: path/to/mine.py`.
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -73,6 +78,14 @@ def load_task(task_type: str) -> ModuleType:
             "holds {question}. Put {question} where the question belongs."
         )
     return task
+
+
+def vote_key_of(task: ModuleType) -> Callable[[str], str]:
+    """Under which text a stated answer counts in a majority vote: equal answers, equal texts.
+
+    The task's own `vote_key` where it has one; else the answer casefolded, white space folded.
+    """
+    return getattr(task, "vote_key", lambda extracted: " ".join(extracted.casefold().split()))
 
 
 def _load_file(path: Path) -> ModuleType:
