@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -17,6 +17,7 @@ from score.distributed import require_deepspeed
 from score.problems import read_problems
 from score.prompts import load_tokenizer
 from score.sample import SampleSettings, sample_policy
+from score.sampling_plan import Plan
 from training_runs import BASE, make_trainer, records
 from transformers import AutoModelForCausalLM
 
@@ -145,14 +146,14 @@ def test_two_ranks_share_out_what_is_sampled_and_find_what_one_finds(tmp_path, m
     (tmp_path / "settings.json").write_text(json.dumps(SAMPLING))
     adapter, problems = _adapter(tmp_path), read_problems(tmp_path / "problems.jsonl")
     settings = SampleSettings(**SAMPLING)
-    one = sample_policy(settings, str(adapter), problems, [], tmp_path / "one")
+    one = sample_policy(Plan(settings, str(adapter), problems, []), tmp_path / "one")
     for name in ("cpu", "zero3"):
         attempts = tmp_path / f"{name}.parquet"
         flags = ["--settings", tmp_path / "settings.json", "--policy", adapter]
         flags += ["--problems", tmp_path / "problems.jsonl", "--attempts", attempts]
         flags += ["--shards", tmp_path / name]
         start([*accelerate(name), "-m", "score.sample", *map(str, flags)])
-        assert pd.read_parquet(attempts).to_dict("records") == pd.DataFrame(one).to_dict("records")
+        assert pq.read_table(attempts).to_pylist() == one
 
 
 def _adapter(folder):

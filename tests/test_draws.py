@@ -60,3 +60,14 @@ def test_every_seed_problem_sample_and_turn_has_draws_of_its_own():
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert turn_seeds(0, "1", 0, 2) == turn_seeds(0, "1", 0, 3)[:2]
     assert torch.equal(uniforms(seeds, 5), uniforms(seeds, 9)[:, :5])
+
+
+def test_corrections_share_the_seed_of_their_first_attempt_and_critiques_change_none():
+    plain = [turn_seeds(5, "p", 0, 3, correction) for correction in range(3)]
+    assert plain[0] == turn_seeds(5, "p", 0, 3)
+    assert plain[0][:2] == [8844983639236848006, 6107758015688168102], "draws are for ever"
+    assert len({row[0] for row in plain}) == 1
+    critical = [turn_seeds(5, "p", 0, 3, correction, critiques=True) for correction in range(3)]
+    assert [row[::2] for row in critical] == plain, "attempt 1, critique, attempt 2, critique, …"
+    every = {seed for row in plain + critical for seed in row}
+    assert len(every) == 1 + 3 * 2 + 3 * 2

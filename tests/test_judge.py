@@ -63,6 +63,28 @@ def test_the_command_writes_attempts_and_metrics_and_tells_the_counts(tmp_path, 
     assert first == ((tmp_path / "a.parquet").read_bytes(), (tmp_path / "m.json").read_bytes())
 
 
+def test_first_attempts_alone_are_judged_without_metrics(tmp_path, capsys):
+    sampled = _sampled().filter(regex="^(?!.*_t2)").assign(ids_t1=[[5, 1], [6], []])
+    sampled.to_parquet(tmp_path / "sampled.parquet", index=False)
+    (tmp_path / "settings.json").write_text(json.dumps(vars(SETTINGS)))
+    flags = ["--settings", str(tmp_path / "settings.json")]
+    flags += ["--sampled", str(tmp_path / "sampled.parquet")]
+    flags += ["--attempts", str(tmp_path / "a.parquet")]
+    main(flags)
+    judged = pd.read_parquet(tmp_path / "a.parquet")
+    assert judged["correct_t1"].tolist() == [True, False, False]
+    assert [list(ids) for ids in judged["ids_t1"]] == [[5, 1], [6], []]
+    told = capsys.readouterr().err
+    assert "turn 1: 1 correct, 1 incorrect, 1 no_answer" in told and "turn 2" not in told
+    (tmp_path / "a.parquet").unlink()
+    main([*flags, "--disagreements", str(tmp_path / "d.jsonl")])
+    assert (tmp_path / "d.jsonl").read_text() == ""
+    (tmp_path / "a.parquet").unlink()
+    with pytest.raises(SystemExit, match=r"attempt_t\* are \[1\]; expected 1, 2 and so on"):
+        main([*flags, "--metrics", str(tmp_path / "m.json")])
+    assert not (tmp_path / "a.parquet").exists()
+
+
 def test_attempts_that_all_state_nothing_are_written_and_counted(tmp_path):
     sampled = _sampled().assign(attempt_t1=None, attempt_t2="no box")
     _main(tmp_path, sampled)
@@ -126,6 +148,7 @@ def test_a_second_opinion_is_counted_and_its_disagreements_are_listed_but_pay_no
     assert listed[2] == {
         "problem_id": "p2",
         "sample": 0,
+        "correction": 0,
         "turn": 2,
         "extracted": "é",
         "answer": "2",

@@ -5,12 +5,14 @@ import json
 import pytest
 from score.prompts import (
     Bridge,
+    correction_prompts,
     first_messages,
     load_tokenizer,
     prompt_ids,
     read_few_shot,
     read_messages,
 )
+from score.rollout import begin_rollouts, continue_rollouts
 from score.tasks import known_tasks, load_task
 
 BASE = "data/puzzle/policy"
@@ -60,6 +62,35 @@ def test_ids_of_both_turns_equal_those_of_the_whole_conversation(chatml):
         {"role": "user", "content": "recheck"},
     ]
     assert ids == prompt_ids(chatml, whole)
+
+
+def test_conversation_with_a_critique_is_the_one_that_the_template_would_write(chatml):
+    said = {"attempt": "-19 =7 -7 =0", "critique": "ok", "again": "fix -4 =22"}
+    ids = {
+        k: chatml(f"{v} <|im_end|>", add_special_tokens=False)["input_ids"] for k, v in said.items()
+    }
+    told = iter(ids.values())
+    question = [{"role": "user", "content": "4 7 19 make 26"}]
+    bridges = (Bridge.of(chatml, "recheck"), Bridge.of(chatml, "make"))
+    stop_ids = {bridges[0].end}
+    generate = lambda *asked: [next(told)]  # noqa: E731
+    begun = begin_rollouts([prompt_ids(chatml, question)], generate, stop_ids, None)
+    (rollout,) = continue_rollouts(begun, bridges, generate, stop_ids, 2)
+    roles = ("assistant", "user", "assistant", "user")
+    texts = (said["attempt"], "recheck", said["critique"], "make")
+    whole = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]
+    assert rollout.tokens()[0] == prompt_ids(chatml, question + whole) + ids["again"]
+
+
+def test_messages_that_lead_on_are_those_of_the_task():
+    math, puzzle = load_task("math"), load_task("puzzle")
+    assert correction_prompts(math, "correction") == (math.CORRECTION_PROMPT,)
+    two = (math.CRITIQUE_PROMPT, math.REFINE_PROMPT)
+    assert correction_prompts(math, "self_refine") == two
+    with pytest.raises(
+        ValueError, match=r"task puzzle defines no CRITIQUE_PROMPT and no REFINE_PR"
+    ):
+        correction_prompts(puzzle, "self_refine")
 
 
 def test_template_that_rewrites_history_is_refused_with_the_difference(chatml):

@@ -11,6 +11,8 @@ from score.rollout import (
     HFGenerate,
     Rollout,
     attempt_texts,
+    begin_rollouts,
+    continue_rollouts,
     cut_after_stop,
     sample_rollouts,
     sampling_config,
@@ -64,6 +66,27 @@ def test_turn_2_is_sampled_from_exactly_the_ids_of_turn_1():
     for before, after, rollout in zip(*asked, rollouts, strict=True):
         assert after == before + rollout.attempts[0] + rollout.bridges[0]
     assert [r.tokens()[0][: len(p)] for r, p in zip(rollouts, asked[0], strict=True)] == asked[0]
+
+
+def test_rollouts_that_are_continued_stay_as_they_were_and_may_be_continued_again():
+    prompts, sampled = ragged_prompts(), generator(temperature=1.0)
+    seeds = [[i, 100 + i, 200 + i] for i in range(len(prompts))]
+    begun = begin_rollouts(prompts, sampled, STOP, [row[0] for row in seeds])
+    twice = [continue_rollouts(begun, (BRIDGE,), sampled, STOP, 3, seeds) for _ in range(2)]
+    assert twice[0] == twice[1] == sample_rollouts(prompts, BRIDGE, sampled, STOP, 3, seeds)
+    assert all(len(rollout.attempts) == 1 and not rollout.bridges for rollout in begun)
+
+
+def test_critique_and_what_asks_for_it_are_no_part_of_any_attempt():
+    """By hand, with 1 for the end of a turn: the first critique ends itself, the second is cut off."""
+    told = iter([[[5, 1]], [[6, 1]], [[7, 1]], [[8]], [[9, 1]]])
+    critique, refine = Bridge((1, 20, 21), end=1), Bridge((1, 30), end=1)
+    begun = begin_rollouts([[3, 4]], lambda *asked: next(told), {1}, None)
+    (rollout,) = continue_rollouts(begun, (critique, refine), lambda *asked: next(told), {1}, 3)
+    ids, turn = rollout.tokens()
+    assert ids == [3, 4, 5, 1, 20, 21, 6, 1, 30, 7, 1, 20, 21, 8, 1, 30, 9, 1]
+    assert turn == [0, 0, 1, 1, 0, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 0, 3, 3]
+    assert rollout.critiques == [[6, 1], [8]] and rollout.truncated == [False] * 3
 
 
 def test_attempt_cut_by_the_token_limit_is_closed_and_counted():

@@ -11,11 +11,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from score.problems import read_problems, write_problems
-from score.sample import SampleSettings, made_with, sample_policy
-from score.tasks import load_task
+from score.sample import SampleSettings, sample_policy
+from score.sampling_plan import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = "data/puzzle/policy"
@@ -32,11 +33,21 @@ SETTINGS = SampleSettings(
 )
 
 
+def sample(settings, problems, folder, first_attempts=None):
+    plan = Plan(settings, BASE, problems, [], first_attempts)
+    return sample_policy(plan, folder / "shards")
+
+
+def stored(rows, path):
+    """The path of a file of these rows."""
+    pd.DataFrame(rows).to_parquet(path, index=False)
+    return path
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Rows of one process that was not interrupted."""
-    shards = tmp_path_factory.mktemp("whole") / "shards"
-    return sample_policy(SETTINGS, BASE, PROBLEMS, [], shards)
+    return sample(SETTINGS, PROBLEMS, tmp_path_factory.mktemp("whole"))
 
 
 def test_rows_are_in_the_order_of_problems_and_samples(whole):
@@ -49,17 +60,17 @@ def test_rows_are_in_the_order_of_problems_and_samples(whole):
 @pytest.mark.parametrize(("batch_size", "count"), [(1, 6), (7, 60)])
 def test_batch_size_does_not_show(whole, tmp_path, batch_size, count):
     settings = replace(SETTINGS, batch_size=batch_size)
-    rows = sample_policy(settings, BASE, PROBLEMS[:count], [], tmp_path / "shards")
+    rows = sample(settings, PROBLEMS[:count], tmp_path)
     assert rows == whole[: 2 * count]
 
 
 def test_choice_of_problems_does_not_show(whole, tmp_path):
-    rows = sample_policy(SETTINGS, BASE, PROBLEMS[7:20], [], tmp_path / "shards")
+    rows = sample(SETTINGS, PROBLEMS[7:20], tmp_path)
     assert rows == whole[14:40]
 
 
 def test_another_seed_shows(whole, tmp_path):
-    rows = sample_policy(replace(SETTINGS, random_seed=6), BASE, PROBLEMS, [], tmp_path / "shards")
+    rows = sample(replace(SETTINGS, random_seed=6), PROBLEMS, tmp_path)
     assert sum(a["attempt_t1"] != b["attempt_t1"] for a, b in zip(rows, whole, strict=True)) > 60
 
 
@@ -70,21 +81,42 @@ def test_another_seed_shows(whole, tmp_path):
         ("random_seed", {"settings": replace(SETTINGS, random_seed=6)}),
         ("problems", {"problems": PROBLEMS[1:]}),
         ("few-shots", {"few_shot": [{"role": "user", "content": "1"}]}),
+        ("corrections", {"settings": replace(SETTINGS, corrections=2)}),
+        ("first attempts", {"first_attempts": "given.parquet"}),
         ("policy", {"path": "other"}),
         (None, {"settings": replace(SETTINGS, batch_size=3, cache_dir="x")}),
     ],
 )
-def test_shards_are_told_apart_by_all_that_attempts_depend_on(tmp_path, monkeypatch, name, change):
+def test_shards_are_told_apart_by_all_that_attempts_depend_on(whole, tmp_path, name, change):
     other = shutil.copytree(BASE, tmp_path / "other")
     with (other / "model.safetensors").open("r+b") as weights:
         weights.seek(-1, os.SEEK_END)
         weights.write(b"\x01")
     asked = {"settings": SETTINGS, "path": BASE, "problems": PROBLEMS, "few_shot": []}
-    told = made_with(**asked, task=load_task("puzzle"))
+    told = Plan(**asked).made_with()
     changed = {**asked, **change}
     changed["path"] = str(other) if changed["path"] == "other" else BASE
-    new = made_with(**changed, task=load_task("puzzle"))
+    if "first_attempts" in changed:
+        changed["first_attempts"] = stored(whole, tmp_path / changed["first_attempts"])
+    new = Plan(**changed).made_with()
     assert [key for key in told if told[key] != new[key]] == ([name] if name else [])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"temperature": 0, "samples": 2}, "samples is 2 at temperature 0; expected 1"),
+        ({"temperature": 0, "samples": 1, "corrections": 2}, "corrections is 2 at temperature 0"),
+        ({"num_turns": 1, "corrections": 2}, "corrections is 2 with num_turns 1"),
+        ({"num_turns": 0}, "num_turns is 0; expected at least 1"),
+        ({"corrections": 0}, "corrections is 0; expected at least 1"),
+        ({"history": "first"}, "history is 'first'; expected 'whole' or 'last'"),
+        ({"prompting": "refine"}, "prompting is 'refine'; expected 'correction' or 'self_refine'"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(SETTINGS, **change)
 
 
 # -------------------------------------------------------------------------------- real processes
@@ -167,7 +199,7 @@ def test_two_ranks_of_zero3_share_what_is_missing_unevenly(killed, whole, tmp_pa
         shards[0].unlink()
     log = finish(launch(folder, deepspeed(tmp_path, 3)), folder)
     assert "120 of 120" in log
-    assert pd.read_parquet(folder / "sampled.parquet").to_dict("records") == whole
+    assert pq.read_table(folder / "sampled.parquet").to_pylist() == whole
 
 
 @pytest.mark.slow
@@ -175,7 +207,7 @@ def test_two_ranks_without_deepspeed_make_the_same_rows(whole, tmp_path):
     torchrun = [str(Path(sys.executable).with_name("torchrun")), "--nproc_per_node=2"]
     log = finish(launch(tmp_path, [*torchrun, "--standalone"]), tmp_path)
     assert log.count("sample: 0 of 120") == 1
-    assert pd.read_parquet(tmp_path / "sampled.parquet").to_dict("records") == whole
+    assert pq.read_table(tmp_path / "sampled.parquet").to_pylist() == whole
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 import gzip
+import itertools
 import json
+import re
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from score import sandbox
-from score.tasks import REQUIRED, code, known_tasks, load_task, math, qa
+from score.tasks import REQUIRED, code, known_tasks, load_task, math, puzzle, qa, vote_key_of
 from score.verifiers import Verifier
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +34,65 @@ def test_each_task_has_all_it_needs_and_its_correction_says_nothing_of_the_verdi
         task = load_task(name)
         assert all(hasattr(task, required) for required in REQUIRED)
         assert "{question}" in task.FIRST_PROMPT and "{" not in task.CORRECTION_PROMPT
+
+
+@pytest.mark.parametrize("task", [math, qa, code])
+def test_self_refinement_asks_for_the_answers_form_and_says_nothing_of_the_verdict(task):
+    form = re.search(r"[Ee]nd (with|in) .*?:|End with .*", task.REFINE_PROMPT, re.DOTALL)
+    assert form is not None
+    stated = task.REFINE_PROMPT[form.end() :].strip()
+    assert stated in task.CORRECTION_PROMPT
+    said = task.CRITIQUE_PROMPT + task.REFINE_PROMPT.removesuffix(stated)
+    assert not re.search(r"(?i)\b(in)?correct|wrong|mistake|error|\bright\b|fault|fail", said)
+    assert "{" not in said
+
+
+PUZZLE_KEYS = [  # two attempts at `4 9 13 19 2 7 make 26`, whether they count as one answer, why
+    ("-13 =13 -4 =9 -9 =0", "-9 =17 -13 =4 -4 =0", True, "another order of the same picks"),
+    ("-13 =13 -4 =9 -9 =0", "-13 =13 -4 =9 -9 =1", False, "a wrong remainder"),
+    ("-13 =13 -4 =9 -9 =0", "-13 =14 -4 =10 -9 =1", False, "another target than the puzzle's"),
+    ("-13 =13 -4 =9 -9 =0", "-13 =14 -4 =9 -9 =0", False, "a slip on the way to nothing left"),
+    ("-13 =13 -4 =9 -9 =0", "-13 =13 -4 =9 -7 =2", False, "other picks"),
+    ("-19 =7 -13 bust -2 bust", "-2 =24 -13 =11 -19 bust", True, "bust is bust in any order"),
+    ("-13 =13 -4 =9 -9 =0", "-1_3 =13 -4 =9 -9 =0", False, "no number that a policy writes"),
+    ("-13 =13 -4 =9 -9 =0", "a b c d e f", False, "words"),
+    ("-13 =13 -4 =9 -9 =0", f"-13 ={'9' * 5000} -4 =9 -9 =0", False, "a number beyond all bounds"),
+    ("-13", "", False, "too little"),
+]
+
+
+@pytest.mark.parametrize("one, other, same, why", PUZZLE_KEYS, ids=[c[3] for c in PUZZLE_KEYS])
+def test_puzzle_attempts_vote_by_their_picks(one, other, same, why):
+    assert (puzzle.vote_key(one) == puzzle.vote_key(other)) is same
+
+
+def test_no_wrong_puzzle_attempt_votes_with_a_right_one():
+    answer = "1 2 3 4 5 6 make 9 : -6 =3 -2 =1 -1 =0"
+    words = [f"={n}" for n in range(-1, 10)] + ["bust"]
+    keys = {True: set(), False: set()}
+    for picks in itertools.permutations((1, 2, 3, 4, 5), 3):
+        for first, second in itertools.product(words, words):
+            for last in ("=0", "=1", "bust"):
+                said = [f"-{picks[0]}", first, f"-{picks[1]}", second, f"-{picks[2]}", last]
+                right = puzzle.grade(" ".join(said), answer, "puzzle_acc") == 1.0
+                keys[right].add(puzzle.vote_key(" ".join(said)))
+    assert keys[True] == {"1 3 5 =0", "2 3 4 =0"}
+    assert not keys[True] & keys[False]
+
+
+def test_votes_are_split_by_what_is_said_and_not_by_how_it_is_written():
+    assert math.vote_key(r"$\left( 1, 2 \right)$") == math.vote_key("(1,2)") == "(1,2)"
+    assert math.vote_key(r"\$ 18") == math.vote_key("18 dollars") == "18"
+    assert math.vote_key("x") != math.vote_key("X")
+    assert qa.vote_key("The Beatles.") == qa.vote_key("beatles")
+    assert code.vote_key("def f():  \n\n    return 1\n") == code.vote_key("def f():\n    return 1")
+    assert code.vote_key("if a:\n    b\n    c") != code.vote_key("if a:\n    b\nc")
+
+
+def test_task_without_a_vote_key_of_its_own_folds_case_and_white_space():
+    assert vote_key_of(puzzle) is puzzle.vote_key
+    key = vote_key_of(json)  # a module that has none
+    assert key(" Two\n words ") == "two words" == key("two words") != key("twowords")
 
 
 def test_a_fourth_task_is_one_short_file(tmp_path):

@@ -15,7 +15,8 @@ def join_launcher() -> None:
     end_with_parent()  # a launcher that is killed takes its ranks along, or they write on unseen
     disable_progress_bar()  # lines of `score.clock` tell how far a job is
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
-    _allow_deepspeed_without_compiler()
+    if _asked_for_deepspeed():
+        _allow_deepspeed_without_compiler()
 
 
 def leave_launcher() -> None:
@@ -26,6 +27,10 @@ def leave_launcher() -> None:
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
+
+
+def _asked_for_deepspeed() -> bool:
+    return os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() in ("1", "true")
 
 
 def _allow_deepspeed_without_compiler() -> None:
@@ -70,14 +75,14 @@ def inference_accelerator() -> Accelerator:
 
 def place_for_sampling(policy, accelerator: Accelerator):
     """The policy on this rank's device: sharded over the ranks under ZeRO-3, else whole."""
-    if accelerator.distributed_type.value != "DEEPSPEED":
+    plugin = accelerator.state.deepspeed_plugin
+    if plugin is None or plugin.zero_stage != 3:
         return policy.to(accelerator.device)
     import deepspeed
 
-    asked = accelerator.state.deepspeed_plugin.deepspeed_config["zero_optimization"]
     config = {
         "train_micro_batch_size_per_gpu": 1,  # asked for, not used
-        "zero_optimization": asked if asked["stage"] == 3 else {"stage": 0},
+        "zero_optimization": plugin.deepspeed_config["zero_optimization"],
         "bf16": {"enabled": policy.dtype == torch.bfloat16},
     }
     engine, *_ = deepspeed.initialize(model=policy, config=config)
@@ -87,9 +92,8 @@ def place_for_sampling(policy, accelerator: Accelerator):
 
 def require_deepspeed(accelerator: Accelerator) -> None:
     """Raise RuntimeError unless `accelerator` really runs under the DeepSpeed it was asked for."""
-    asked = os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() in ("1", "true")
     got = accelerator.distributed_type.value
-    if asked and got != "DEEPSPEED":
+    if _asked_for_deepspeed() and got != "DEEPSPEED":
         raise RuntimeError(
             f"accelerate was launched with a DeepSpeed config, but runs as {got}. Unset "
             "ACCELERATE_USE_CPU (it turns DeepSpeed off without a word); on a machine without a GPU "

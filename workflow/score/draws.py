@@ -1,10 +1,10 @@
 """Sampling that depends on nothing but what is sampled: no generator is shared between attempts.
 
 Every token of every attempt has a uniform number of its own, which follows from (random_seed,
-problem, sample, turn, position). The token is the one at which the policy's cumulative distribution
-passes that number. So an attempt is the same whichever attempts share its batch, whichever rank
-samples it and however often sampling was interrupted before, up to the rounding of the policy's own
-arithmetic, which may differ between batches of different shapes.
+problem, sample, turn, correction, position). The token is the one at which the policy's cumulative
+distribution passes that number. So an attempt is the same whichever attempts share its batch,
+whichever rank samples it and however often sampling was interrupted before, up to the rounding of
+the policy's own arithmetic, which may differ between batches of different shapes.
 """
 
 import hashlib
@@ -15,10 +15,26 @@ import torch
 from transformers import LogitsProcessor
 
 
-def turn_seeds(random_seed: int, problem_id: str, sample: int, turns: int) -> list[int]:
-    """A seed below 2^63 for each of N turns of one rollout."""
-    keys = [json.dumps([random_seed, problem_id, sample, t]) for t in range(1, turns + 1)]
-    digests = [hashlib.sha256(key.encode()).digest() for key in keys]
+def turn_seeds(
+    random_seed: int,
+    problem_id: str,
+    sample: int,
+    turns: int,
+    correction: int = 0,
+    critiques: bool = False,
+) -> list[int]:
+    """A seed below 2^63 for each generation of one rollout: N attempts, in order.
+
+    With `critiques` each attempt after the first follows a critique, which has a seed as well. The
+    corrections of a first attempt share its seed and no other; neither the number of corrections nor
+    critiques change the seed of any attempt.
+    """
+    keys = [[random_seed, problem_id, sample, 1]]
+    for t in range(2, turns + 1):
+        attempt = [random_seed, problem_id, sample, t, *([correction] if correction else [])]
+        critique = [random_seed, problem_id, sample, t, correction, "critique"]
+        keys += [critique, attempt] if critiques else [attempt]
+    digests = [hashlib.sha256(json.dumps(key).encode()).digest() for key in keys]
     return [int.from_bytes(digest[:8], "big") >> 1 for digest in digests]
 
 

@@ -1,11 +1,12 @@
 """Judge a policy's sampled attempts: a verdict for each attempt of each turn, then the metrics.
 
     python -m score.judge --settings settings.json --sampled sampled.parquet \
-        --attempts attempts.parquet --metrics metrics.json --disagreements disagreements.jsonl
+        --attempts attempts.parquet [--metrics metrics.json] [--disagreements disagreements.jsonl]
 
 Sampling and judging are apart, so that a change of the verifier costs seconds and no sampling.
-Where the task has a second opinion, the attempts on which it differs from the verifier are listed
-in the last file, for a person to look at; it changes no verdict.
+Metrics are of two turns or more; rollouts of one attempt are judged without them. Where the task
+has a second opinion, the attempts on which it differs from the verifier are listed in the last
+file, for a person to look at; it changes no verdict.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from score.clock import Countdown
-from score.metrics import evaluation_metrics, turns_of
+from score.metrics import evaluation_metrics, second_opinion_counts, turns_of
 from score.problems import read_settings, replace_bytes
 from score.second_opinion import ask_second_opinion, disagreements
 from score.verifiers import VERDICTS, Verifier
@@ -52,7 +53,7 @@ def judge(sampled: pd.DataFrame, settings: JudgeSettings) -> pd.DataFrame:
         raise ValueError(f"columns are {list(sampled)}; expected also {missing}. Sample again.")
     if sampled.empty:
         raise ValueError("there are no rollouts to judge; expected at least one row.")
-    turns = turns_of(sampled.columns)
+    turns = turns_of(sampled.columns, at_least=1)
     answers = [_answer(*row) for row in zip(sampled["answer"], sampled["problem_id"], strict=True)]
     texts = [text for turn in turns for text in _texts(sampled[f"attempt_t{turn}"])]
     with Verifier.of(settings) as verifier:
@@ -96,23 +97,24 @@ def read_sampled(path) -> pd.DataFrame:
         raise ValueError(f"{path} can't be read as parquet: {error}. Sample again.") from None
 
 
-def _report(metrics: dict) -> None:
+def _report(judged: pd.DataFrame) -> None:
     """One line a turn and one in all on stderr, and a warning when the verifier itself failed."""
     total = dict.fromkeys(VERDICTS, 0)
-    for turn, told in metrics["turns"].items():
-        total = {name: total[name] + count for name, count in told["verdicts"].items()}
-        print(f"turn {turn}: {_listed(told['verdicts'])}", file=sys.stderr)
-        failed = told["verdicts"]["timeout"] + told["verdicts"]["error"]
+    for turn in turns_of(judged.columns, at_least=1):
+        verdicts = {name: int((judged[f"verdict_t{turn}"] == name).sum()) for name in VERDICTS}
+        total = {name: total[name] + count for name, count in verdicts.items()}
+        print(f"turn {turn}: {_listed(verdicts)}", file=sys.stderr)
+        failed = verdicts["timeout"] + verdicts["error"]
         if failed:
             print(
                 f"WARNING: turn {turn}: {failed} attempts could not be judged (timeout or error) "
                 "and count as wrong. Raise verifier_deadline if many are timeouts.",
                 file=sys.stderr,
             )
-        if "second_opinion" in told:
-            print(
-                f"turn {turn}, second opinion: {_listed(told['second_opinion'])}", file=sys.stderr
-            )
+        if f"second_opinion_t{turn}" in judged:
+            opinions = judged[f"correct_t{turn}"], judged[f"second_opinion_t{turn}"]
+            counts = second_opinion_counts(*opinions)
+            print(f"turn {turn}, second opinion: {_listed(counts)}", file=sys.stderr)
     print(f"verifier: {sum(total.values())} attempts: {_listed(total)}", file=sys.stderr)
 
 
@@ -127,28 +129,32 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--settings", required=True, help="JSON file of JudgeSettings")
     parser.add_argument("--sampled", required=True, help="parquet file of score.sample")
     parser.add_argument("--attempts", required=True, help="parquet file to write")
-    parser.add_argument("--metrics", required=True, help="JSON file to write")
+    parser.add_argument("--metrics", help="JSON file to write; needs two turns")
     parser.add_argument("--disagreements", help="JSON Lines to write: differing second opinions")
     flags = parser.parse_args(arguments)
     started = time.monotonic()
     try:
         settings = read_settings(flags.settings, JudgeSettings)
         sampled = read_sampled(flags.sampled)
+        if flags.metrics is not None:
+            turns_of(sampled.columns)  # one turn has no metrics: said before the work
         print(f"judging {len(sampled)} rollouts of task {settings.task_type}", file=sys.stderr)
         judged = judge(sampled, settings)
-        metrics = evaluation_metrics(
-            judged, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed
-        )
+        if flags.metrics is not None:
+            metrics = evaluation_metrics(
+                judged, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed
+            )
     except ValueError as error:
         sys.exit(f"judge: {error}")
     replace_bytes(flags.attempts, judged.to_parquet(index=False))
-    text = json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False)
-    replace_bytes(flags.metrics, f"{text}\n".encode())
+    if flags.metrics is not None:
+        text = json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False)
+        replace_bytes(flags.metrics, f"{text}\n".encode())
     if flags.disagreements is not None:
-        rows = disagreements(judged, turns_of(judged.columns))
+        rows = disagreements(judged, turns_of(judged.columns, at_least=1))
         lines = [json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows]
         replace_bytes(flags.disagreements, "".join(f"{line}\n" for line in lines).encode())
-    _report(metrics)
+    _report(judged)
     print(f"judged in {time.monotonic() - started:.1f} s", file=sys.stderr)
 
 

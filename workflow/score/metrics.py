@@ -22,11 +22,11 @@ CONFIDENCE = 0.95
 _CELLS_AT_ONCE = 4_000_000  # bounds the memory of the resampled counts
 
 
-def turns_of(columns, prefix: str = "attempt") -> list[int]:
+def turns_of(columns, prefix: str = "attempt", at_least: int = 2) -> list[int]:
     """The turns that have a column `{prefix}_t{turn}`, in order. ValueError unless 1, 2, ..., T."""
     pattern = re.compile(rf"{prefix}_t(\d+)")
     turns = sorted(int(match[1]) for match in map(pattern.fullmatch, columns) if match)
-    if len(turns) < 2 or turns != list(range(1, len(turns) + 1)):
+    if len(turns) < at_least or turns != list(range(1, len(turns) + 1)):
         raise ValueError(
             f"turns with a column {prefix}_t* are {turns}; expected 1, 2 and so on. "
             "Sample at least two turns."

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import snapshot_download
-from peft import PeftConfig, PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 from transformers.integrations import is_deepspeed_zero3_enabled
 
@@ -31,6 +30,8 @@ def load_policy(
     """
     if not is_adapter(path):
         return _load_weights(path, precision, cache_dir)
+    from peft import PeftModel  # slow to import, and whole policies need none of it
+
     base = _load_weights(base_of(path), precision, cache_dir)
     policy = PeftModel.from_pretrained(base, path, is_trainable=trainable)
     apart = trainable or is_deepspeed_zero3_enabled()
@@ -39,6 +40,8 @@ def load_policy(
 
 def base_of(path: str) -> str:
     """The path or name of the weights that the adapter at `path` was trained on."""
+    from peft import PeftConfig
+
     return PeftConfig.from_pretrained(path).base_model_name_or_path
 
 
@@ -58,6 +61,12 @@ def declared_generation(path: str, cache_dir: str | None = None) -> GenerationCo
         return GenerationConfig.from_model_config(
             AutoConfig.from_pretrained(path, cache_dir=cache_dir)
         )
+
+
+def vocabulary_size(path: str, cache_dir: str | None = None) -> int:
+    """How many token ids a policy that is not loaded knows."""
+    path = base_of(path) if is_adapter(path) else path
+    return AutoConfig.from_pretrained(path, cache_dir=cache_dir).get_text_config().vocab_size
 
 
 def _load_weights(path: str, precision: str, cache_dir: str | None):

@@ -70,6 +70,26 @@ def first_messages(question: str, task: ModuleType, few_shot: Messages) -> Messa
     return [*few_shot, {"role": "user", "content": content}]
 
 
+def correction_prompts(task: ModuleType, prompting: str) -> tuple[str, ...]:
+    """User messages that lead from one attempt to the next.
+
+    With prompting "correction" one, the same for right and wrong attempts. With "self_refine" two:
+    one asks for a critique of the attempt, and one after that critique for the next attempt.
+    ValueError where the task has no such messages.
+    """
+    if prompting == "correction":
+        return (task.CORRECTION_PROMPT,)
+    names = ("CRITIQUE_PROMPT", "REFINE_PROMPT")
+    missing = [name for name in names if not hasattr(task, name)]
+    if missing:
+        raise ValueError(
+            f"prompting is {prompting!r}, but task {task.__name__.rpartition('.')[2]} defines no "
+            f"{' and no '.join(missing)}; expected both. Add them to the task, or set prompting: "
+            "correction."
+        )
+    return tuple(getattr(task, name) for name in names)
+
+
 def load_tokenizer(path: str, cache_dir: str | None = None):
     """The policy's tokenizer, padding on the left; pads with end-of-turn where it has no own token."""
     from transformers import AutoTokenizer  # slow to import, not needed for messages

@@ -3,9 +3,11 @@
 Legend of shapes: R rollouts, N turns, L positions of a padded batch.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import torch
 from transformers import GenerationConfig
@@ -23,9 +25,10 @@ class Rollout:
     """All attempts at one problem, as token ids.
 
     prompt: ids up to the first attempt. attempts: N lists, each with its end-of-turn token unless it
-    was truncated. bridges: the N − 1 runs of ids between them. truncated: per turn, whether the
-    attempt ran into the token limit. sampler_logps: of each attempt the log-probabilities of its
-    tokens as its sampler tells them; empty where it tells none.
+    was truncated. bridges: the N − 1 runs of ids between them, critiques included. truncated: per
+    turn, whether the attempt ran into the token limit. sampler_logps: of each attempt the
+    log-probabilities of its tokens as its sampler tells them; empty where it tells none. critiques:
+    the N − 1 that the policy wrote between attempts; empty where it was asked for none.
     """
 
     prompt: list[int]
@@ -33,6 +36,7 @@ class Rollout:
     bridges: list[list[int]]
     truncated: list[bool]
     sampler_logps: list[list[float]] = field(default_factory=list)
+    critiques: list[list[int]] = field(default_factory=list)
 
     def tokens(self) -> tuple[list[int], list[int]]:
         """The whole conversation as ids, and for each id the turn that wrote it (0: none)."""
@@ -44,6 +48,10 @@ class Rollout:
                 ids += self.bridges[t]
                 turn += [0] * len(self.bridges[t])
         return ids, turn
+
+    def latest(self) -> list[int]:
+        """The conversation as if the latest attempt were the only one: prompt, attempt, bridge."""
+        return self.prompt + self.attempts[-1] + self.bridges[-1]
 
     def token_logps(self) -> list[float]:
         """`sampler_logps` laid along the ids of `tokens`, 0 where no turn wrote the id."""
@@ -65,16 +73,60 @@ def sample_rollouts(
 
     seeds: R lists of a seed for each turn, or None.
     """
-    rollouts = [Rollout(list(prompt), [], [], []) for prompt in prompts]
-    for t in range(turns):
-        turn_seeds = None if seeds is None else [row[t] for row in seeds]
-        attempts = generate([rollout.tokens()[0] for rollout in rollouts], turn_seeds)
-        for rollout, attempt in zip(rollouts, attempts, strict=True):
+    first_seeds = None if seeds is None else [row[0] for row in seeds]
+    rollouts = begin_rollouts(prompts, generate, stop_ids, first_seeds)
+    return continue_rollouts(rollouts, (bridge,), generate, stop_ids, turns, seeds)
+
+
+def begin_rollouts(
+    prompts: list[list[int]], generate: Generate, stop_ids: set[int], seeds: list[int] | None
+) -> list[Rollout]:
+    """R rollouts of one attempt for R prompts. seeds: R of them, or None."""
+    attempts = generate([list(prompt) for prompt in prompts], seeds)
+    return [
+        Rollout(list(prompt), [attempt], [], [cut_off(attempt, stop_ids)])
+        for prompt, attempt in zip(prompts, attempts, strict=True)
+    ]
+
+
+def continue_rollouts(
+    rollouts: list[Rollout],
+    bridges: tuple[Bridge, ...],
+    generate: Generate,
+    stop_ids: set[int],
+    turns: int,
+    seeds: list[list[int]] | None = None,
+    history: str = "whole",
+) -> list[Rollout]:
+    """R rollouts of one attempt, continued up to attempt N; those given stay as they are.
+
+    bridges: what leads to the next attempt, or to a critique and from there to the next attempt.
+    seeds: R lists of a seed for each generation, attempt 1 included, or None. history: whether the
+    policy sees the whole conversation, or only what `Rollout.latest` shows.
+    """
+    rollouts = copy.deepcopy(rollouts)
+    drawn = repeat(None) if seeds is None else iter([*map(list, zip(*seeds, strict=True))][1:])
+
+    def generated() -> Iterator[tuple[Rollout, list[int]]]:
+        shown = [r.latest() if history == "last" else r.tokens()[0] for r in rollouts]
+        return zip(rollouts, generate(shown, next(drawn)), strict=True)
+
+    for _ in range(1, turns):
+        for rollout in rollouts:
+            rollout.bridges.append(bridges[0].after(rollout.attempts[-1], stop_ids))
+        for bridge in bridges[1:]:
+            for rollout, critique in generated():
+                rollout.critiques.append(critique)
+                rollout.bridges[-1] += critique + bridge.after(critique, stop_ids)
+        for rollout, attempt in generated():
             rollout.attempts.append(attempt)
-            rollout.truncated.append(not attempt or attempt[-1] not in stop_ids)
-            if t + 1 < turns:
-                rollout.bridges.append(bridge.after(attempt, stop_ids))
+            rollout.truncated.append(cut_off(attempt, stop_ids))
     return rollouts
+
+
+def cut_off(attempt: list[int], stop_ids: set[int]) -> bool:
+    """Whether an attempt ran into the token limit: it has no end-of-turn token."""
+    return not attempt or attempt[-1] not in stop_ids
 
 
 def sampling_config(
@@ -185,6 +237,11 @@ def cut_after_stop(ids: list[int], stop_ids: set[int]) -> list[int]:
 
 def attempt_texts(rollouts: list[Rollout], tokenizer) -> list[list[str]]:
     """Texts of the attempts, R lists of N, without special tokens."""
-    flat = [attempt for rollout in rollouts for attempt in rollout.attempts]
+    return texts_of([rollout.attempts for rollout in rollouts], tokenizer)
+
+
+def texts_of(ids: list[list[list[int]]], tokenizer) -> list[list[str]]:
+    """Texts of R lists of runs of token ids, in the same shape, without special tokens."""
+    flat = [run for row in ids for run in row]
     texts = iter(tokenizer.batch_decode(flat, skip_special_tokens=True))
-    return [[next(texts).strip() for _ in rollout.attempts] for rollout in rollouts]
+    return [[next(texts).strip() for _ in row] for row in ids]

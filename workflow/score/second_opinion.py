@@ -48,6 +48,7 @@ def _row(row: dict, turn: int) -> dict:
     return {
         "problem_id": row["problem_id"],
         "sample": int(row.get("sample", 0)),
+        "correction": int(row.get("correction", 0)),
         "turn": turn,
         "extracted": row[f"extracted_t{turn}"],
         "answer": json.loads(row["answer"]),

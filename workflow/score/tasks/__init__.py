@@ -13,12 +13,15 @@ A task is one short module (or one .py file anywhere) with these names:
 
 and, where they help, any of these:
 
+    CRITIQUE_PROMPT, REFINE_PROMPT     user messages of self-refinement: for a critique of the
+                                       attempt, and after it for the whole solution again; neither
+                                       says whether the attempt was right
     canonical_question(question)                 key for splits, duplicates and leakage
     question_from_row(row), gold_from_row(row)   read a whole dataset row instead of one column
     quick_grade(extracted, answer, function)     cheap score without a worker, None if not sure
     is_correct(score, function)                  default: score == 1.0
     warm_up()                                    slow imports of grade, done before its deadline
-    vote_key(extracted)                          what equal answers share in a majority vote
+    vote_key(extracted)                          identity of an answer in a majority vote
     second_opinion(extracted, answer, function)  True, False or None from a grader that shares
                                                  nothing with grade; for a report, never a reward
 
@@ -78,13 +81,11 @@ def load_task(task_type: str) -> ModuleType:
 
 
 def vote_key_of(task: ModuleType) -> Callable[[str], str]:
-    """What a task's equal answers share in a majority vote: its own `vote_key`, or the text without
-    regard to case and white space."""
-    return getattr(task, "vote_key", _plain_key)
+    """Under which text a stated answer counts in a majority vote: equal answers, equal texts.
 
-
-def _plain_key(extracted: str) -> str:
-    return " ".join(extracted.casefold().split())
+    The task's own `vote_key` where it has one; else the answer casefolded, white space folded.
+    """
+    return getattr(task, "vote_key", lambda extracted: " ".join(extracted.casefold().split()))
 
 
 def _load_file(path: Path) -> ModuleType:

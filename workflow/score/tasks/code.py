@@ -28,6 +28,15 @@ CORRECTION_PROMPT = (
     "the task. If something is wrong, mend it; otherwise keep it. End with the whole program in "
     "one block that starts with ```python and ends with ```."
 )
+CRITIQUE_PROMPT = (
+    "Review your program above against the task: what each part does, which inputs it may treat "
+    "otherwise than the task asks, and what you would change, if anything. Do not write a new "
+    "program yet."
+)
+REFINE_PROMPT = (
+    "Taking your review into account, write the program again, whole. End with it in one block that "
+    "starts with ```python and ends with ```."
+)
 EVALUATOR_FUNCTIONS = ("tests_pass",)
 MARKER = "Final program:"
 
@@ -129,6 +138,11 @@ def extract(attempt: str, mode: str, marker: str) -> str | None:
                 program = attempt[opened.end() : fence.start()].strip("\r\n")
             opened = None
     return program if opened is None and program and program.strip() else None
+
+
+def vote_key(extracted: str) -> str:
+    """The program line by line: white space at the start of a line is part of it, not at its end."""
+    return "\n".join(line.rstrip() for line in extracted.splitlines() if line.strip())
 
 
 def grade(extracted: str, answer: str, function: str = "tests_pass") -> float:

@@ -25,6 +25,14 @@ CORRECTION_PROMPT = (
     "give the solution again. End with your answer in exactly this form: "
     "Final Answer: The final answer is $answer$. I hope it is correct."
 )
+CRITIQUE_PROMPT = (
+    "Review your solution above step by step. Say for each step what it claims, whether it follows, "
+    "and what you would do otherwise, if anything. Do not write a new solution yet."
+)
+REFINE_PROMPT = (
+    "Taking your review into account, write the whole solution again, step by step. End with your "
+    "answer in exactly this form: Final Answer: The final answer is $answer$. I hope it is correct."
+)
 EVALUATOR_FUNCTIONS = ("math_acc",)
 MARKER = "Final Answer: The final answer is"
 
@@ -176,6 +184,11 @@ def quick_grade(extracted: str, answer: str, function: str) -> float | None:
     # math-verify rounds floats to 6 decimals, so near ones are left to it
     far_apart = (left[1] and right[1]) or abs(left[0] - right[0]) > Fraction(1, 10**5)
     return 0.0 if far_apart else None
+
+
+def vote_key(extracted: str) -> str:
+    r"""The text without $, spaces and \left \right: cheap, so `1/2` and `0.5` are two answers."""
+    return "".join(_light(extracted.replace(r"\$", "")).replace("$", "").split())
 
 
 def warm_up() -> None:

@@ -59,5 +59,20 @@ def grade(extracted: str, answer: str, function: str) -> float:
     return float(legal and extracted == attempt(picks, target))
 
 
+def vote_key(extracted: str) -> str:
+    """The sorted picks and the last remainder, `4 9 13 =0`: the order of picks is no other answer.
+
+    Remainders that do not follow from the picks make the text an answer of its own.
+    """
+    words = extracted.split()
+    try:
+        picks = [-int(word) for word in words[::2]]
+        target = picks[0] + int(words[1][1:]) if words[1] != "bust" else -1
+    except (ValueError, IndexError):
+        return extracted
+    follows = len(picks) == PICKS and extracted == attempt(picks, target)
+    return " ".join([*map(str, sorted(picks)), words[-1]]) if follows else extracted
+
+
 # Six words against six numbers: cheap, certain, and never in need of a worker.
 quick_grade = grade

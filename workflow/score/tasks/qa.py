@@ -24,6 +24,14 @@ CORRECTION_PROMPT = (
     "answer if something in it is wrong, keep it if it is right, and end in exactly this form:\n"
     "Final Answer: answer"
 )
+CRITIQUE_PROMPT = (
+    "Comment on your answer above: which facts it rests on, how sure each of them is, and whether it "
+    "answers what was asked. Do not give a new answer yet."
+)
+REFINE_PROMPT = (
+    "Now answer the question again in the light of your comments. Think it through in a few "
+    "sentences, and end in exactly this form:\nFinal Answer: answer"
+)
 EVALUATOR_FUNCTIONS = ("in_acc", "em", "f1")
 MARKER = "Final Answer:"
 
@@ -73,6 +81,11 @@ def grade(extracted: str, answer: list[str] | str, function: str) -> float:
     golds = [answer] if isinstance(answer, str) else answer
     stated = normalise(extracted)
     return max((_SCORES[function](stated, normalise(gold)) for gold in golds), default=0.0)
+
+
+def vote_key(extracted: str) -> str:
+    """The answer as it is compared with golds, so that articles and punctuation split no votes."""
+    return normalise(extracted)
 
 
 def quick_grade(extracted: str, answer: list[str] | str, function: str) -> float | None:
