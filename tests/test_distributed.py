@@ -17,7 +17,7 @@ from score.distributed import require_deepspeed
 from score.problems import read_problems
 from score.prompts import load_tokenizer
 from score.sample import SampleSettings, sample_policy
-from score.sampling_plan import Plan
+from score.sampling_plan import SamplingPlan
 from training_runs import BASE, make_trainer, records
 from transformers import AutoModelForCausalLM
 
@@ -146,7 +146,7 @@ def test_two_ranks_share_out_what_is_sampled_and_find_what_one_finds(tmp_path, m
     (tmp_path / "settings.json").write_text(json.dumps(SAMPLING))
     adapter, problems = _adapter(tmp_path), read_problems(tmp_path / "problems.jsonl")
     settings = SampleSettings(**SAMPLING)
-    one = sample_policy(Plan(settings, str(adapter), problems, []), tmp_path / "one")
+    one = sample_policy(SamplingPlan(settings, str(adapter), problems, []), tmp_path / "one")
     for name in ("cpu", "zero3"):
         attempts = tmp_path / f"{name}.parquet"
         flags = ["--settings", tmp_path / "settings.json", "--policy", adapter]

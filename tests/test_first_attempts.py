@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from score.sampling_plan import Plan
+from score.sampling_plan import SamplingPlan
 from test_sample import BASE, PROBLEMS, SETTINGS, sample, stored
 
 FEW = PROBLEMS[:12]
@@ -49,12 +49,12 @@ def test_first_attempts_are_carried_unchanged_and_what_follows_is_the_policys_ow
 
 def test_conversation_may_be_as_long_as_a_given_attempt_makes_it(given, tmp_path):
     long = stored(sample(SETTINGS, FEW, tmp_path), tmp_path / "long.parquet")
-    assert Plan(SHORT, BASE, FEW, [], long).length() == 9 + 7 + 3 + 4
+    assert SamplingPlan(SHORT, BASE, FEW, [], long).length() == 9 + 7 + 3 + 4
 
 
 def test_nothing_is_left_to_sample_in_one_turn(given):
     with pytest.raises(ValueError, match="num_turns is 1 and first attempts are given"):
-        Plan(replace(SETTINGS, num_turns=1), BASE, FEW, [], given[1])
+        SamplingPlan(replace(SETTINGS, num_turns=1), BASE, FEW, [], given[1])
 
 
 @pytest.mark.parametrize(
@@ -89,24 +89,24 @@ def test_file_that_does_not_fit_is_refused_before_the_policy_is_loaded(
     path = tmp_path / "spoiled.parquet"
     spoil(pd.read_parquet(given[1])).to_parquet(path, index=False)
     with pytest.raises(ValueError, match=message):
-        Plan(SETTINGS, BASE, FEW, [], path)
+        SamplingPlan(SETTINGS, BASE, FEW, [], path)
 
 
 def test_file_that_is_none_is_refused(tmp_path):
     with pytest.raises(ValueError, match="expected an existing file"):
-        Plan(SETTINGS, BASE, FEW, [], tmp_path / "missing.parquet")
+        SamplingPlan(SETTINGS, BASE, FEW, [], tmp_path / "missing.parquet")
     (tmp_path / "text.parquet").write_text("no")
     with pytest.raises(ValueError, match="can't be read as parquet"):
-        Plan(SETTINGS, BASE, FEW, [], tmp_path / "text.parquet")
+        SamplingPlan(SETTINGS, BASE, FEW, [], tmp_path / "text.parquet")
 
 
 def test_other_few_shots_are_other_prompts(given):
     example = [{"role": "user", "content": "1 2 3 4 5 6 make 6"}]
     example += [{"role": "assistant", "content": "-1 =5 -2 =3 -3 =0"}]
     with pytest.raises(ValueError, match="same tokenizer, few-shots and task prompts"):
-        Plan(SETTINGS, BASE, FEW, example, given[1])
+        SamplingPlan(SETTINGS, BASE, FEW, example, given[1])
 
 
 def test_attempts_of_a_policy_in_another_folder_with_the_same_tokenizer_fit(given, tmp_path):
     copied = shutil.copytree(BASE, tmp_path / "policy")
-    assert len(Plan(SETTINGS, str(copied), FEW, [], given[1]).given) == 24
+    assert len(SamplingPlan(SETTINGS, str(copied), FEW, [], given[1]).given) == 24

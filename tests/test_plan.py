@@ -134,7 +134,11 @@ def test_pools_of_first_attempts(config):
         "fixed": {**STAR, "init": "score", "variant": "FIF"},
         "star": STAR,
         "pairs": {"init": "base", "objective": "pair_sft"},
-        "offline": {"init": "score_stage_one", "objective": "stage_two", "offline_first_attempts": 1},
+        "offline": {
+            "init": "score_stage_one",
+            "objective": "stage_two",
+            "offline_first_attempts": 1,
+        },
     }
     plan = Plan(config)
     pools = {name: plan.pool(name) for name in plan.trained}

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from score.problems import read_problems, write_problems
 from score.sample import SampleSettings, sample_policy
-from score.sampling_plan import Plan
+from score.sampling_plan import SamplingPlan
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = "data/puzzle/policy"
@@ -34,7 +34,7 @@ SETTINGS = SampleSettings(
 
 
 def sample(settings, problems, folder, first_attempts=None):
-    plan = Plan(settings, BASE, problems, [], first_attempts)
+    plan = SamplingPlan(settings, BASE, problems, [], first_attempts)
     return sample_policy(plan, folder / "shards")
 
 
@@ -93,12 +93,12 @@ def test_shards_are_told_apart_by_all_that_attempts_depend_on(whole, tmp_path, n
         weights.seek(-1, os.SEEK_END)
         weights.write(b"\x01")
     asked = {"settings": SETTINGS, "path": BASE, "problems": PROBLEMS, "few_shot": []}
-    told = Plan(**asked).made_with()
+    told = SamplingPlan(**asked).made_with()
     changed = {**asked, **change}
     changed["path"] = str(other) if changed["path"] == "other" else BASE
     if "first_attempts" in changed:
         changed["first_attempts"] = stored(whole, tmp_path / changed["first_attempts"])
-    new = Plan(**changed).made_with()
+    new = SamplingPlan(**changed).made_with()
     assert [key for key in told if told[key] != new[key]] == ([name] if name else [])
 
 

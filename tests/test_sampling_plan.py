@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from score.rollout import HFGenerate, sampling_config
 from score.sample import sample_policy
-from score.sampling_plan import Plan
+from score.sampling_plan import SamplingPlan
 from test_rollout import POLICY, STOP
 from test_sample import BASE, PROBLEMS, SETTINGS, sample
 
@@ -33,7 +33,7 @@ class Asked:
 
 def rows_of(settings, problems=FEW):
     """Rows of one batch of all jobs, and what the policy was asked."""
-    plan, asked = Plan(settings, BASE, problems, []), Asked(settings)
+    plan, asked = SamplingPlan(settings, BASE, problems, []), Asked(settings)
     jobs = [(p.id, sample) for p in problems for sample in range(settings.samples)]
     return plan, plan.rows(jobs, asked, STOP), asked
 
@@ -111,8 +111,8 @@ def test_last_history_shows_the_problem_and_the_latest_attempt_alone():
 
 def test_longest_conversation_counts_what_a_history_holds(refining):
     """Prompts of 9 tokens; a bridge has 3, an attempt or critique 10 at most."""
-    length = lambda settings: Plan(settings, BASE, FEW, []).length()  # noqa: E731
-    assert {len(ids) for ids in Plan(SETTINGS, BASE, FEW, []).prompts.values()} == {9}
+    length = lambda settings: SamplingPlan(settings, BASE, FEW, []).length()  # noqa: E731
+    assert {len(ids) for ids in SamplingPlan(SETTINGS, BASE, FEW, []).prompts.values()} == {9}
     assert length(replace(SETTINGS, num_turns=1)) == 9 + 10
     assert length(SETTINGS) == 9 + 10 + (3 + 10)
     assert length(replace(SETTINGS, num_turns=10)) == 9 + 10 + 9 * (3 + 10)
@@ -148,11 +148,11 @@ def test_critiques_have_draws_of_their_own_and_change_those_of_no_attempt(refini
 
 
 def test_critiques_do_not_depend_on_batches(refining, tmp_path):
-    plan = Plan(replace(refining, batch_size=3), BASE, FEW, [])
+    plan = SamplingPlan(replace(refining, batch_size=3), BASE, FEW, [])
     rows = sample_policy(plan, tmp_path / "shards")
     assert rows == rows_of(refining)[1]
 
 
 def test_task_without_the_messages_of_self_refinement_is_refused():
     with pytest.raises(ValueError, match="task puzzle defines no CRITIQUE_PROMPT and no REFINE"):
-        Plan(replace(SETTINGS, prompting="self_refine"), BASE, FEW, [])
+        SamplingPlan(replace(SETTINGS, prompting="self_refine"), BASE, FEW, [])

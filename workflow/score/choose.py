@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m score.choose", description=__doc__.partition("\n")[0]
     )
-    parser.add_argument("--candidates", required=True, type=json.loads, help="JSON: a list of settings")
+    parser.add_argument(
+        "--candidates", required=True, type=json.loads, help="JSON: a list of settings"
+    )
     parser.add_argument("--attempts", required=True, nargs="+", help="judged attempts of each")
     parser.add_argument("--policies", required=True, nargs="+", help="policy folder of each")
     parser.add_argument("--tuned", required=True, help="JSON of the settings that won, to write")

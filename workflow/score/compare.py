@@ -116,7 +116,9 @@ def read_budgets(path) -> dict[str, dict]:
                 raise ValueError(f"{path}: {arm!r} has {key!r}; expected only {sorted(BUDGET)}.")
             number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
             if not number and value is not None:
-                raise ValueError(f"{path}: {key} of {arm!r} is {value!r}; expected a number or null.")
+                raise ValueError(
+                    f"{path}: {key} of {arm!r} is {value!r}; expected a number or null."
+                )
     return budgets
 
 

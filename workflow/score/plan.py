@@ -126,7 +126,11 @@ class Plan:
 
     def iterations(self, instance: str) -> int:
         """How often an instance is fine-tuned."""
-        return self.settings(instance)["iterations"] if self.objective(instance) == "self_taught" else 1
+        return (
+            self.settings(instance)["iterations"]
+            if self.objective(instance) == "self_taught"
+            else 1
+        )
 
     def pool(self, instance: str) -> str | None:
         """The instance that first attempts are sampled from ahead of the training, if any."""

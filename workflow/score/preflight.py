@@ -78,7 +78,9 @@ def _told(error: TypeError, objective: str) -> str:
     """What a dataclass says of keys that it lacks or does not know, in the config's words."""
     what = str(error).partition("argument")[2].strip("s: ")
     if "unexpected" in str(error):
-        return f"has the key {what}, which {objective} does not use; expected it gone. Leave it out."
+        return (
+            f"has the key {what}, which {objective} does not use; expected it gone. Leave it out."
+        )
     sections = " or ".join(SECTIONS[objective])
     return f"lacks {what}; expected it in {sections} or in the policy's own entry. Add it to one of them."
 

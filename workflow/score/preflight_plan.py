@@ -133,5 +133,3 @@ def check_budgets(config: dict) -> None:
                 "the comparison would be one of budgets. Change total_episodes, "
                 "number_output_initial_generations or updates, or set allow_unequal_budget: true."
             )
-
-

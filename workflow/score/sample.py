@@ -35,13 +35,13 @@ from score.problems import read_problems, read_settings
 from score.prompts import read_few_shot
 from score.rollout import Generate, HFGenerate, sampling_config, stop_ids_of
 from score.sample_settings import SampleSettings
-from score.sampling_plan import Plan
+from score.sampling_plan import SamplingPlan
 from score.shards import Job, job_of, missing_batches, open_shards, write_shard, write_synced
 from score.vllm_backend import VLLMGenerate
 from score.writer_lock import sole_writer
 
 
-def sample_policy(plan: Plan, shards: Path) -> list[dict]:
+def sample_policy(plan: SamplingPlan, shards: Path) -> list[dict]:
     """Rows of sampled.parquet, in the order of the problems; empty on all ranks but the first."""
     accelerator, settings = inference_accelerator(), plan.settings
     rows = open_shards(shards, plan.made_with()) if accelerator.is_main_process else []
@@ -71,7 +71,7 @@ def sample_policy(plan: Plan, shards: Path) -> list[dict]:
     return [joined[problem.id, *place] for problem in plan.problems for place in product(*places)]
 
 
-def load_generate(plan: Plan, accelerator: Accelerator) -> tuple[Generate, set[int]]:
+def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generate, set[int]]:
     """What samples from the policy, and the ids at which its attempts end."""
     settings, tokenizer, bridge = plan.settings, plan.tokenizer, plan.bridges[0]
     if settings.rollout_backend == "vllm":
@@ -131,9 +131,9 @@ def main() -> None:
     join_launcher()
     try:
         settings = read_settings(flags.settings, SampleSettings)
-        problems = read_problems(flags.problems)
+        problems = read_problems(flags.problems)[: settings.num_problems]
         few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
-        plan = Plan(settings, flags.policy, problems, few_shot, flags.first_attempts)
+        plan = SamplingPlan(settings, flags.policy, problems, few_shot, flags.first_attempts)
     except ValueError as error:
         sys.exit(f"sample: {error}")
     first = os.environ.get("RANK", "0") == "0"

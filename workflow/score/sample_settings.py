@@ -11,12 +11,13 @@ _CHOICES = {"history": ("whole", "last"), "prompting": ("correction", "self_refi
 class SampleSettings:
     """The keys of settings.json.
 
-    num_turns: attempts at a problem; 1 for first attempts alone. temperature: 0 is greedy. samples:
-    first attempts at each problem. corrections: how often each first attempt is continued, every
-    time with draws of its own. history: what attempt t > 2 goes on from, the whole conversation or
-    the problem and the last attempt alone, as if that were the first (so that a policy trained on two
-    turns can be asked for many). prompting: one message asks for the next attempt, or
-    (self_refine) one for a critique and one for the next attempt.
+    num_problems: the first so many of the problems; None: all. num_turns: attempts at a problem; 1
+    for first attempts alone. temperature: 0 is greedy. samples: first attempts at each problem.
+    corrections: how often each first attempt is continued, every time with draws of its own.
+    history: what attempt t > 2 goes on from, the whole conversation or the problem and the last
+    attempt alone, as if that were the first (so that a policy trained on two turns can be asked for
+    many). prompting: one message asks for the next attempt, or (self_refine) one for a critique and
+    one for the next attempt.
     """
 
     task_type: str
@@ -27,6 +28,7 @@ class SampleSettings:
     samples: int
     batch_size: int
     precision: str
+    num_problems: int | None = None
     corrections: int = 1
     history: str = "whole"
     prompting: str = "correction"
@@ -35,8 +37,8 @@ class SampleSettings:
     cache_dir: str | None = None
 
     def __post_init__(self):
-        for name in ("num_turns", "samples", "corrections"):
-            if (value := getattr(self, name)) < 1:
+        for name in ("num_problems", "num_turns", "samples", "corrections"):
+            if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"evaluation {name} is {value}; expected at least 1. Raise it.")
         for name in ("samples", "corrections"):
             if self.temperature == 0 and (value := getattr(self, name)) > 1:

@@ -23,10 +23,10 @@ from score.shards import Job
 from score.tasks import load_task
 
 # Settings on which no attempt depends, so that shards outlive a change of them.
-_IDLE = ("batch_size", "cache_dir", "vllm_gpu_memory_utilization")
+_IDLE = ("batch_size", "cache_dir", "num_problems", "vllm_gpu_memory_utilization")
 
 
-class Plan:
+class SamplingPlan:
     """The prompts of a policy's attempts at the problems, and the draws of each of them.
 
     prompts: token ids by problem id. bridges: from an attempt to the next. given: rollouts of first
