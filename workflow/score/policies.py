@@ -60,5 +60,11 @@ def declared_generation(path: str, cache_dir: str | None = None) -> GenerationCo
         )
 
 
+def vocabulary_size(path: str, cache_dir: str | None = None) -> int:
+    """How many token ids a policy that is not loaded knows."""
+    path = base_of(path) if is_adapter(path) else path
+    return AutoConfig.from_pretrained(path, cache_dir=cache_dir).get_text_config().vocab_size
+
+
 def _load_weights(path: str, precision: str, cache_dir: str | None):
     return AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[precision], cache_dir=cache_dir)
