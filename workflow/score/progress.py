@@ -9,11 +9,11 @@ from transformers import PrinterCallback, TrainerCallback
 from score.clock import duration
 
 _SECONDS = 5.0
-_SHOWN = ("reward_t1", "reward_t2", "kl_t1", "kl_t2", "unchanged")
+_SHOWN = ("reward_t1", "reward_t2", "kl_t1", "kl_t2", "unchanged", "mean_token_accuracy")
 
 
 class ProgressLine(TrainerCallback):
-    """Prints stage, step, rewards and time left from the first process."""
+    """Prints stage, step, rewards or the like, and time left from the first process."""
 
     def __init__(self, stage: str):
         self.stage = stage
@@ -26,7 +26,7 @@ class ProgressLine(TrainerCallback):
     def on_log(self, args, state, control, logs=None, **kwargs):
         now, done = time.monotonic(), state.global_step - self.first
         due = now - self.last > _SECONDS or state.global_step == state.max_steps
-        if not (state.is_world_process_zero and due and done and "reward_t1" in (logs or {})):
+        if not (state.is_world_process_zero and due and done and _of_update(logs or {})):
             return
         self.last = now
         left = (now - self.start) / done * (state.max_steps - state.global_step)
@@ -40,9 +40,14 @@ def write_records(path: str, log_history: list[dict], stage: str) -> None:
     lines = [
         json.dumps({"stage": stage, **record}, sort_keys=True)
         for record in log_history
-        if "reward_t1" in record
+        if _of_update(record)
     ]
     Path(path).write_text("".join(line + "\n" for line in lines))
+
+
+def _of_update(record: dict) -> bool:
+    """Whether the trainer recorded an update, and not the whole training at its end."""
+    return "learning_rate" in record
 
 
 def silence_trainer(trainer) -> None:

@@ -1,4 +1,4 @@
-"""The order in which training sees its problems."""
+"""The order in which training sees its problems or examples."""
 
 from collections.abc import Callable, Iterator
 
@@ -22,8 +22,7 @@ class ProblemSampler(Sampler[int]):
         self.seed, self.epoch = seed, epoch
 
     def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(self.seed + 1_000_003 * self.epoch())
-        order = torch.randperm(self.size, generator=generator).tolist()
+        order = epoch_order(self.size, self.seed, self.epoch())
         for start in range(0, self.size - self.size % self.problems, self.problems):
             for _ in range(self.steps):
                 for index in order[start : start + self.problems]:
@@ -31,3 +30,18 @@ class ProblemSampler(Sampler[int]):
 
     def __len__(self) -> int:
         return self.size // self.problems * self.problems * self.k * self.steps
+
+
+def epoch_order(size: int, seed: int, epoch: int) -> list[int]:
+    """The indices 0 … size − 1 as one epoch shuffles them."""
+    generator = torch.Generator().manual_seed(seed + 1_000_003 * epoch)
+    return torch.randperm(size, generator=generator).tolist()
+
+
+def whole_order(size: int, count: int, seed: int) -> list[int]:
+    """The first `count` indices of one epoch after another, each shuffled anew.
+
+    Training that is given this as its one epoch can't mistake which epoch it is resumed in.
+    """
+    epochs = -(-count // size)
+    return [i for epoch in range(epochs) for i in epoch_order(size, seed, epoch)][:count]

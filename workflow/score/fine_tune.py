@@ -1,0 +1,84 @@
+"""Fine-tune a policy on corrections: the training of STaR, STaSC and Pair-SFT.
+
+    python -m score.launch --config configs/accelerate/cpu.yaml --processes 1 -m score.fine_tune \\
+        --settings settings.json --init POLICY --examples examples.jsonl \\
+        --policy policy --records training.jsonl --checkpoints checkpoints
+
+The examples are those that `score.corrections` chose, and the loss is on their correction tokens
+alone. Interrupted training goes on from the newest whole checkpoint and ends with the same weights.
+It is refused where that checkpoint was made with other settings, examples, policies or processes.
+"""
+
+import argparse
+from dataclasses import asdict
+
+from score.correction_trainer import CorrectionConfig, CorrectionTrainer
+from score.examples import read_examples
+from score.fine_tune_settings import FineTuneSettings
+from score.fingerprint import file_digest, policy_digest
+from score.interruption import StopOnSignal
+from score.policies import load_policy, vocabulary_size
+from score.progress import ProgressLine
+from score.prompts import load_tokenizer
+from score.training_job import (
+    add_flags,
+    leave_policy,
+    new_adapter,
+    processes,
+    run_job,
+    shared_arguments,
+    train_on,
+)
+from score.training_settings import IDLE_SETTINGS
+
+
+def trainer_config(settings: FineTuneSettings, checkpoints: str, examples: int) -> CorrectionConfig:
+    """The settings as a CorrectionConfig for this number of examples and processes."""
+    return CorrectionConfig(
+        **shared_arguments(settings, checkpoints), max_steps=settings.updates_on(examples)
+    )
+
+
+def made_with(settings: FineTuneSettings, flags: argparse.Namespace) -> dict:
+    """All that the trained weights depend on; ValueError where the examples are not the policy's."""
+    read_examples(flags.examples, vocabulary_size(flags.init, settings.cache_dir))
+    kept = {key: value for key, value in asdict(settings).items() if key not in IDLE_SETTINGS}
+    return {
+        **kept,
+        "init": policy_digest(flags.init, settings.cache_dir),
+        "examples": file_digest(flags.examples),
+        "processes": processes(),
+    }
+
+
+def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
+    """Run the training to its end and leave the policy at `flags.policy`."""
+    stop = StopOnSignal()
+    examples = read_examples(flags.examples, vocabulary_size(flags.init, settings.cache_dir))
+    # first: it has ZeRO-3 shard what is loaded
+    args = trainer_config(settings, flags.checkpoints, len(examples))
+    trainer = CorrectionTrainer(
+        model=load_policy(
+            flags.init, settings.precision, settings.cache_dir, trainable=settings.use_lora
+        ),
+        args=args,
+        examples=examples,
+        processing_class=load_tokenizer(flags.init, settings.cache_dir),
+        peft_config=new_adapter(settings, flags.init),
+        callbacks=[ProgressLine(settings.objective), stop],
+    )
+    train_on(trainer, flags.checkpoints)
+    leave_policy(trainer, stop, settings, flags)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.fine_tune", description=__doc__.partition("\n")[0]
+    )
+    add_flags(parser)
+    parser.add_argument("--examples", required=True, help="JSON Lines of score.corrections")
+    run_job("fine_tune", FineTuneSettings, parser.parse_args(), made_with, fine_tune)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Which pairs (attempt 1, correction) supervised fine-tuning imitates (method of STaR, STaSC, Pair-SFT).
+
+Pure rules over tables of judged attempts, one row a rollout. A correction that was cut off at the
+token limit is never in a pair, whatever its verdict: it would teach a policy not to end. A cut-off
+attempt 1 may be, since that is how some attempts look that need correcting.
+"""
+
+import json
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+
+import pandas as pd
+
+KEEP = ("improving", "non_decreasing")
+_NAMES = {True: "correct", False: "incorrect"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An attempt and a correction of it, as token ids.
+
+    sample, correction: of self-taught pairs the rollout's own numbers; of pairs of samples, the
+    number of the sample that stands for either. kind: e.g. incorrect_to_correct. texts: attempt and
+    correction as text.
+    """
+
+    problem_id: str
+    sample: int
+    correction: int
+    kind: str
+    prompt_ids: list[int]
+    ids_t1: list[int]
+    ids_t2: list[int]
+    texts: tuple[str, str]
+
+
+def is_kept(score_t1: float, score_t2: float, keep: str, keep_from: float) -> bool:
+    """Whether a correction with these scores is worth imitating.
+
+    improving (STaSC's I, STaR's D): it scores more than the attempt. non_decreasing (N, D+): also
+    where both score the same and at least `keep_from`.
+    """
+    equal = keep == "non_decreasing" and score_t2 == score_t1 >= keep_from
+    return score_t2 > score_t1 or equal
+
+
+def self_taught_pairs(
+    rollouts: pd.DataFrame, keep: str, keep_from: float, most: int | None, seed: int
+) -> list[Pair]:
+    """The kept rollouts, each correction with the attempt that it answered.
+
+    rollouts: prompt_ids, and for t = 1, 2 ids, attempt, truncated, score and correct. most: pairs of
+    a problem of each kind, drawn by `seed` without preferring any; None: all.
+    """
+    candidates = defaultdict(list)
+    for row in rollouts.itertuples():
+        if not row.truncated_t2 and is_kept(row.score_t1, row.score_t2, keep, keep_from):
+            candidates[row.problem_id, kind(row.correct_t1, row.correct_t2)].append(row)
+    return [
+        Pair(
+            problem_id,
+            int(row.sample),
+            int(row.correction),
+            became,
+            _ids(row.prompt_ids),
+            _ids(row.ids_t1),
+            _ids(row.ids_t2),
+            (row.attempt_t1, row.attempt_t2),
+        )
+        for (problem_id, became), rows in candidates.items()
+        for row in _drawn(rows, most, seed, problem_id, became)
+    ]
+
+
+def sample_pairs(attempts: pd.DataFrame, keep: str, most: int | None, seed: int) -> list[Pair]:
+    """Pairs of samples of one problem: a wrong and a right one, and with non_decreasing two right ones.
+
+    attempts: prompt_ids, and ids, attempt, truncated and correct of turn 1; each sample counts once,
+    however many corrections follow it. most, seed: as above.
+    """
+    pairs = []
+    firsts = attempts.drop_duplicates(["problem_id", "sample"])
+    for problem_id, rows in firsts.groupby("problem_id", sort=False):
+        right = [row for row in rows.itertuples() if row.correct_t1]
+        wrong = [row for row in rows.itertuples() if not row.correct_t1]
+        for befores in (wrong, right) if keep == "non_decreasing" else (wrong,):
+            became = kind(befores is right, True)
+            candidates = [
+                (before, after)
+                for before in befores
+                for after in right
+                if before is not after and not after.truncated_t1
+            ]
+            pairs += [
+                Pair(
+                    problem_id,
+                    int(before.sample),
+                    int(after.sample),
+                    became,
+                    _ids(before.prompt_ids),
+                    _ids(before.ids_t1),
+                    _ids(after.ids_t1),
+                    (before.attempt_t1, after.attempt_t1),
+                )
+                for before, after in _drawn(candidates, most, seed, problem_id, became)
+            ]
+    return pairs
+
+
+def kind(correct_before: bool, correct_after: bool) -> str:
+    """What a correction made of an answer, as the metrics call it."""
+    return f"{_NAMES[bool(correct_before)]}_to_{_NAMES[bool(correct_after)]}"
+
+
+def _ids(values) -> list[int]:
+    return [int(value) for value in values]
+
+
+def _drawn(candidates: list, most: int | None, seed: int, problem_id: str, kind: str) -> list:
+    """At most `most` candidates in their order; the draw hangs on seed, problem and kind alone."""
+    if most is None or len(candidates) <= most:
+        return candidates
+    generator = random.Random(json.dumps([seed, problem_id, kind]))
+    return [candidates[i] for i in sorted(generator.sample(range(len(candidates)), most))]
