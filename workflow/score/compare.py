@@ -105,7 +105,10 @@ def _ends(rate: str, effect) -> dict:
 
 
 def read_budgets(path) -> dict[str, dict]:
-    """arm -> what its training spent: keys of BUDGET, each a number, null where unknown. ValueError names the arm."""
+    """arm -> what its training spent: keys of BUDGET, each a number, or null where it is unknown.
+
+    ValueError names the arm.
+    """
     try:
         budgets = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,7 +1,7 @@
 """The settings of one fine-tuning as the workflow writes them, and what follows from them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,6 @@ class FineTuneSettings:
                 "Raise it, and lower per_device_train_batch_size to keep their product."
             )
         return steps
+
+
+FINE_TUNE_KEYS = tuple(field.name for field in fields(FineTuneSettings))

@@ -82,7 +82,10 @@ def _told(error: TypeError, objective: str) -> str:
             f"has the key {what}, which {objective} does not use; expected it gone. Leave it out."
         )
     sections = " or ".join(SECTIONS[objective])
-    return f"lacks {what}; expected it in {sections} or in the policy's own entry. Add it to one of them."
+    return (
+        f"lacks {what}; expected it in {sections} or in the policy's own entry. Add it to one of "
+        "them."
+    )
 
 
 def check_inputs(config: dict) -> None:

@@ -109,17 +109,15 @@ def replace_bytes(path, data: bytes) -> None:
     os.replace(partial, path)
 
 
-def read_settings(path, kind: type):
+def read_settings(path, kind: type, tuned=None):
     """Read a flat JSON object into the dataclass `kind`; its annotations are the allowed types.
 
-    ValueError for an unknown or missing key, and for a value of another type (`1e-5` as text).
+    tuned: another such file, of keys that win. ValueError for an unknown or missing key, and for a
+    value of another type (`1e-5` as text).
     """
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"settings file {path} can't be read as JSON: {error}.") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"settings file {path} is not an object; expected keys and values.")
+    values = _read_object(path)
+    if tuned is not None:
+        values |= _read_object(tuned)
     known = {field.name: field for field in fields(kind)}
     for key in values:
         if key not in known:
@@ -135,3 +133,13 @@ def read_settings(path, kind: type):
             expected = getattr(types[key], "__name__", types[key])
             raise ValueError(f"{path}: {key} is {value!r}; expected {expected}.")
     return kind(**values)
+
+
+def _read_object(path) -> dict:
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"settings file {path} can't be read as JSON: {error}.") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"settings file {path} is not an object; expected keys and values.")
+    return values

@@ -129,6 +129,7 @@ def _save_policy(trainer, settings, flags: argparse.Namespace) -> None:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that every training command has."""
     parser.add_argument("--settings", required=True, help="JSON file of the command's settings")
+    parser.add_argument("--tuned", help="JSON file of settings that win over those")
     parser.add_argument("--init", required=True, help="policy to start from: folder or hub name")
     parser.add_argument("--policy", required=True, help="folder to write the trained policy to")
     parser.add_argument("--records", required=True, help="JSON Lines to write, one an update")
@@ -148,7 +149,7 @@ def run_job(
     first = os.environ.get("RANK", "0") == "0"
     with ExitStack() as held:
         try:
-            settings = read_settings(flags.settings, kind)
+            settings = read_settings(flags.settings, kind, flags.tuned)
             if first:
                 held.enter_context(sole_writer(flags.checkpoints))
                 open_checkpoints(flags.checkpoints, made_with(settings, flags))
