@@ -1,4 +1,4 @@
-"""Train a policy from a policy, with Stage I or Stage II.
+"""Train a policy from a policy by reinforcement learning: Stage I, Stage II, or a baseline of theirs.
 
     python -m score.launch --config configs/accelerate/cpu.yaml --processes 1 -m score.train \\
         --settings settings.json --init BASE --reference BASE --problems train.jsonl \\
@@ -35,11 +35,12 @@ from score.distributed import (
     require_deepspeed,
 )
 from score.fingerprint import file_digest, policy_digest, prompts_digest
+from score.first_attempts import FirstAttempts, read_first_attempts
 from score.interruption import StopOnSignal, leave_stopped
 from score.policies import is_adapter, load_policy
 from score.problems import read_problems, read_settings
 from score.progress import ProgressLine, silence_trainer, write_records
-from score.prompts import first_messages, load_tokenizer, read_few_shot
+from score.prompts import first_messages, load_tokenizer, prompt_ids, read_few_shot
 from score.tasks import load_task
 from score.tracking import PROJECT, continue_run, track
 from score.trainer import SCoReTrainer
@@ -55,7 +56,7 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
     return SCoReConfig(
         output_dir=checkpoints,
         objective=settings.objective,
-        num_turns=settings.num_turns,
+        num_turns=settings.turns(),
         correction_prompt=load_task(settings.task_type).CORRECTION_PROMPT,
         num_generations=settings.number_output_initial_generations,
         temperature=settings.temperature,
@@ -73,8 +74,10 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         init_kl_coef=settings.init_kl_coef,
+        init_kl_target=settings.init_kl_target,
         corr_kl_coef=settings.corr_kl_coef,
         stage2_alpha=settings.stage2_alpha,
+        offline_first_attempts=settings.offline_first_attempts,
         kl_estimator=settings.kl_estimator,
         scale_advantages=settings.scale_advantages,
         use_vllm=settings.rollout_backend == "vllm",
@@ -106,18 +109,23 @@ def made_with(settings: TrainSettings, flags: argparse.Namespace) -> dict:
         "init": policy_digest(flags.init, settings.cache_dir),
         "reference": policy_digest(flags.reference, settings.cache_dir),
         "problems": file_digest(flags.problems),
+        "first_attempts": flags.first_attempts and file_digest(flags.first_attempts),
         "prompts": prompts_digest(flags.few_shot_dir, settings.task_type),
         "processes": int(os.environ.get("WORLD_SIZE", 1)),
     }
 
 
 def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
-    """Columns `prompt` and `answer` of the training problems."""
+    """Columns `problem_id`, `prompt` and `answer` of the training problems."""
     task = load_task(settings.task_type)
     few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
     return Dataset.from_list(
         [
-            {"prompt": first_messages(problem.question, task, few_shot), "answer": problem.answer}
+            {
+                "problem_id": problem.id,
+                "prompt": first_messages(problem.question, task, few_shot),
+                "answer": problem.answer,
+            }
             for problem in read_problems(flags.problems)
         ]
     )
@@ -136,7 +144,26 @@ def new_adapter(settings: TrainSettings, init: str) -> LoraConfig | None:
     )
 
 
-def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
+def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> FirstAttempts | None:
+    """What `offline_first_attempts` takes its share of; ValueError where the file doesn't fit."""
+    share, path = settings.offline_first_attempts, flags.first_attempts
+    if not share and path is None:
+        return None
+    if not share or path is None:
+        raise ValueError(
+            f"offline_first_attempts is {share} and --first-attempts {path}; expected a share above "
+            "0 and a file, or neither. Give both: the file is what score.sample writes of the base "
+            "policy on the training problems."
+        )
+    tokenizer = load_tokenizer(flags.init, settings.cache_dir)
+    rows = make_dataset(settings, flags)
+    prompts = {row["problem_id"]: prompt_ids(tokenizer, row["prompt"]) for row in rows}
+    return FirstAttempts(read_first_attempts(path, prompts), share, settings.random_seed)
+
+
+def train(
+    settings: TrainSettings, flags: argparse.Namespace, first_attempts: FirstAttempts | None = None
+) -> None:
     """Run the training to its end and leave the policy at `flags.policy`."""
     stop = StopOnSignal()
     args = trainer_config(settings, flags.checkpoints)  # first: it has ZeRO-3 shard what is loaded
@@ -149,6 +176,7 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
             train_dataset=make_dataset(settings, flags),
             verifier=verifier,
             reference=flags.reference,
+            first_attempts=first_attempts,
             processing_class=load_tokenizer(flags.init, settings.cache_dir),
             peft_config=new_adapter(settings, flags.init),
             callbacks=[ProgressLine(settings.objective), stop],
@@ -193,6 +221,7 @@ def main() -> None:
     parser.add_argument("--init", required=True, help="policy to start from: folder or hub name")
     parser.add_argument("--reference", required=True, help="the base policy, π_ref of the KL")
     parser.add_argument("--problems", required=True, help="JSON Lines of training problems")
+    parser.add_argument("--first-attempts", help="parquet of score.sample: offline first attempts")
     parser.add_argument("--few-shot-dir", help="folder of worked examples")
     parser.add_argument("--policy", required=True, help="folder to write the trained policy to")
     parser.add_argument("--records", required=True, help="JSON Lines to write, one an update")
@@ -206,9 +235,10 @@ def main() -> None:
             if first:
                 held.enter_context(sole_writer(flags.checkpoints))
                 open_checkpoints(flags.checkpoints, made_with(settings, flags))
+            first_attempts = offline_attempts(settings, flags)
         except (ValueError, RuntimeError) as error:
             sys.exit(f"train: {error}")
-        train(settings, flags)
+        train(settings, flags, first_attempts)
     leave_launcher()
 
 
