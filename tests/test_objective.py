@@ -1,5 +1,6 @@
 """The proof: on a policy small enough to enumerate, the expected gradient of the project's own loss
-equals the analytic gradient of Eq 3 and Eq 4. Two popular mistakes fail the same comparison.
+equals the analytic gradient of Eq 3 and Eq 4, and those of the baselines that of theirs. Two popular
+mistakes fail the same comparison.
 
 The policy is a table. An attempt is two tokens of a vocabulary of two, so there are 4 first attempts
 and, after each, 4 second ones: 16 rollouts. Between the attempts stands one instruction token.
@@ -17,7 +18,12 @@ ROLLOUTS = [(a, b) for a in range(4) for b in range(4)]
 TURN = torch.tensor([[1, 1, 0, 2, 2]])
 SCORE_T1 = torch.tensor([1.0, 0.0, 0.0, 1.0], dtype=torch.float64)
 SCORE_T2 = torch.tensor([0.0, 1.0, 1.0, 0.0], dtype=torch.float64)
-BETAS = {"stage_one": (0.7, 0.2), "stage_two": (0.3, 0.15)}
+BETAS = {
+    "stage_one": (0.7, 0.2),
+    "stage_two": (0.3, 0.15),
+    "single_turn": (0.3, 99.0),  # the second is nobody's
+    "direct_multi_turn": (0.3, 0.15),
+}
 ALPHA = 10.0
 
 
@@ -50,32 +56,44 @@ class Table:
         return rows[:, 0, :2].sum(-1), rows[:, :, 3:].sum(-1)
 
     def gradient_of(self, value):
-        return torch.cat([g.flatten() for g in torch.autograd.grad(value, self.logits)])
+        gradients = torch.autograd.grad(value, self.logits, materialize_grads=True)
+        return torch.cat([gradient.flatten() for gradient in gradients])
 
 
 POLICY, REFERENCE, OLD = Table(0), Table(1), Table(2)
 
 
 def analytic_objective(stage, kl, sampler=POLICY):
-    """Eq 3 or Eq 4 written out, turn by turn; attempt 1 is given to turn 2 (γ = 0)."""
+    """Eq 2, 3 or 4 written out, turn by turn; attempt 1 is given to turn 2 (γ = 0).
+
+    direct_multi_turn: E[r2] over both attempts of the policy, neither given, less the KL of Eq 4.
+    """
     logp1, logp2 = POLICY.attempt_logps()
     ref1, ref2 = (logps.detach() for logps in REFERENCE.attempt_logps())
     given = sampler.attempt_logps()[0].detach().exp()
     p1, p2 = logp1.exp(), logp2.exp()
     r1, r2 = SCORE_T1[:, None], SCORE_T2[None, :]
-    pay1 = torch.zeros(4, dtype=torch.float64) if stage == "stage_one" else SCORE_T1
-    pay2 = (r2 if stage == "stage_one" else r2 + ALPHA * (r2 - r1)).expand(4, 4)
     beta1, beta2 = BETAS[stage] if kl else (0.0, 0.0)
-    turn1 = (p1 * pay1).sum() - beta1 * (p1 * (logp1 - ref1)).sum()
-    turn2 = (p2 * pay2).sum(1) - beta2 * (p2 * (logp2 - ref2)).sum(1)
-    return turn1 + (given * turn2).sum()
+    kl1 = beta1 * (p1 * (logp1 - ref1)).sum()
+    kl2 = beta2 * (p2 * (logp2 - ref2)).sum(1)
+    if stage == "direct_multi_turn":
+        return (p1[:, None] * p2 * r2).sum() - kl1 - (given * kl2).sum()
+    pay1 = torch.zeros(4, dtype=torch.float64) if stage == "stage_one" else SCORE_T1
+    turn1 = (p1 * pay1).sum() - kl1
+    if stage == "single_turn":
+        return turn1
+    pay2 = (r2 if stage == "stage_one" else r2 + ALPHA * (r2 - r1)).expand(4, 4)
+    return turn1 + (given * ((p2 * pay2).sum(1) - kl2)).sum()
 
 
 def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, change):
     """The loss of one group of rollouts of a problem, from the project's own pieces."""
-    turn = TURN.expand(len(logps), -1)
-    log_ratios = objective.per_turn_sum(logps - ref_logps, turn, 2).detach()
-    weights = objective.kl_weights(stage, 2, *BETAS[stage])
+    turns, tokens = (1, 2) if stage == "single_turn" else (2, 5)  # it ends with attempt 1
+    logps, ref_logps, scores = logps[:, :tokens], ref_logps[:, :tokens], scores[:, :turns]
+    old_logps = None if old_logps is None else old_logps[:, :tokens]
+    turn = TURN[:, :tokens].expand(len(logps), -1)
+    log_ratios = objective.per_turn_sum(logps - ref_logps, turn, turns).detach()
+    weights = objective.kl_weights(stage, turns, *BETAS[stage])
     parts = change(pay=turn_pay(scores, stage, ALPHA), log_ratios=log_ratios, weights=weights)
     pay = parts["pay"]
     if kl == "k1":
@@ -110,14 +128,14 @@ def difference(stage, *, kl, baseline=True, k=2, old=None, change=lambda **parts
     return (POLICY.gradient_of(-expected) - analytic).abs().max().item()
 
 
-@pytest.mark.parametrize("stage", ["stage_one", "stage_two"])
+@pytest.mark.parametrize("stage", BETAS)
 @pytest.mark.parametrize("kl", [None, "k1", "k2"])
 @pytest.mark.parametrize("baseline", [False, True], ids=["no_baseline", "leave_one_out"])
 def test_expected_gradient_is_that_of_the_equations(stage, kl, baseline):
     assert difference(stage, kl=kl, baseline=baseline) < 1e-10
 
 
-@pytest.mark.parametrize("stage", ["stage_one", "stage_two"])
+@pytest.mark.parametrize("stage", ["stage_one", "stage_two", "single_turn"])
 @pytest.mark.parametrize("kl", [None, "k1", "k2"])
 def test_importance_ratio_corrects_attempts_of_an_older_policy(stage, kl):
     assert difference(stage, kl=kl, old=OLD) < 1e-10
@@ -138,6 +156,17 @@ def summed_return_for_both_turns(pay, log_ratios, weights):
         "log_ratios": log_ratios,
         "weights": weights,
     }
+
+
+def last_turn_alone_for_the_last_score(pay, log_ratios, weights):
+    last = torch.stack([torch.zeros_like(pay[:, 1]), pay[:, 1]], dim=1)
+    return {"pay": last, "log_ratios": log_ratios, "weights": weights}
+
+
+def test_mutant_of_direct_multi_turn_that_gives_turn_1_no_credit_fails():
+    assert (
+        difference("direct_multi_turn", kl="k1", change=last_turn_alone_for_the_last_score) > 1e-2
+    )
 
 
 def test_mutant_with_the_kl_of_turn_1_on_turn_2_fails():
@@ -222,14 +251,27 @@ def test_stage_one_pays_nothing_for_the_first_attempt():
     assert turn_pay(scores, "stage_one", 10.0).tolist() == [[0, 0], [0, 1]]
 
 
-def test_each_bonus_of_three_turns_is_against_the_attempt_before():
-    scores = torch.tensor([[0.0, 1.0, 0.0]])
-    assert turn_pay(scores, "stage_two", 10.0).tolist() == [[0, 11, -10]]
+@pytest.mark.parametrize(
+    ("objective_name", "pay"),
+    [
+        ("stage_one", [[0, 0, 1], [0, 0, 0], [0, 0, 0]]),
+        ("stage_two", [[0, 0, 11], [0, 11, -10], [1, 1, -10]]),
+        ("direct_multi_turn", [[1, 1, 1], [0, 0, 0], [0, 0, 0]]),
+    ],
+)
+def test_pay_of_three_turns_is_this_by_hand(objective_name, pay):
+    """Stage I(b) pays attempt 3 alone; in Stage II each bonus is against the attempt before."""
+    scores = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
+    assert turn_pay(scores, objective_name, 10.0).tolist() == pay
 
 
-def test_stage_one_holds_every_turn_before_the_last():
+def test_kl_weights_of_one_two_and_three_turns():
+    """Stage I(a) holds attempt 1, Stage I(b) attempts 1 and 2."""
+    assert objective.kl_weights("stage_one", 2, 0.1, 0.01) == [0.1, 0.01]
     assert objective.kl_weights("stage_one", 3, 0.1, 0.01) == [0.1, 0.1, 0.01]
-    assert objective.kl_weights("stage_two", 3, 0.02, 0.01) == [0.02, 0.01, 0.01]
+    for name in ("stage_two", "direct_multi_turn"):
+        assert objective.kl_weights(name, 3, 0.02, 0.01) == [0.02, 0.01, 0.01]
+    assert objective.kl_weights("single_turn", 1, 0.02, 0.01) == [0.02]
 
 
 def test_leave_one_out_is_the_pay_less_the_mean_of_the_others():
@@ -245,3 +287,10 @@ def test_scaling_keeps_the_ratio_between_the_turns():
     scaled = objective.scale_by_batch(advantages)
     assert torch.allclose(scaled[:, 1] / scaled[:, 0], torch.tensor([11.0, 11.0]))
     assert scaled.std().item() == pytest.approx(1, abs=1e-3)
+
+
+def test_what_is_not_counted_has_no_part_in_the_scale():
+    advantages = torch.tensor([[100.0, 3.0], [7.0, -3.0]])
+    counted = torch.tensor([[False, True], [False, True]])
+    scaled = objective.scale_by_batch(advantages, counted)
+    assert scaled[:, 1].tolist() == pytest.approx([1 / 2**0.5, -1 / 2**0.5], abs=1e-4)

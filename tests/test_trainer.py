@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig
+from score.advantages import rank_advantages
 from score.batches import token_logps
 from score.checkpoints import newest_whole_checkpoint
 from score.config import SCoReConfig
+from score.objective import leave_one_out
+from score.policies import load_policy
 from training_runs import BASE, judge, make_trainer, problems, records
 from transformers import TrainerCallback
 
@@ -53,8 +56,6 @@ def test_reference_of_stage_two_is_the_base_and_never_moves(tmp_path):
 
 
 def test_adapter_of_stage_one_goes_on_in_stage_two_with_the_base_below_as_reference(tmp_path):
-    from score.policies import load_policy
-
     stage_one = make_trainer(tmp_path / "one", peft_config=LORA, learning_rate=5e-3)
     stage_one.train()
     stage_one.save_model(str(tmp_path / "one"))
@@ -150,14 +151,11 @@ def test_log_probabilities_are_taken_at_the_temperature_of_sampling(tmp_path):
             assert torch.allclose(found, naive, atol=1e-5)
 
 
-def test_group_of_rollouts_shares_one_baseline_after_sorting_by_length(tmp_path):
-    trainer = make_trainer(tmp_path)
+def test_group_of_rollouts_shares_one_baseline_after_sorting_by_length():
     pay = torch.arange(16.0)[:, None].expand(-1, 2) ** 2
     order = torch.randperm(16).tolist()
-    from score.objective import leave_one_out
-
     expected = leave_one_out(pay, 4)[order]
-    assert torch.equal(trainer._advantages(pay[order], order), expected)
+    assert torch.equal(rank_advantages(pay[order], order, 4, 0, scale=False), expected)
 
 
 def test_attempts_of_no_words_and_cut_attempts_are_trained_on_all_the_same(tmp_path):
@@ -179,13 +177,74 @@ def test_attempts_of_no_words_and_cut_attempts_are_trained_on_all_the_same(tmp_p
         ({"num_iterations": 2}, "num_iterations is 2"),
         ({"kl_estimator": "k3"}, "kl_estimator is 'k3'"),
         ({"objective": "stage_three"}, "objective is 'stage_three'"),
-        ({"num_turns": 1}, "num_turns is 1"),
+        ({"num_turns": 1}, "num_turns is 1; expected 2 or more for objective stage_one"),
+        ({"objective": "single_turn"}, "num_turns is 2; expected 1 for objective single_turn"),
+        ({"init_kl_target": 0.0}, "init_kl_target is 0.0; expected more than 0"),
+        ({"init_kl_target": 0.1, "init_kl_coef": 0.0}, "init_kl_coef is 0.0 with an init_kl_tar"),
+        ({"init_kl_target": 0.1, "objective": "stage_two"}, "only stage_one holds"),
+        ({"offline_first_attempts": 0.5}, "is 0.5 with objective stage_one; expected 0"),
+        ({"offline_first_attempts": 1.5, "objective": "stage_two"}, "a share from 0 to 1"),
         ({"init_kl_coef": -0.1}, "init_kl_coef is -0.1"),
     ],
 )
 def test_what_the_method_excludes_is_refused(tmp_path, change, named):
     with pytest.raises(ValueError, match=named):
         SCoReConfig(output_dir=str(tmp_path), use_cpu=True, bf16=False, **change)
+
+
+@pytest.mark.parametrize("kl_estimator", ["k1", "k2"])
+def test_single_turn_trains_first_attempts_alone(tmp_path, kl_estimator):
+    seen = []
+
+    def watch(attempts, answers):
+        seen.extend(attempts)
+        return judge(attempts, answers)
+
+    trainer = make_trainer(
+        tmp_path,
+        objective="single_turn",
+        num_turns=1,
+        max_steps=15,
+        per_device_train_batch_size=128,
+        init_kl_coef=0.01,
+        kl_estimator=kl_estimator,
+        verifier=watch,
+    )
+    trainer.train()
+    told = records(trainer)
+    assert len(seen) == 15 * 128
+    assert {name[-1] for name in told[0] if "_t" in name} == {"1"}
+    assert "unchanged" not in told[0]
+    assert told[0]["kl_t1"] == 0.0
+    first, last = (sum(r["reward_t1"] for r in part) for part in (told[:5], told[-5:]))
+    assert last > first + 0.2, (first, last)
+
+
+@pytest.mark.parametrize("peft_config", [None, LORA], ids=["full", "lora"])
+def test_stage_one_of_three_turns_has_the_policy_of_two_as_reference(tmp_path, peft_config):
+    """Stage I(b): attempt 3 alone earns, and the KL is to the policy of Stage I(a)."""
+    two = make_trainer(tmp_path / "a", peft_config=peft_config)
+    two.train()
+    two.save_model(str(tmp_path / "a"))
+    start = str(tmp_path / "a")
+    policy = load_policy(start, "float32", trainable=True)
+    three = make_trainer(
+        tmp_path / "b",
+        policy,
+        reference=start,
+        num_turns=3,
+        kl_estimator="k2",
+        verifier=lambda attempts, answers: [len(text) % 2 for text in attempts],
+    )
+    three.train()
+    first, *_, last = records(three)
+    assert [first[f"kl_t{t}"] for t in (1, 2, 3)] == [0.0, 0.0, 0.0]
+    assert all(last[f"kl_t{t}"] != 0.0 for t in (1, 2, 3))
+    assert three.kl_weights == [0.5, 0.5, 0.1]
+    batch = three._buffered_inputs[0]
+    assert batch["turn"].unique().tolist() == [0, 1, 2, 3]
+    assert (batch["advantages"][:, :2] == 0).all()
+    assert (batch["advantages"][:, 2] != 0).any()
 
 
 def test_too_few_problems_for_an_update_are_refused(tmp_path):

@@ -23,12 +23,25 @@ def judge(attempts, answers):
 def problems(count=32):
     rows = read_problems("data/puzzle/problems/train.jsonl")[:count]
     return Dataset.from_list(
-        [{"prompt": first_messages(p.question, TASK, []), "answer": p.answer} for p in rows]
+        [
+            {
+                "problem_id": p.id,
+                "prompt": first_messages(p.question, TASK, []),
+                "answer": p.answer,
+            }
+            for p in rows
+        ]
     )
 
 
 def make_trainer(
-    output_dir, model=BASE, peft_config=None, reference=None, verifier=judge, **changes
+    output_dir,
+    model=BASE,
+    peft_config=None,
+    reference=None,
+    verifier=judge,
+    first_attempts=None,
+    **changes,
 ):
     settings = {
         "objective": "stage_one",
@@ -57,6 +70,7 @@ def make_trainer(
         train_dataset=problems(),
         verifier=verifier,
         reference=reference,
+        first_attempts=first_attempts,
         peft_config=peft_config,
         processing_class=load_tokenizer(BASE),
     )

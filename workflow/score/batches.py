@@ -11,10 +11,13 @@ from score.rollout import Rollout
 IGNORED = -100
 
 
-def pad_rollouts(rollouts: list[Rollout], pad_id: int) -> dict[str, torch.Tensor]:
+def pad_rollouts(
+    rollouts: list[Rollout], pad_id: int, offline: list[bool] | None = None
+) -> dict[str, torch.Tensor]:
     """`input_ids`, `attention_mask` and `turn`, (B, T) each; masks come from lengths.
 
-    `sampler_logps` (B, T) too, where the sampler told them.
+    `sampler_logps` (B, T) too, where the sampler told them. offline: whose first attempt was given:
+    it is context then, of turn 0.
     """
     rows = [rollout.tokens() for rollout in rollouts]
     length = max(len(ids) for ids, _ in rows)
@@ -27,10 +30,25 @@ def pad_rollouts(rollouts: list[Rollout], pad_id: int) -> dict[str, torch.Tensor
         "attention_mask": torch.tensor([pad([1] * len(ids), 0) for ids, _ in rows]),
         "turn": torch.tensor([pad(turn, 0) for _, turn in rows]),
     }
+    if offline is not None:
+        given = torch.tensor(offline)[:, None] & (batch["turn"] == 1)
+        batch["turn"] = batch["turn"].masked_fill(given, 0)
     if rollouts[0].sampler_logps:
         logps = [pad(rollout.token_logps(), 0.0) for rollout in rollouts]
         batch["sampler_logps"] = torch.tensor(logps)
     return batch
+
+
+def pad_batches(
+    rollouts: list[Rollout], size: int, pad_id: int, device, offline: list[bool] | None = None
+) -> list[dict[str, torch.Tensor]]:
+    """`pad_rollouts` of `size` rollouts at a time, on `device`."""
+    batches = []
+    for i in range(0, len(rollouts), size):
+        given = None if offline is None else offline[i : i + size]
+        batch = pad_rollouts(rollouts[i : i + size], pad_id, given)
+        batches.append({key: value.to(device) for key, value in batch.items()})
+    return batches
 
 
 def token_logps(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from datasets import Dataset
 from trl import GRPOConfig
 
 from score.objective import KL_ESTIMATORS
-from score.rewards import OBJECTIVES
+from score.objective_checks import check_objective
 
 
 def _help(text: str) -> dict[str, str]:
@@ -22,12 +23,19 @@ class SCoReConfig(GRPOConfig):
     """
 
     objective: str = field(
-        default="stage_one", metadata=_help("stage_one (Eq 3) or stage_two (Eq 4)")
+        default="stage_one",
+        metadata=_help("stage_one (Eq 3), stage_two (Eq 4), single_turn (Eq 2), direct_multi_turn"),
     )
-    num_turns: int = field(default=2, metadata=_help("attempts at a problem"))
+    num_turns: int = field(default=2, metadata=_help("attempts at a problem; 1 for single_turn"))
     init_kl_coef: float = field(default=0.1, metadata=_help("KL weight of turn 1 (Stage I: β2)"))
+    init_kl_target: float | None = field(
+        default=None, metadata=_help("nats of turn 1's KL that Stage I adapts init_kl_coef to hold")
+    )
     corr_kl_coef: float = field(default=0.01, metadata=_help("KL weight of later turns (β1)"))
     stage2_alpha: float = field(default=10.0, metadata=_help("α of the shaping bonus"))
+    offline_first_attempts: float = field(
+        default=0.0, metadata=_help("share of problems that start from given first attempts")
+    )
     kl_estimator: str = field(default="k1", metadata=_help("k1 (in the pay) or k2 (in the loss)"))
     scale_advantages: bool = field(
         default=False, metadata=_help("divide advantages by one standard deviation of the batch")
@@ -50,14 +58,15 @@ class SCoReConfig(GRPOConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.objective not in OBJECTIVES:
-            raise _error("objective", self.objective, f"one of {', '.join(OBJECTIVES)}")
+        check_objective(
+            self.objective,
+            self.num_turns,
+            self.init_kl_coef,
+            self.init_kl_target,
+            self.offline_first_attempts,
+        )
         if self.kl_estimator not in KL_ESTIMATORS:
             raise _error("kl_estimator", self.kl_estimator, f"one of {', '.join(KL_ESTIMATORS)}")
-        if self.num_turns < 2:
-            raise _error(
-                "num_turns", self.num_turns, "2 or more, since a second attempt is trained"
-            )
         for name in ("init_kl_coef", "corr_kl_coef", "stage2_alpha"):
             if getattr(self, name) < 0:
                 raise _error(name, getattr(self, name), "0 or more")
@@ -67,6 +76,23 @@ class SCoReConfig(GRPOConfig):
             raise _error("temperature", self.temperature, "more than 0, since training samples")
         self._refuse_other_distributions()
         self._refuse_other_methods()
+
+    def check_dataset(self, dataset: Dataset) -> None:
+        """ValueError where `dataset` lacks columns, or problems for one update."""
+        expected = ["prompt", "answer"] + ["problem_id"] * bool(self.offline_first_attempts)
+        missing = [column for column in expected if column not in dataset.column_names]
+        if missing:
+            raise ValueError(
+                f"train_dataset has columns {dataset.column_names}; expected {', '.join(expected)}. "
+                f"Add {' and '.join(missing)}."
+            )
+        problems = self.generation_batch_size // self.num_generations
+        if len(dataset) < problems:
+            raise ValueError(
+                f"train_dataset holds {len(dataset)} problems, but one update needs {problems} "
+                "(rollouts of an update / number_output_initial_generations). Add problems or lower "
+                "gradient_accumulation_steps or per_device_train_batch_size."
+            )
 
     def _refuse_other_distributions(self) -> None:
         """Log-probabilities come from the full softmax, so samples must too."""

@@ -18,12 +18,13 @@ import numpy as np
 import pandas as pd
 
 from score.examples import Example, write_examples
-from score.judge import judge, read_sampled
+from score.judge import judge
 from score.pairs import KEEP, Pair, sample_pairs, self_taught_pairs
 from score.policies import declared_generation, vocabulary_size
 from score.problems import read_settings, replace_bytes
 from score.prompts import Bridge, load_tokenizer
 from score.rollout import Rollout, attempt_texts, stop_ids_of
+from score.sampled_file import read_sampled
 from score.tasks import load_task
 
 # The columns that each method reads: of the rollout, and of each of its turns.

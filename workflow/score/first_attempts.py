@@ -6,20 +6,21 @@ carried over unchanged, which needs the same tokenizer and the same prompts: tha
 
 from pathlib import Path
 
-from score.judge import read_sampled
 from score.rollout import Rollout
+from score.sampled_file import read_sampled
 from score.shards import Job
 
 _NEEDED = ("problem_id", "sample", "correction", "truncated_t1", "ids_t1", "prompt_ids")
 
 
 def read_first_attempts(
-    path: str | Path, prompts: dict[str, list[int]], samples: int, vocabulary: int
+    path: str | Path, prompts: dict[str, list[int]], samples: int | None, vocabulary: int
 ) -> dict[Job, Rollout]:
     """Rollouts of one attempt from another policy's sampled.parquet, for each problem and sample.
 
-    prompts: token ids by problem id, as this policy's tokenizer makes them; vocabulary: how many ids
-    that knows. Of several corrections of a first attempt the first is read. ValueError where an
+    samples: the first so many of a problem, all of which must be there; None: all there are, at
+    least one. prompts: token ids by problem id, as this policy's tokenizer makes them; vocabulary:
+    how many ids that knows. Of several corrections of a first attempt the first is read. ValueError where an
     attempt is missing, or was made on another prompt or with other tokens.
     """
     frame = read_sampled(path)
@@ -29,14 +30,16 @@ def read_first_attempts(
             f"{path} has columns {list(frame)}; expected also {missing}. Sample again."
         )
     chosen = frame["problem_id"].isin(prompts) & (frame["correction"] == 0)
+    if samples is not None:
+        chosen &= frame["sample"] < samples
     taken: dict[Job, Rollout] = {}
-    for row in frame.loc[chosen & (frame["sample"] < samples), list(_NEEDED)].to_dict("records"):
+    for row in frame.loc[chosen, list(_NEEDED)].to_dict("records"):
         job = row["problem_id"], int(row["sample"])
         where = f"{path}, problem {job[0]}, sample {job[1]}"
         if job in taken:
             raise ValueError(f"{where}: stands there twice; expected once. Sample again.")
         taken[job] = _rollout(row, prompts[job[0]], vocabulary, where)
-    _refuse_gaps(taken, prompts, samples, path)
+    _refuse_gaps(taken, prompts, samples or 1, path)
     return taken
 
 

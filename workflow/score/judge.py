@@ -14,13 +14,13 @@ import json
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from score.clock import Countdown
 from score.metrics import evaluation_metrics, second_opinion_counts, turns_of
 from score.problems import read_settings, replace_bytes
+from score.sampled_file import read_sampled
 from score.second_opinion import ask_second_opinion, disagreements
 from score.verifiers import VERDICTS, Verifier
 
@@ -85,16 +85,6 @@ def _answer(text, problem_id):
         raise ValueError(
             f"answer of problem {problem_id} is {text!r}; expected JSON text. Sample again."
         ) from None
-
-
-def read_sampled(path) -> pd.DataFrame:
-    """The rollouts of one policy. ValueError when the file is missing or no parquet file."""
-    if not Path(path).is_file():
-        raise ValueError(f"sampled file is {path}; expected an existing file. Sample first.")
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise ValueError(f"{path} can't be read as parquet: {error}. Sample again.") from None
 
 
 def _report(judged: pd.DataFrame) -> None:

@@ -8,8 +8,10 @@ What is optimised, for each turn t with its pay and its own history x_t (§2 of 
 
     E[ pay_t − β_t KL(π(·|x_t) ‖ π_ref(·|x_t)) ]
 
-where the gradient flows through the tokens of turn t alone: the history x_t counts as given. The KL
-is that of whole attempts. Both estimators below have exactly its gradient in expectation:
+where the gradient flows through the tokens of turn t alone: the history x_t counts as given.
+(direct_multi_turn pays a turn for the last attempt's score, which depends on what the turn wrote:
+there the reward's gradient flows through all turns, and the KL's stays with its own.) The KL is that
+of whole attempts. Both estimators below have exactly its gradient in expectation:
 
     k1   the log-ratio log π(y_t) − log π_ref(y_t) of an attempt is a cost, taken from its pay
     k2   half the squared log-ratio of an attempt is added to the loss
@@ -30,8 +32,8 @@ def kl_weights(objective: str, turns: int, init_kl_coef: float, corr_kl_coef: fl
 
     stage_one: `init_kl_coef` (β2, large) holds every turn before the rewarded last one to the
     reference; `corr_kl_coef` (β1) is the weight of the last.
-    stage_two: `init_kl_coef` is the weight of the first attempt, `corr_kl_coef` that of every
-    correction; the paper uses β1 for all.
+    stage_two, direct_multi_turn: `init_kl_coef` is the weight of the first attempt, `corr_kl_coef`
+    that of every correction; the paper uses β1 for all. single_turn: `init_kl_coef`, of its only turn.
     """
     if objective == "stage_one":
         return [init_kl_coef] * (turns - 1) + [corr_kl_coef]
@@ -64,13 +66,15 @@ def leave_one_out(pay: torch.Tensor, k: int) -> torch.Tensor:
     return (groups - others).view_as(pay)
 
 
-def scale_by_batch(advantages: torch.Tensor) -> torch.Tensor:
+def scale_by_batch(advantages: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
     """Advantages (B, N) divided by one standard deviation over all rollouts and turns.
 
-    One number for both turns keeps the ratio between their pays, which α sets. The KL weights then
-    count against advantages of unit size.
+    One number for all turns keeps the ratio between their pays, which α sets. The KL weights then
+    count against advantages of unit size. counted (B, N): true for what enters the deviation, None
+    for all; attempts that the policy did not write have no advantage.
     """
-    return advantages / (advantages.std() + 1e-4)
+    entering = advantages if counted is None else advantages[counted]
+    return advantages / (entering.std() + 1e-4)
 
 
 def policy_loss(

@@ -9,7 +9,7 @@ from transformers import PrinterCallback, TrainerCallback
 from score.clock import duration
 
 _SECONDS = 5.0
-_SHOWN = ("reward_t1", "reward_t2", "kl_t1", "kl_t2", "unchanged", "mean_token_accuracy")
+_SHOWN = ("reward_t", "kl_t", "unchanged", "mean_token_accuracy")
 
 
 class ProgressLine(TrainerCallback):
@@ -30,7 +30,8 @@ class ProgressLine(TrainerCallback):
             return
         self.last = now
         left = (now - self.start) / done * (state.max_steps - state.global_step)
-        shown = "  ".join(f"{name} {logs[name]:.3f}" for name in _SHOWN if name in logs)
+        names = [name for start in _SHOWN for name in sorted(logs) if name.startswith(start)]
+        shown = "  ".join(f"{name} {logs[name]:.3f}" for name in names)
         step = f"{state.global_step}/{state.max_steps}"
         print(f"{self.stage} step {step}  {shown}  {duration(left)} left", flush=True)
 

@@ -1,4 +1,4 @@
-"""Train a policy from a policy, with Stage I or Stage II.
+"""Train a policy from a policy by reinforcement learning: Stage I, Stage II, or a baseline of theirs.
 
     python -m score.launch --config configs/accelerate/cpu.yaml --processes 1 -m score.train \\
         --settings settings.json --init BASE --reference BASE --problems train.jsonl \\
@@ -15,11 +15,13 @@ from datasets import Dataset
 
 from score.config import SCoReConfig
 from score.fingerprint import file_digest, policy_digest, prompts_digest
+from score.first_attempts import read_first_attempts
 from score.interruption import StopOnSignal
-from score.policies import load_policy
+from score.offline_attempts import FirstAttempts
+from score.policies import load_policy, vocabulary_size
 from score.problems import read_problems
 from score.progress import ProgressLine
-from score.prompts import first_messages, load_tokenizer, read_few_shot
+from score.prompts import first_messages, load_tokenizer, prompt_ids, read_few_shot
 from score.tasks import load_task
 from score.trainer import SCoReTrainer
 from score.training_job import (
@@ -40,7 +42,7 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
     return SCoReConfig(
         **shared_arguments(settings, checkpoints),
         objective=settings.objective,
-        num_turns=settings.num_turns,
+        num_turns=settings.turns(),
         correction_prompt=load_task(settings.task_type).CORRECTION_PROMPT,
         num_generations=settings.number_output_initial_generations,
         temperature=settings.temperature,
@@ -50,8 +52,10 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
         local_rollout_forward_batch_size=settings.local_rollout_forward_batch_size,
         max_steps=settings.updates(),
         init_kl_coef=settings.init_kl_coef,
+        init_kl_target=settings.init_kl_target,
         corr_kl_coef=settings.corr_kl_coef,
         stage2_alpha=settings.stage2_alpha,
+        offline_first_attempts=settings.offline_first_attempts,
         kl_estimator=settings.kl_estimator,
         scale_advantages=settings.scale_advantages,
         use_vllm=settings.rollout_backend == "vllm",
@@ -65,28 +69,56 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
 
 
 def made_with(settings: TrainSettings, flags: argparse.Namespace) -> dict:
-    """All that the trained weights depend on."""
+    """All that the trained weights depend on; ValueError where first attempts don't fit."""
+    offline_attempts(settings, flags)
     kept = {key: value for key, value in asdict(settings).items() if key not in IDLE_SETTINGS}
     return {
         **kept,
         "init": policy_digest(flags.init, settings.cache_dir),
         "reference": policy_digest(flags.reference, settings.cache_dir),
         "problems": file_digest(flags.problems),
+        "first_attempts": flags.first_attempts and file_digest(flags.first_attempts),
         "prompts": prompts_digest(flags.few_shot_dir, settings.task_type),
         "processes": processes(),
     }
 
 
 def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
-    """Columns `prompt` and `answer` of the training problems."""
+    """Columns `problem_id`, `prompt` and `answer` of the training problems."""
     task = load_task(settings.task_type)
     few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
     return Dataset.from_list(
         [
-            {"prompt": first_messages(problem.question, task, few_shot), "answer": problem.answer}
-            for problem in read_problems(flags.problems)
+            {
+                "problem_id": problem.id,
+                "prompt": first_messages(problem.question, task, few_shot),
+                "answer": problem.answer,
+            }
+            for problem in read_problems(flags.problems)[: settings.training_problems]
         ]
     )
+
+
+def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> FirstAttempts | None:
+    """What `offline_first_attempts` takes its share of; ValueError where the file doesn't fit."""
+    share, path = settings.offline_first_attempts, flags.first_attempts
+    if not share and path is None:
+        return None
+    if not share or path is None:
+        raise ValueError(
+            f"offline_first_attempts is {share} and --first-attempts {path}; expected a share above "
+            "0 and a file, or neither. Give both: the file is what score.sample writes of the base "
+            "policy on the training problems."
+        )
+    tokenizer = load_tokenizer(flags.init, settings.cache_dir)
+    rows = make_dataset(settings, flags)
+    prompts = {row["problem_id"]: prompt_ids(tokenizer, row["prompt"]) for row in rows}
+    vocabulary = vocabulary_size(flags.init, settings.cache_dir)
+    attempts: dict[str, list] = {name: [] for name in prompts}
+    taken = read_first_attempts(path, prompts, None, vocabulary)
+    for (name, _), rollout in sorted(taken.items()):
+        attempts[name].append(rollout.attempts[0])
+    return FirstAttempts(attempts, share, settings.random_seed)
 
 
 def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
@@ -102,6 +134,7 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
             train_dataset=make_dataset(settings, flags),
             verifier=verifier,
             reference=flags.reference,
+            first_attempts=offline_attempts(settings, flags),
             processing_class=load_tokenizer(flags.init, settings.cache_dir),
             peft_config=new_adapter(settings, flags.init),
             callbacks=[ProgressLine(settings.objective), stop],
@@ -119,6 +152,8 @@ def main() -> None:
     add_flags(parser)
     parser.add_argument("--reference", required=True, help="the base policy, π_ref of the KL")
     parser.add_argument("--problems", required=True, help="JSON Lines of training problems")
+    parser.add_argument("--first-attempts", help="parquet of score.sample: offline first attempts")
+    parser.add_argument("--first-attempts", help="parquet of score.sample: offline first attempts")
     parser.add_argument("--few-shot-dir", help="folder of worked examples")
     run_job("train", TrainSettings, parser.parse_args(), made_with, train)
 

@@ -1,4 +1,4 @@
-"""SCoReTrainer: two-turn reinforcement learning on top of TRL.
+"""SCoReTrainer: reinforcement learning over several turns on top of TRL.
 
 How it departs from TRL's GRPOTrainer, which it subclasses: a rollout is N attempts in one
 conversation; each turn has its own pay, its own leave-one-out baseline and its own KL weight; the
@@ -8,46 +8,49 @@ checkpoints and resuming; vLLM with its weight sync too, of which only what happ
 Only this file, config.py and correction_trainer.py import trl.
 """
 
-from collections.abc import Callable
 from contextlib import nullcontext
+from itertools import groupby
 
 import torch
 import trl.trainer.utils
-from accelerate.utils import gather, set_seed
+from accelerate.utils import gather_object, set_seed
 from datasets import Dataset
 from trl import GRPOTrainer
 from trl.models import prepare_deepspeed, unwrap_model_for_generation
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_adapter
 
 from score import objective
-from score.batches import pad_rollouts, token_logps
+from score.advantages import rank_advantages
+from score.batches import pad_batches, token_logps
 from score.checkpoints import writing_checkpoint, written_to
 from score.config import SCoReConfig
+from score.kl_control import current_weight
+from score.offline_attempts import FirstAttempts, StartingFrom, forget_offline_logps
+from score.policies import is_adapter, load_policy
 from score.prompts import Bridge, prompt_ids
 from score.records import TurnSums
 from score.rewards import turn_pay
 from score.rollout import (
     HFGenerate,
     Rollout,
-    attempt_texts,
     sample_rollouts,
     sampling_config,
     stop_ids_of,
 )
 from score.sampler import ProblemSampler
+from score.scoring import Score, score_attempts
 from score.vllm_backend import TrainingGenerate
-
-# (attempts, answers) -> one score in [0, 1] each, or objects that float() turns into one.
-Score = Callable[[list[str], list], list]
 
 
 class SCoReTrainer(GRPOTrainer):
-    """Train a policy with Stage I (Eq 3) or Stage II (Eq 4), as `args.objective` says.
+    """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the OBJECTIVES.
 
     model: a path, hub name, PreTrainedModel or PeftModel. reference: the frozen π_ref of the KL, as
     a path or hub name; None takes the weights that `model` starts from (for an adapter: the weights
-    it was made for). Stage II must name the base policy here, or the KL would be to Stage I.
+    it was made for). Stage II must name the base policy here, or the KL would be to Stage I; Stage
+    I(b) of three turns names the policy of Stage I(a).
     train_dataset: columns `prompt` (chat messages) and `answer`. verifier: judges attempts.
+    first_attempts: given for `args.offline_first_attempts`; the dataset then has `problem_id` too.
     """
 
     _tag_names = ("trl", "score")
@@ -61,9 +64,10 @@ class SCoReTrainer(GRPOTrainer):
         verifier: Score,
         *,
         reference: str | None = None,
+        first_attempts: FirstAttempts | None = None,
         **kwargs,
     ):
-        _check_dataset(train_dataset, args)
+        args.check_dataset(train_dataset)
         if not torch.cuda.is_available():
             # TRL's tiles of the LM head fit a GPU; these fit a CPU's caches (a third faster there).
             trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE = 4096
@@ -74,7 +78,7 @@ class SCoReTrainer(GRPOTrainer):
             train_dataset=train_dataset,
             **kwargs,
         )
-        self.verifier = verifier
+        self.verifier, self.first_attempts = verifier, first_attempts
         self.bridge = Bridge.of(self._tokenizer, args.correction_prompt)
         self.stop_ids = stop_ids_of(
             self.accelerator.unwrap_model(self.model).generation_config,
@@ -87,9 +91,6 @@ class SCoReTrainer(GRPOTrainer):
             self.vllm_generation.generation_kwargs = {"stop_token_ids": self.eos_token_ids}
             # A colocated engine has seeded this process by its rank alone.
             set_seed(args.seed, device_specific=True)
-        self.kl_weights = objective.kl_weights(
-            args.objective, args.num_turns, args.init_kl_coef, args.corr_kl_coef
-        )
         self._sums = TurnSums()
         self._prepare_reference(reference)
 
@@ -102,19 +103,30 @@ class SCoReTrainer(GRPOTrainer):
         self.reference_is_below_adapter = adapted and reference in (None, start)
         if self.reference_is_below_adapter:
             return
-        self.ref_model = create_model_from_path(
-            reference or start,
-            cache_dir=self.args.cache_dir,
-            dtype=below.dtype,
-            attn_implementation=below.config._attn_implementation,
-            device_map=None,
-        )
+        self.ref_model = self._load_reference(reference or start, below)
         self.ref_model.requires_grad_(False)
-        add_fused_lm_head(self.ref_model, temperature=self.temperature)
         if self.is_deepspeed_enabled:
             self.ref_model = prepare_deepspeed(self.ref_model, self.accelerator)
         else:
             self.ref_model = self.accelerator.prepare_model(self.ref_model, evaluation_mode=True)
+
+    def _load_reference(self, path: str, like):
+        """The weights at `path` in the precision of `like`, with the head that scores tokens."""
+        if is_adapter(path):
+            # Apart from its base, as a policy that is trained: merged weights round otherwise.
+            precision = str(like.dtype).removeprefix("torch.")
+            model = load_policy(path, precision, self.args.cache_dir, trainable=True).eval()
+            add_fused_lm_head(model.get_base_model(), temperature=self.temperature)
+            return model
+        model = create_model_from_path(
+            path,
+            cache_dir=self.args.cache_dir,
+            dtype=like.dtype,
+            attn_implementation=like.config._attn_implementation,
+            device_map=None,
+        )
+        add_fused_lm_head(model, temperature=self.temperature)
+        return model
 
     # ------------------------------------------------------------------------------------ rollouts
     def _get_train_sampler(self, dataset=None):
@@ -138,35 +150,75 @@ class SCoReTrainer(GRPOTrainer):
 
     def _make_batches(self, problems: list[dict]) -> list[dict[str, torch.Tensor]]:
         """One generation batch of problems -> micro-batches of rollouts with advantages."""
-        rollouts = self._sample([problem["prompt"] for problem in problems])
-        scores, answers = self._verify(rollouts, [problem["answer"] for problem in problems])
+        self.kl_weights = self._kl_weights()
+        given = self._given(problems)
+        rollouts = self._sample([problem["prompt"] for problem in problems], given)
+        scores, answers = score_attempts(
+            self.verifier, rollouts, [problem["answer"] for problem in problems], self._tokenizer
+        )
         # Rows of similar length share a micro-batch, each padded only to its own longest row.
         order = sorted(range(len(rollouts)), key=lambda i: len(rollouts[i].tokens()[0]))
-        rollouts, scores = [rollouts[i] for i in order], scores[order]
-        unchanged = sum(answers[i][-1] == answers[i][-2] for i in order)
-        size = self.args.per_device_train_batch_size
-        batches = self._pad(rollouts, size)
+        rollouts, answers = [rollouts[i] for i in order], [answers[i] for i in order]
+        offline = None if given is None else [given[i] is not None for i in order]
+        size, device = self.args.per_device_train_batch_size, self.accelerator.device
+        scores = scores[order].to(device)
+        batches = pad_batches(rollouts, size, self._tokenizer.pad_token_id, device, offline)
         for batch in batches:
             batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
         pay = turn_pay(scores, self.args.objective, self.args.stage2_alpha)
         if self.args.kl_estimator == "k1":
             pay = objective.charge_kl(pay, self._attempt_log_ratios(batches), self.kl_weights)
-        advantages = self._advantages(pay, order)
+        advantages = rank_advantages(
+            pay,
+            order,
+            self.num_generations,
+            self.accelerator.process_index,
+            scale=self.args.scale_advantages,
+            offline=offline,
+        )
         for i, batch in enumerate(batches):
             batch["advantages"] = advantages[i * size : (i + 1) * size]
-        self._sums.add_rollouts(rollouts, scores, unchanged)
+        self._sums.add_rollouts(rollouts, scores, answers, offline)
         return batches
 
-    def _sample(self, messages: list[list[dict]]) -> list[Rollout]:
-        prompts = [prompt_ids(self._tokenizer, m) for m in messages]
-        sample = lambda generate: sample_rollouts(  # noqa: E731
-            prompts, self.bridge, generate, self.stop_ids, self.args.num_turns
-        )
+    def _kl_weights(self) -> list[float]:
+        """β_t of the coming update, N values."""
+        args = self.args
+        init = current_weight(self.state.log_history, args.init_kl_coef, args.init_kl_target)
+        return objective.kl_weights(args.objective, args.num_turns, init, args.corr_kl_coef)
+
+    def _given(self, problems: list[dict]) -> list[list[int] | None] | None:
+        """The first attempts that this rank's rollouts start from; None where all are sampled."""
+        if self.first_attempts is None:
+            return None
+        ids = [problem["problem_id"] for problem in problems]
+        first = self.accelerator.process_index * len(ids)
+        step = self.state.global_step
+        return self.first_attempts.of_rollouts(ids, step, first, self.num_generations)
+
+    def _sample(
+        self, messages: list[list[dict]], given: list[list[int] | None] | None
+    ) -> list[Rollout]:
+        # K rollouts in a row have one prompt.
+        groups = [(prompt_ids(self._tokenizer, m), len(list(g))) for m, g in groupby(messages)]
+        prompts = [ids for ids, size in groups for _ in range(size)]
+
+        def sample(generate, same_number):
+            if given is not None:
+                generate = StartingFrom(generate, given, same_number)
+            return sample_rollouts(
+                prompts, self.bridge, generate, self.stop_ids, self.args.num_turns
+            )
+
         if self.use_vllm:
             engine = TrainingGenerate(
                 self._generate_single_turn, self.num_generations, self.stop_ids
             )
-            return engine.tell(sample(engine))
+            # The engine wants whole groups of K, in their order.
+            rollouts = engine.tell(sample(engine, same_number=lambda lacking: len(prompts)))
+            if given is not None:
+                forget_offline_logps(rollouts, [attempt is not None for attempt in given])
+            return rollouts
         with unwrap_model_for_generation(
             self.model_wrapped,
             self.accelerator,
@@ -178,24 +230,8 @@ class SCoReTrainer(GRPOTrainer):
                 self.stop_ids,
                 self._tokenizer.pad_token_id,
             )
-            return sample(HFGenerate(policy, config, self.args.local_rollout_forward_batch_size))
-
-    def _verify(self, rollouts: list[Rollout], answers: list) -> tuple[torch.Tensor, list[list]]:
-        """Scores (B, N) of this rank's rollouts, and the answers they state (else their texts)."""
-        turns = self.args.num_turns
-        texts = [text for row in attempt_texts(rollouts, self._tokenizer) for text in row]
-        verdicts = self.verifier(texts, [answer for answer in answers for _ in range(turns)])
-        scores = torch.tensor([float(v) for v in verdicts], device=self.accelerator.device)
-        stated = [getattr(v, "extracted", t) for v, t in zip(verdicts, texts, strict=True)]
-        rows = [stated[i : i + turns] for i in range(0, len(stated), turns)]
-        return scores.view(-1, turns), rows
-
-    def _pad(self, rollouts: list[Rollout], size: int) -> list[dict[str, torch.Tensor]]:
-        device, pad_id = self.accelerator.device, self._tokenizer.pad_token_id
-        batches = [
-            pad_rollouts(rollouts[i : i + size], pad_id) for i in range(0, len(rollouts), size)
-        ]
-        return [{key: value.to(device) for key, value in batch.items()} for batch in batches]
+            generate = HFGenerate(policy, config, self.args.local_rollout_forward_batch_size)
+            return sample(generate, same_number=lambda lacking: max(gather_object([lacking])))
 
     # ------------------------------------------------------------------- log-probabilities and pay
     @torch.no_grad()
@@ -223,17 +259,6 @@ class SCoReTrainer(GRPOTrainer):
             difference = self._no_grad_logps(batch, reference=False) - batch["ref_logps"]
             rows.append(objective.per_turn_sum(difference, batch["turn"], self.args.num_turns))
         return torch.cat(rows)
-
-    def _advantages(self, pay: torch.Tensor, order: list[int]) -> torch.Tensor:
-        """Advantages (B, N) of this rank's rows; groups of K may lie across ranks."""
-        in_groups = torch.empty_like(pay)
-        in_groups[order] = pay
-        everyone = gather(in_groups)
-        advantages = objective.leave_one_out(everyone, self.num_generations)
-        if self.args.scale_advantages:
-            advantages = objective.scale_by_batch(advantages)
-        first = self.accelerator.process_index * len(order)
-        return advantages[first : first + len(order)][order]
 
     # ---------------------------------------------------------------------------------------- loss
     def _compute_loss(self, model, inputs):
@@ -268,26 +293,13 @@ class SCoReTrainer(GRPOTrainer):
 
     # ----------------------------------------------------------------------------------------- log
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        for name, mean in self._sums.means(self.accelerator).items():
+        means = self._sums.means(self.accelerator)
+        if means and self.args.init_kl_target is not None:
+            means["init_kl_coef"] = self.kl_weights[0]
+        for name, mean in means.items():
             self._metrics["train"][name].append(mean)
         super().log(logs, start_time)
 
 
 def _paid_per_turn(**kwargs):
     raise AssertionError("pay is worked out per turn, in SCoReTrainer._make_batches")
-
-
-def _check_dataset(dataset: Dataset, args: SCoReConfig) -> None:
-    missing = {"prompt", "answer"} - set(dataset.column_names)
-    if missing:
-        raise ValueError(
-            f"train_dataset has columns {dataset.column_names}; expected prompt and answer. "
-            f"Add {' and '.join(sorted(missing))}."
-        )
-    problems = args.generation_batch_size // args.num_generations
-    if len(dataset) < problems:
-        raise ValueError(
-            f"train_dataset holds {len(dataset)} problems, but one update needs {problems} "
-            "(rollouts of an update / number_output_initial_generations). Add problems or lower "
-            "gradient_accumulation_steps or per_device_train_batch_size."
-        )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from score.backends import check_backend
+from score.objective_checks import check_objective
 
 # Settings that change no result: neither a rule nor a checkpoint is redone for them.
 IDLE_SETTINGS = (
@@ -44,7 +45,10 @@ class TrainSettings:
     kl_estimator: str
     scale_advantages: bool
     precision: str
+    training_problems: int | None = None
     stage2_alpha: float | int = 10.0
+    init_kl_target: float | int | None = None
+    offline_first_attempts: float | int = 0.0
     top_p: float | int = 1.0
     top_k: int = 0
     adam_beta2: float = 0.999
@@ -70,6 +74,13 @@ class TrainSettings:
 
     def __post_init__(self):
         check_backend(self.rollout_backend)
+        check_objective(
+            self.objective,
+            self.turns(),
+            self.init_kl_coef,
+            self.init_kl_target,
+            self.offline_first_attempts,
+        )
         rollouts = self.rollouts()
         k = self.number_output_initial_generations
         if k < 2:
@@ -89,6 +100,10 @@ class TrainSettings:
                 f"per_device_train_batch_size × gradient_accumulation_steps ({rollouts}), the "
                 f"rollouts of an update. Try {max(1, self.total_episodes // rollouts) * rollouts}."
             )
+
+    def turns(self) -> int:
+        """Attempts of a training rollout: `num_turns`, of which single_turn trains the first alone."""
+        return 1 if self.objective == "single_turn" else self.num_turns
 
     def rollouts(self) -> int:
         """Rollouts of one update, over all processes."""
