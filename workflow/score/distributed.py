@@ -76,13 +76,14 @@ def inference_accelerator() -> Accelerator:
 def place_for_sampling(policy, accelerator: Accelerator):
     """The policy on this rank's device: sharded over the ranks under ZeRO-3, else whole."""
     plugin = accelerator.state.deepspeed_plugin
-    if plugin is None or plugin.zero_stage != 3:
+    asked = plugin.deepspeed_config["zero_optimization"] if plugin is not None else {"stage": 0}
+    if asked["stage"] != 3:
         return policy.to(accelerator.device)
     import deepspeed
 
     config = {
         "train_micro_batch_size_per_gpu": 1,  # asked for, not used
-        "zero_optimization": plugin.deepspeed_config["zero_optimization"],
+        "zero_optimization": asked,
         "bf16": {"enabled": policy.dtype == torch.bfloat16},
     }
     engine, *_ = deepspeed.initialize(model=policy, config=config)

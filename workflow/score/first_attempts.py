@@ -19,9 +19,9 @@ def read_first_attempts(
     """Rollouts of one attempt from another policy's sampled.parquet, for each problem and sample.
 
     samples: the first so many of a problem, all of which must be there; None: all there are, at
-    least one. prompts: token ids by problem id, as this policy's tokenizer makes them; vocabulary:
-    how many ids that knows. Of several corrections of a first attempt the first is read. ValueError where an
-    attempt is missing, or was made on another prompt or with other tokens.
+    least one. prompts: token ids by problem id, as this policy's tokenizer makes them. vocabulary:
+    how many ids that knows. Of several corrections of a first attempt the first is read. ValueError
+    where an attempt is missing, or was made on another prompt or with other tokens.
     """
     frame = read_sampled(path)
     missing = [name for name in _NEEDED if name not in frame]

@@ -39,7 +39,7 @@ class SampleSettings:
     def __post_init__(self):
         for name in ("num_problems", "num_turns", "samples", "corrections"):
             if (value := getattr(self, name)) is not None and value < 1:
-                raise ValueError(f"evaluation {name} is {value}; expected at least 1. Raise it.")
+                raise ValueError(f"{name} is {value}; expected at least 1. Raise it.")
         for name in ("samples", "corrections"):
             if self.temperature == 0 and (value := getattr(self, name)) > 1:
                 raise ValueError(
