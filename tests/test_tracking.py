@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from score import tracking
 from score.tracking import check_trackers, continue_run, refuse_keys, track, trackers
+from score.training_job import curve_name
 from score.training_settings import TrainSettings
 from test_train import SETTINGS
 
@@ -128,6 +129,19 @@ def test_access_key_in_a_config_is_refused_without_being_shown(config, changes, 
     message = str(error.value)
     assert message.startswith(f"{path} holds") and f"environment variable {variable} " in message
     assert KEY not in message and "anything" not in message and "aB3" not in message
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("results/mine/score", "mine/score"),
+        ("results/mine/score/seed1", "mine/score/seed1"),
+        ("/scratch/mine/results/mine/star/seed0/iteration2", "mine/star/seed0/iteration2"),
+        ("elsewhere/score", "mine/score"),
+    ],
+)
+def test_curves_are_named_by_run_and_place(folder, name):
+    assert curve_name("mine", Path(folder)) == name
 
 
 def test_commit_of_a_data_set_is_no_key(config):

@@ -46,7 +46,8 @@ class CorrectionTrainer(SFTTrainer):
     """Fine-tune a policy on examples, with loss on their correction tokens alone.
 
     model: a path, hub name, PreTrainedModel or PeftModel. Fewer examples than an update covers are
-    repeated.
+    repeated. Recorded beside the loss are entropy and mean_token_accuracy of the correction tokens,
+    as means over micro-batches.
     """
 
     _tag_names = ("trl", "score")
@@ -60,6 +61,7 @@ class CorrectionTrainer(SFTTrainer):
         # Whatever the policy's forward says: the loss is over all tokens of an update, not a mean
         # of the means of micro-batches.
         self.model_accepts_loss_kwargs = True
+        self._epochs = len(self.train_dataset) / len(examples)
         self._seconds = 0.0
 
     def training_step(self, *args, **kwargs):
@@ -75,6 +77,8 @@ class CorrectionTrainer(SFTTrainer):
         if self._seconds:
             metrics["step_time"].append(self._seconds)
             self._seconds = 0.0
+        # Of the examples: the host counts all that is laid out as one epoch.
+        self.state.epoch = self._epochs * self.state.global_step / self.state.max_steps
         super().log(logs, start_time)
 
     # --------------------------------------------------------------------------------- checkpoints

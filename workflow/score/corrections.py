@@ -100,6 +100,11 @@ def _check_columns(attempts: pd.DataFrame, method: str) -> None:
             f"columns are {list(attempts)}; expected also {missing} for method {method}. Sample (and "
             "judge) again."
         )
+    if any(name.startswith("critique") for name in attempts):
+        raise ValueError(
+            "rollouts hold critiques between the attempts; expected attempt 2 right after the "
+            "correction message. Sample with prompting: correction."
+        )
     for by, column in ((["problem_id"], "prompt_ids"), (["problem_id", "sample"], "ids_t1")):
         keys, first = zip(*(attempts[name] for name in by), strict=True), {}
         for key, ids in zip(keys, attempts[column], strict=True):
