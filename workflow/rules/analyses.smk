@@ -18,7 +18,7 @@ def records_of(instance):
     return [f"{instance}={folder}/iteration{i}/training.jsonl" for i in rounds]
 
 
-def chain(instances):
+def starts_of(instances):
     """instance=the one it starts from, for those that start from another of these."""
     pairs = [(one, PLAN.init(one)) for one in instances]
     return [f"{one}={init}" for one, init in pairs if init in instances]
@@ -144,7 +144,7 @@ rule analyse_cost:
         arms=ARMS,
         attempts=attempts_of("test"),
         records=flag("--records", ALL_RECORDS),
-        chain=flag("--chain", chain([i for i in PLAN.instances if i in PLAN.trained])),
+        chain=flag("--chain", starts_of([i for i in PLAN.instances if i in PLAN.trained])),
     shell:
         """
         exec &> >(tee {log:q})
@@ -174,7 +174,7 @@ rule analyse_curves:
     params:
         arms=ARMS,
         records=CURVES,
-        chain=flag("--chain", chain(REINFORCED_INSTANCES)),
+        chain=flag("--chain", starts_of(REINFORCED_INSTANCES)),
     shell:
         """
         exec &> >(tee {log:q})
