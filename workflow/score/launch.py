@@ -3,7 +3,8 @@
     python -m score.launch --config configs/accelerate/zero2.yaml --processes 8 --cpus 64 \\
         -m score.train --settings settings.json …
 
-On one machine this is `accelerate launch`. In the batch shell of a Slurm job it is one `srun` task a
+On one machine this is `accelerate launch`, or the command itself where a single process on the CPU asks
+for no DeepSpeed: that starts some seconds sooner. In the batch shell of a Slurm job it is one `srun` task a
 node, each of which is `accelerate launch` with its rank and the first node's address. Training that
 was told to stop and has saved (score.interruption) is put back into Slurm's queue as the same job.
 """
@@ -17,6 +18,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import yaml
 
 from score.lifeline import STOPPED_EARLY, STOPPED_FILE, end_with_parent
 
@@ -47,6 +50,20 @@ def accelerate_command(flags: argparse.Namespace, environment: dict[str, str]) -
         command += ["--main_process_ip", first, "--main_process_port", str(port_of(environment))]
         command += ["--deepspeed_multinode_launcher", "standard"]
     return command
+
+
+def without_launcher(flags: argparse.Namespace) -> bool:
+    """Whether the command is one process on the CPU, for which a launcher would do nothing."""
+    told = yaml.safe_load(Path(flags.config).read_text())
+    alone = flags.processes == flags.nodes == 1
+    return alone and told.get("distributed_type") == "NO" and bool(told.get("use_cpu"))
+
+
+def alone_command(flags: argparse.Namespace, words: list[str]) -> list[str]:
+    """The command itself, with what `accelerate launch` would tell it."""
+    told = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_MIXED_PRECISION": "no"}
+    told["OMP_NUM_THREADS"] = str(flags.cpus)
+    return ["env", *(f"{name}={value}" for name, value in told.items()), sys.executable, *words]
 
 
 def given_gpus(environment: dict[str, str]) -> int | None:
@@ -143,6 +160,8 @@ def main() -> None:
     flags = parser.parse_args(words[:at])
     if in_batch_shell(os.environ):
         sys.exit(run_job(srun_command(flags, words)))
+    if without_launcher(flags):
+        sys.exit(run_here(alone_command(flags, words[at:])))
     try:
         command = [*accelerate_command(flags, os.environ), *words[at:]]
     except ValueError as error:

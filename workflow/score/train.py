@@ -153,7 +153,6 @@ def main() -> None:
     parser.add_argument("--reference", required=True, help="the base policy, π_ref of the KL")
     parser.add_argument("--problems", required=True, help="JSON Lines of training problems")
     parser.add_argument("--first-attempts", help="parquet of score.sample: offline first attempts")
-    parser.add_argument("--first-attempts", help="parquet of score.sample: offline first attempts")
     parser.add_argument("--few-shot-dir", help="folder of worked examples")
     run_job("train", TrainSettings, parser.parse_args(), made_with, train)
 
