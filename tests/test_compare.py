@@ -88,14 +88,14 @@ def test_one_arm_has_no_pairs(tmp_path):
 
 def test_what_training_spent_stands_beside_what_it_brought(tmp_path):
     path = write_attempts(tmp_path / "b", *BASE)
-    spent = {"attempts": 51200, "updates": 250, "tuning_attempts": 1000, "seconds": 61.7}
+    spent = {"attempts": 51200, "updates": 250, "tuning_attempts": 1000}
     (tmp_path / "budgets.json").write_text(json.dumps({"score": spent, "unused": {}}))
     flags = "--budgets", tmp_path / "budgets.json"
     rows, _, markdown, _ = _run(tmp_path, {"base": path, "score": path}, *flags)
-    columns = ("training_attempts", "updates", "tuning_attempts", "seconds")
-    assert [rows[1][name] for name in columns] == ["51200", "250", "1000", "61.7"]
-    assert [rows[0][name] for name in columns] == [""] * 4
-    assert _cells(markdown, 1)[9:] == ["51,200", "250", "1,000", "62"]
+    columns = ("training_attempts", "updates", "tuning_attempts")
+    assert [rows[1][name] for name in columns] == ["51200", "250", "1000"]
+    assert [rows[0][name] for name in columns] == [""] * 3
+    assert _cells(markdown, 1)[9:] == ["51,200", "250", "1,000"]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def choice_settings(w):
         keep="non_decreasing" if right_too else "improving",
         keep_from=told["keep_from"],
         pairs_per_problem=told["pairs_per_problem"],
+        on_no_corrections=told["on_no_corrections"],
     )
 
 

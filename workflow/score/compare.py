@@ -36,7 +36,6 @@ BUDGET = {  # key of --budgets: column of the table
     "attempts": "training_attempts",
     "updates": "updates",
     "tuning_attempts": "tuning_attempts",
-    "seconds": "seconds",
 }
 COMPARED = {"accuracy_t2": "Accuracy@t2", "delta": "Δ(t1,t2)"}
 PAIR_COLUMNS = tuple(f"{rate}{part}" for rate in COMPARED for part in (*ENDS, "_p", "_p_holm"))
@@ -176,7 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--settings", required=True, help="JSON file of CompareSettings")
     parser.add_argument("--attempts", required=True, nargs="+", help="arm/seed=parquet file ...")
-    parser.add_argument("--budgets", help="JSON file: arm -> attempts, updates, seconds, ...")
+    parser.add_argument("--budgets", help="JSON file: arm -> attempts, updates, tuning_attempts")
     parser.add_argument("--csv", required=True, help="table of fractions to write")
     parser.add_argument("--markdown", required=True, help="table of percents to write")
     parser.add_argument("--pairs-csv", required=True, help="differences of fractions to write")

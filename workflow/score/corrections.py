@@ -48,7 +48,7 @@ class CorrectionSettings:
 
     method: self_taught pairs each correction with the attempt it answered, pair_sft two samples of
     turn 1. keep, keep_from: see score.pairs. pairs_per_problem: most pairs of each kind from one
-    problem; null: all.
+    problem; null: all. on_no_corrections: refuse to go on without any, or keep the policy as it is.
     """
 
     task_type: str
@@ -57,6 +57,7 @@ class CorrectionSettings:
     keep: str = "improving"
     keep_from: float | int = 1.0
     pairs_per_problem: int | None = None
+    on_no_corrections: str = "refuse"
     evaluator_function: str | None = None
     evaluator_mode: str = "default"
     evaluator_answer_marker: str | None = None
@@ -65,7 +66,8 @@ class CorrectionSettings:
     cache_dir: str | None = None
 
     def __post_init__(self):
-        for name, known in (("method", tuple(METHODS)), ("keep", KEEP)):
+        choices = {"method": tuple(METHODS), "keep": KEEP, "on_no_corrections": ("refuse", "keep")}
+        for name, known in choices.items():
             value = getattr(self, name)
             if value not in known:
                 raise ValueError(
@@ -79,14 +81,14 @@ class CorrectionSettings:
 
 
 def choose_pairs(attempts: pd.DataFrame, settings: CorrectionSettings) -> list[Pair]:
-    """The pairs of judged attempts that are imitated. ValueError where there is none."""
+    """The pairs of judged attempts that are imitated. ValueError where there must be one and is none."""
     _check_columns(attempts, settings.method)
     keep, most, seed = settings.keep, settings.pairs_per_problem, settings.random_seed
     if settings.method == "self_taught":
         pairs = self_taught_pairs(attempts, keep, settings.keep_from, most, seed)
     else:
         pairs = sample_pairs(attempts, keep, most, seed)
-    if not pairs:
+    if not pairs and settings.on_no_corrections == "refuse":
         raise ValueError(_nothing_to_imitate(attempts, settings))
     return pairs
 

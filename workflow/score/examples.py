@@ -32,9 +32,9 @@ def write_examples(path, examples: Iterable[Example]) -> None:
 
 
 def read_examples(path, vocabulary: int) -> list[Example]:
-    """Read examples of a policy that knows `vocabulary` tokens.
+    """Read examples of a policy that knows `vocabulary` tokens; none where none were chosen.
 
-    ValueError names the line that holds no example, or says that there is none.
+    ValueError names the line that holds no example.
     """
     path = Path(path)
     if not path.is_file():
@@ -42,14 +42,11 @@ def read_examples(path, vocabulary: int) -> list[Example]:
             f"examples file is {path}; expected an existing file. Run score.corrections."
         )
     lines = path.read_bytes().split(b"\n")
-    examples = [
+    return [
         _example(line, f"{path}, line {number}", vocabulary)
         for number, line in enumerate(lines, start=1)
         if line.strip()
     ]
-    if not examples:
-        raise ValueError(f"{path} holds no example; expected one or more. Run score.corrections.")
-    return examples
 
 
 def _example(line: bytes, where: str, vocabulary: int) -> Example:

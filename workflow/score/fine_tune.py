@@ -10,6 +10,8 @@ It is refused where that checkpoint was made with other settings, examples, poli
 """
 
 import argparse
+import os
+import shutil
 from dataclasses import asdict
 
 from score.correction_trainer import CorrectionConfig, CorrectionTrainer
@@ -18,7 +20,7 @@ from score.fine_tune_settings import FineTuneSettings
 from score.fingerprint import file_digest, policy_digest
 from score.interruption import StopOnSignal
 from score.policies import load_policy, vocabulary_size
-from score.progress import ProgressLine
+from score.progress import ProgressLine, write_records
 from score.prompts import load_tokenizer
 from score.training_job import (
     add_flags,
@@ -52,9 +54,17 @@ def made_with(settings: FineTuneSettings, flags: argparse.Namespace) -> dict:
 
 
 def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
-    """Run the training to its end and leave the policy at `flags.policy`."""
+    """Run the training to its end and leave the policy at `flags.policy`.
+
+    Without examples there is nothing to learn: it is the policy that the training starts from.
+    """
     stop = StopOnSignal()
     examples = read_examples(flags.examples, vocabulary_size(flags.init, settings.cache_dir))
+    if not examples:
+        print("fine_tune: there are no examples, so the policy stays as it is", flush=True)
+        if os.environ.get("RANK", "0") == "0":
+            keep_policy(settings, flags)
+        return
     # first: it has ZeRO-3 shard what is loaded
     args = trainer_config(settings, flags.checkpoints, len(examples))
     trainer = CorrectionTrainer(
@@ -69,6 +79,17 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     )
     train_on(trainer, flags.checkpoints)
     leave_policy(trainer, stop, settings, flags)
+
+
+def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
+    """Leave the policy that a training would start from, and no records."""
+    for saved in (
+        load_policy(flags.init, settings.precision, settings.cache_dir),
+        load_tokenizer(flags.init, settings.cache_dir),
+    ):
+        saved.save_pretrained(flags.policy)
+    write_records(flags.records, [], settings.objective)
+    shutil.rmtree(flags.checkpoints)
 
 
 def main() -> None:

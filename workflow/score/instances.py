@@ -82,7 +82,8 @@ def _read_frame(name: str, path: Path, needed: tuple, optional: tuple) -> pd.Dat
 def read_records(flag: str, pairs: list[str] | None) -> dict[str, pd.DataFrame]:
     """Training records, one frame an instance and one row an update; all numbers, with `step`.
 
-    An instance that is named several times was trained in rounds, whose steps follow on each other.
+    An instance that is named several times was trained in rounds, whose steps follow on each other; a
+    round that had nothing to learn has no records.
     ValueError names the policy and the file that is missing, malformed or empty.
     """
     frames: dict[str, pd.DataFrame] = {}
@@ -91,14 +92,16 @@ def read_records(flag: str, pairs: list[str] | None) -> dict[str, pd.DataFrame]:
         where = f"records of policy {name!r}, {path}"
         try:
             lines = Path(path).read_text(encoding="utf-8").splitlines()
-            frame = pd.DataFrame([json.loads(line) for line in lines]).select_dtypes("number")
+            rows = [json.loads(line) for line in lines]
+            frame = pd.DataFrame(rows, columns=None if rows else ["step", "step_time"], dtype=None)
+            frame = frame.astype(float) if frame.empty else frame.select_dtypes("number")
         except (OSError, ValueError, AttributeError) as error:
             raise ValueError(f"{where}: {error}. Train that policy again.") from None
         if "step" not in frame:
             raise ValueError(f"{where}: no records with a step. Train that policy again.")
         frame = frame.sort_values("step", ignore_index=True)
         if name in frames:
-            frame["step"] += frames[name]["step"].max()
+            frame["step"] += frames[name]["step"].max() if len(frames[name]) else 0
             frame = pd.concat([frames[name], frame], ignore_index=True)
         frames[name] = frame
     return frames
