@@ -35,8 +35,8 @@ from score.distributed import (
     require_deepspeed,
 )
 from score.fingerprint import file_digest, policy_digest, prompts_digest
-from score.first_attempts import FirstAttempts, read_first_attempts
 from score.interruption import StopOnSignal, leave_stopped
+from score.offline_attempts import OfflineAttempts, read_offline_attempts
 from score.policies import is_adapter, load_policy
 from score.problems import read_problems, read_settings
 from score.progress import ProgressLine, silence_trainer, write_records
@@ -144,7 +144,7 @@ def new_adapter(settings: TrainSettings, init: str) -> LoraConfig | None:
     )
 
 
-def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> FirstAttempts | None:
+def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> OfflineAttempts | None:
     """What `offline_first_attempts` takes its share of; ValueError where the file doesn't fit."""
     share, path = settings.offline_first_attempts, flags.first_attempts
     if not share and path is None:
@@ -158,13 +158,15 @@ def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> Firs
     tokenizer = load_tokenizer(flags.init, settings.cache_dir)
     rows = make_dataset(settings, flags)
     prompts = {row["problem_id"]: prompt_ids(tokenizer, row["prompt"]) for row in rows}
-    return FirstAttempts(read_first_attempts(path, prompts), share, settings.random_seed)
+    return OfflineAttempts(read_offline_attempts(path, prompts), share, settings.random_seed)
 
 
-def train(
-    settings: TrainSettings, flags: argparse.Namespace, first_attempts: FirstAttempts | None = None
-) -> None:
+def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     """Run the training to its end and leave the policy at `flags.policy`."""
+    try:
+        first_attempts = offline_attempts(settings, flags)
+    except ValueError as error:
+        sys.exit(f"train: {error}")
     stop = StopOnSignal()
     args = trainer_config(settings, flags.checkpoints)  # first: it has ZeRO-3 shard what is loaded
     with Verifier.of(settings) as verifier:
@@ -235,10 +237,9 @@ def main() -> None:
             if first:
                 held.enter_context(sole_writer(flags.checkpoints))
                 open_checkpoints(flags.checkpoints, made_with(settings, flags))
-            first_attempts = offline_attempts(settings, flags)
         except (ValueError, RuntimeError) as error:
             sys.exit(f"train: {error}")
-        train(settings, flags, first_attempts)
+        train(settings, flags)
     leave_launcher()
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from score import train
 from score.checkpoints import newest_whole_checkpoint
-from score.first_attempts import FirstAttempts, StartingFrom, read_first_attempts
+from score.offline_attempts import OfflineAttempts, StartingFrom, read_offline_attempts
 from score.prompts import load_tokenizer, prompt_ids
 from score.records import TurnSums
 from score.rollout import Rollout
@@ -32,7 +32,7 @@ def test_attempts_are_read_by_sample_whatever_their_corrections(tmp_path):
     rows = [("a", 1, 0, [8], [1, 2]), ("a", 0, 0, [7, 9], [1, 2]), ("a", 0, 1, [7, 9], [1, 2])]
     rows += [("b", 0, 0, [5], [1, 3]), ("a test problem", 0, 0, [6], [4])]
     path = write(tmp_path / "sampled.parquet", rows)
-    assert read_first_attempts(path, PROMPTS) == {"a": [[7, 9], [8]], "b": [[5]]}
+    assert read_offline_attempts(path, PROMPTS) == {"a": [[7, 9], [8]], "b": [[5]]}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_attempts_are_read_by_sample_whatever_their_corrections(tmp_path):
 )
 def test_a_file_of_other_problems_or_prompts_is_refused(tmp_path, rows, said):
     with pytest.raises(ValueError, match=said):
-        read_first_attempts(write(tmp_path / "sampled.parquet", rows), PROMPTS)
+        read_offline_attempts(write(tmp_path / "sampled.parquet", rows), PROMPTS)
 
 
 def test_a_file_without_token_ids_is_refused(tmp_path):
@@ -55,13 +55,13 @@ def test_a_file_without_token_ids_is_refused(tmp_path):
     with pytest.raises(
         ValueError, match="no column ids_t1, prompt_ids; expected problem_id, sample"
     ):
-        read_first_attempts(tmp_path / "old.parquet", PROMPTS)
+        read_offline_attempts(tmp_path / "old.parquet", PROMPTS)
 
 
 def test_groups_are_whole_and_ranks_agree_on_them():
     attempts = {name: [[n, i] for i in range(3)] for n, name in enumerate("abcdefgh")}
     ids = [name for name in "abcdefgh" for _ in range(4)]
-    given = FirstAttempts(attempts, 0.5, seed=1).of_rollouts(ids, step=7, first=0, k=4)
+    given = OfflineAttempts(attempts, 0.5, seed=1).of_rollouts(ids, step=7, first=0, k=4)
     groups = [given[i : i + 4] for i in range(0, 32, 4)]
     offline = [group for group in groups if group[0] is not None]
     assert 0 < len(offline) < 8
@@ -70,7 +70,7 @@ def test_groups_are_whole_and_ranks_agree_on_them():
     for group in offline:  # all three samples once before one comes again
         assert len({tuple(attempt) for attempt in group[:3]}) == 3
         assert group[3] == group[0]
-    other = FirstAttempts(attempts, 0.5, seed=1)
+    other = OfflineAttempts(attempts, 0.5, seed=1)
     halves = [other.of_rollouts(ids[i : i + 16], 7, first=i, k=4) for i in (0, 16)]
     odd = [other.of_rollouts(part, 7, first=f, k=4) for part, f in ((ids[:10], 0), (ids[10:], 10))]
     assert halves[0] + halves[1] == odd[0] + odd[1] == given
@@ -80,7 +80,7 @@ def test_groups_are_whole_and_ranks_agree_on_them():
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_share_of_the_problems_is_offline(share):
     attempts = {str(n): [[n]] for n in range(2000)}
-    given = FirstAttempts(attempts, share, seed=0).of_rollouts(list(attempts), 0, first=0, k=1)
+    given = OfflineAttempts(attempts, share, seed=0).of_rollouts(list(attempts), 0, first=0, k=1)
     offline = sum(attempt is not None for attempt in given)
     assert offline == 2000 * share or (share == 0.25 and abs(offline - 500) < 80)
 
@@ -135,7 +135,7 @@ def offline_trainer(folder, share, **changes):
         folder,
         objective="stage_two",
         offline_first_attempts=share,
-        first_attempts=FirstAttempts(right_and_wrong(), share, seed=3),
+        first_attempts=OfflineAttempts(right_and_wrong(), share, seed=3),
         **changes,
     )
 

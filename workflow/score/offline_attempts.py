@@ -18,7 +18,7 @@ from score.rollout import Generate, Rollout
 COLUMNS = ("problem_id", "sample", "ids_t1", "prompt_ids")
 
 
-class FirstAttempts:
+class OfflineAttempts:
     """Attempts at every training problem as token ids, and which of them an update starts from.
 
     attempts: of each problem's id the first attempts there are. share: how likely a problem is
@@ -51,7 +51,7 @@ class FirstAttempts:
         return draw.sample(samples, len(samples))
 
 
-def read_first_attempts(
+def read_offline_attempts(
     path: str | Path, prompts: dict[str, list[int]]
 ) -> dict[str, list[list[int]]]:
     """The first attempts at each problem of `prompts`, which holds prompt ids by problem id.
