@@ -1,5 +1,6 @@
 """What a job's command becomes on one machine and on the nodes of a Slurm job."""
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -54,6 +55,15 @@ def test_gpus_that_do_not_fit_the_processes_are_refused(processes, nodes, enviro
 
 def test_gpus_of_a_person_who_uses_no_slurm_are_their_own_affair():
     launch.accelerate_command(flags(1), {"CUDA_VISIBLE_DEVICES": "0,1"})
+
+
+def test_processes_hear_how_many_threads_are_theirs(monkeypatch, capfd):
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")  # what Snakemake exports: the whole job's
+    told = "import os; print('threads', os.environ['OMP_NUM_THREADS'])"
+    threads = launch.threads_of_rank(flags(4, nodes=2, cpus=8))
+    assert launch.run_here([sys.executable, "-c", told], threads) == 0
+    assert "threads 4" in capfd.readouterr().out
+    assert launch.threads_of_rank(flags(8, cpus=2)) == 1
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,12 @@ def trained(repository, monkeypatch):
         monkeypatch.setattr(train, name, replacement)
 
     def run(job):
-        flags = {"few_shot_dir": None, **job.flags, "problems": "other/one.jsonl"}
+        flags = {
+            "few_shot_dir": None,
+            "first_attempts": None,
+            **job.flags,
+            "problems": "other/one.jsonl",
+        }
         with chdir(repository), pytest.raises(Stop):
             train.train(TrainSettings(**job.settings), argparse.Namespace(**flags))
         return given

@@ -44,7 +44,7 @@ def accelerate_command(flags: argparse.Namespace, environment: dict[str, str]) -
         )
     command = ["accelerate", "launch", "--config_file", flags.config]
     command += ["--num_processes", str(flags.processes)]
-    command += ["--num_cpu_threads_per_process", str(max(1, flags.cpus // here))]
+    command += ["--num_cpu_threads_per_process", str(threads_of_rank(flags))]
     if nodes > 1:
         command += ["--num_machines", str(nodes), "--machine_rank", str(rank)]
         command += ["--main_process_ip", first, "--main_process_port", str(port_of(environment))]
@@ -100,11 +100,20 @@ def srun_command(flags: argparse.Namespace, words: list[str]) -> list[str]:
     return [*command, sys.executable, "-m", "score.launch", *words]
 
 
-def run_here(command: list[str]) -> int:
-    """Run `accelerate launch` on this node and pass signals on; its status, or STOPPED_EARLY."""
+def threads_of_rank(flags: argparse.Namespace) -> int:
+    """How many of this node's CPUs each process may use for itself."""
+    return max(1, flags.cpus // (flags.processes // flags.nodes))
+
+
+def run_here(command: list[str], threads: int) -> int:
+    """Run `accelerate launch` on this node and pass signals on; its status, or STOPPED_EARLY.
+
+    threads: of each process. Told through the environment as well, since accelerate keeps its own
+    flag from the processes under DeepSpeed: each would then take all CPUs for its own.
+    """
     with tempfile.TemporaryDirectory(prefix="score-launch-") as folder:
         told = Path(folder) / "stopped"
-        environment = {**os.environ, STOPPED_FILE: str(told)}
+        environment = {**os.environ, STOPPED_FILE: str(told), "OMP_NUM_THREADS": str(threads)}
         # accelerate and torchrun would die of SIGUSR1; ranks that save on it say so for themselves
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         launched = subprocess.Popen(command, env=environment, preexec_fn=end_with_parent)
@@ -166,7 +175,7 @@ def main() -> None:
         command = [*accelerate_command(flags, os.environ), *words[at:]]
     except ValueError as error:
         sys.exit(f"launch: {error}")
-    sys.exit(run_here(command))
+    sys.exit(run_here(command, threads_of_rank(flags)))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ that training resumes bit for bit and ranks need not talk about it.
 import json
 import random
 from collections.abc import Callable
+from pathlib import Path
 
+from score.first_attempts import read_first_attempts
 from score.rollout import Generate, Rollout
 
 
-class FirstAttempts:
+class OfflineAttempts:
     """Attempts at every training problem as token ids, and which of them an update starts from.
 
     attempts: of each problem's id the first attempts there are. share: how likely a problem is
@@ -44,6 +46,19 @@ class FirstAttempts:
             return None
         samples = self.attempts[problem_id]
         return draw.sample(samples, len(samples))
+
+
+def read_offline_attempts(
+    path: str | Path, prompts: dict[str, list[int]], vocabulary: int
+) -> dict[str, list[list[int]]]:
+    """The first attempts at each problem of `prompts`, which holds prompt ids by problem id.
+
+    ValueError where the file at `path` does not fit: see `read_first_attempts`.
+    """
+    attempts: dict[str, list[list[int]]] = {name: [] for name in prompts}
+    for (name, _), rollout in sorted(read_first_attempts(path, prompts, None, vocabulary).items()):
+        attempts[name].append(rollout.attempts[0])
+    return attempts
 
 
 class StartingFrom:

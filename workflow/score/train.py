@@ -15,9 +15,8 @@ from datasets import Dataset
 
 from score.config import SCoReConfig
 from score.fingerprint import file_digest, policy_digest, prompts_digest
-from score.first_attempts import read_first_attempts
 from score.interruption import StopOnSignal
-from score.offline_attempts import FirstAttempts
+from score.offline_attempts import OfflineAttempts, read_offline_attempts
 from score.policies import load_policy, vocabulary_size
 from score.problems import read_problems
 from score.progress import ProgressLine
@@ -99,7 +98,7 @@ def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
     )
 
 
-def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> FirstAttempts | None:
+def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> OfflineAttempts | None:
     """What `offline_first_attempts` takes its share of; ValueError where the file doesn't fit."""
     share, path = settings.offline_first_attempts, flags.first_attempts
     if not share and path is None:
@@ -114,11 +113,8 @@ def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> Firs
     rows = make_dataset(settings, flags)
     prompts = {row["problem_id"]: prompt_ids(tokenizer, row["prompt"]) for row in rows}
     vocabulary = vocabulary_size(flags.init, settings.cache_dir)
-    attempts: dict[str, list] = {name: [] for name in prompts}
-    taken = read_first_attempts(path, prompts, None, vocabulary)
-    for (name, _), rollout in sorted(taken.items()):
-        attempts[name].append(rollout.attempts[0])
-    return FirstAttempts(attempts, share, settings.random_seed)
+    attempts = read_offline_attempts(path, prompts, vocabulary)
+    return OfflineAttempts(attempts, share, settings.random_seed)
 
 
 def train(settings: TrainSettings, flags: argparse.Namespace) -> None:

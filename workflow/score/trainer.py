@@ -25,7 +25,7 @@ from score.batches import pad_batches, token_logps
 from score.checkpoints import writing_checkpoint, written_to
 from score.config import SCoReConfig
 from score.kl_control import current_weight
-from score.offline_attempts import FirstAttempts, StartingFrom, forget_offline_logps
+from score.offline_attempts import OfflineAttempts, StartingFrom, forget_offline_logps
 from score.policies import is_adapter, load_policy
 from score.prompts import Bridge, prompt_ids
 from score.records import TurnSums
@@ -64,7 +64,7 @@ class SCoReTrainer(GRPOTrainer):
         verifier: Score,
         *,
         reference: str | None = None,
-        first_attempts: FirstAttempts | None = None,
+        first_attempts: OfflineAttempts | None = None,
         **kwargs,
     ):
         args.check_dataset(train_dataset)
