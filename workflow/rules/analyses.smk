@@ -41,7 +41,8 @@ ALL_RECORDS = [
     for record in records_of(one)
 ]
 CURVES = [record for one in REINFORCED_INSTANCES for record in records_of(one)]
-EVERY_ANALYSIS = ["changes", "levels", "lengths", "cost"]
+EVERY_ANALYSIS = ["changes", "lengths", "cost"]
+EVERY_ANALYSIS += ["levels"] if CONFIG["problems"]["level_col"] else []
 EVERY_ANALYSIS += ["curves"] if CURVES else []
 EVERY_ANALYSIS += [
     name for name in ("fixed", "scaling", "successive") if name in EVALUATIONS

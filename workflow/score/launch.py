@@ -3,9 +3,9 @@
     python -m score.launch --config configs/accelerate/zero2.yaml --processes 8 --cpus 64 \\
         -m score.train --settings settings.json …
 
-On one machine this is `accelerate launch`, or the command itself where a single process on the CPU asks
-for no DeepSpeed: that starts some seconds sooner. In the batch shell of a Slurm job it is one `srun` task a
-node, each of which is `accelerate launch` with its rank and the first node's address. Training that
+On one machine this is `accelerate launch`, or the command itself where a single process on the CPU
+asks for no DeepSpeed: that starts some seconds sooner. In the batch shell of a Slurm job it is one
+`srun` task a node, each of which is `accelerate launch` with its rank and the first node's address. Training that
 was told to stop and has saved (score.interruption) is put back into Slurm's queue as the same job.
 """
 

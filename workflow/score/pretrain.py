@@ -120,7 +120,7 @@ def write_problems(directory: Path) -> None:
                     "id": f"{split}-{len(lines):05d}",
                     "question": text,
                     "answer": f"{text} : {solution}",
-                    "solutions": len(solutions(numbers, target)),
+                    "level": str(len(solutions(numbers, target))),
                 }
                 lines.append(json.dumps(row))
             if len(lines) == size:
