@@ -5,8 +5,9 @@
 
 On one machine this is `accelerate launch`, or the command itself where a single process on the CPU
 asks for no DeepSpeed: that starts some seconds sooner. In the batch shell of a Slurm job it is one
-`srun` task a node, each of which is `accelerate launch` with its rank and the first node's address. Training that
-was told to stop and has saved (score.interruption) is put back into Slurm's queue as the same job.
+`srun` task a node, each of which is `accelerate launch` with its rank and the first node's address.
+Training that was told to stop and has saved (score.interruption) is put back into Slurm's queue as
+the same job.
 """
 
 import argparse
