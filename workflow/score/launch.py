@@ -60,10 +60,9 @@ def without_launcher(flags: argparse.Namespace) -> bool:
     return alone and told.get("distributed_type") == "NO" and bool(told.get("use_cpu"))
 
 
-def alone_command(flags: argparse.Namespace, words: list[str]) -> list[str]:
+def alone_command(words: list[str]) -> list[str]:
     """The command itself, with what `accelerate launch` would tell it."""
     told = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_MIXED_PRECISION": "no"}
-    told["OMP_NUM_THREADS"] = str(flags.cpus)
     return ["env", *(f"{name}={value}" for name, value in told.items()), sys.executable, *words]
 
 
@@ -171,7 +170,7 @@ def main() -> None:
     if in_batch_shell(os.environ):
         sys.exit(run_job(srun_command(flags, words)))
     if without_launcher(flags):
-        sys.exit(run_here(alone_command(flags, words[at:])))
+        sys.exit(run_here(alone_command(words[at:]), threads_of_rank(flags)))
     try:
         command = [*accelerate_command(flags, os.environ), *words[at:]]
     except ValueError as error:
