@@ -1,13 +1,20 @@
 # SCoRe: from problems and a base policy to a table of how well each policy corrects itself.
 #
-#   prepare_problems ─┬─> sample_attempts ─> verify_attempts ─> compare_policies
-#                     └─> train_stage_one ─> train_stage_two (each policy is sampled like base)
+#   prepare_problems ─┬─> sample_attempts ─> verify_attempts ─┬─> compare_policies ─> compare_with_paper
+#                     └─> train_stage_one ─> train_stage_two  ├─> test_claims
+#                         (each policy is sampled like base)  └─> analyse_…: tables and figures
+#
+#   train_single_turn, train_direct_multi_turn: the baselines of reinforcement learning
+#   sample_corrections ─> choose_corrections ─> fine_tune: a round of STaR, STaSC or Pair-SFT
+#   choose_candidate: which of the settings tried for a policy goes into its seeds
 
 
 configfile: "configs/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common_training.smk"
+include: "workflow/rules/common_results.smk"
 include: "workflow/rules/problems.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/training.smk"

@@ -145,7 +145,6 @@ def test_what_can_not_be_imitated_is_refused_in_one_line(tmp_path, rows, setting
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ("", "holds no example"),
         ("{", "line 1: not valid JSON"),
         ('{"input_ids": [1, 2]}', "line 1: row is"),
         ([1, 200], "line 1: input_ids are not all token ids of the policy, which knows 143"),

@@ -24,7 +24,7 @@ PROMPTS = {"a": [1, 2], "b": [1, 3]}
 
 def write(path, rows):
     columns = ["problem_id", "sample", "correction", "ids_t1", "prompt_ids"]
-    pd.DataFrame(rows, columns=columns).to_parquet(path)
+    pd.DataFrame(rows, columns=columns).assign(truncated_t1=False).to_parquet(path)
     return path
 
 
@@ -32,30 +32,22 @@ def test_attempts_are_read_by_sample_whatever_their_corrections(tmp_path):
     rows = [("a", 1, 0, [8], [1, 2]), ("a", 0, 0, [7, 9], [1, 2]), ("a", 0, 1, [7, 9], [1, 2])]
     rows += [("b", 0, 0, [5], [1, 3]), ("a test problem", 0, 0, [6], [4])]
     path = write(tmp_path / "sampled.parquet", rows)
-    assert read_offline_attempts(path, PROMPTS) == {"a": [[7, 9], [8]], "b": [[5]]}
+    assert read_offline_attempts(path, PROMPTS, 20) == {"a": [[7, 9], [8]], "b": [[5]]}
 
 
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([("a", 0, 0, [7], [1, 2])], "no first attempt at 1 of the 2 training problems, 'b' among"),
+        ([("a", 0, 0, [7], [1, 2])], "0 of 1 first attempts at problem b"),
         (
             [("a", 0, 0, [7], [1, 2]), ("b", 0, 0, [7], [1, 4])],
-            "prompt of problem 'b' is 2 tokens 1 4 …; expected 2 tokens 1 3 …",
+            "problem b, sample 0: its prompt has other token ids than this policy's",
         ),
     ],
 )
 def test_a_file_of_other_problems_or_prompts_is_refused(tmp_path, rows, said):
     with pytest.raises(ValueError, match=said):
-        read_offline_attempts(write(tmp_path / "sampled.parquet", rows), PROMPTS)
-
-
-def test_a_file_without_token_ids_is_refused(tmp_path):
-    pd.DataFrame({"problem_id": ["a"], "sample": [0]}).to_parquet(tmp_path / "old.parquet")
-    with pytest.raises(
-        ValueError, match="no column ids_t1, prompt_ids; expected problem_id, sample"
-    ):
-        read_offline_attempts(tmp_path / "old.parquet", PROMPTS)
+        read_offline_attempts(write(tmp_path / "sampled.parquet", rows), PROMPTS, 20)
 
 
 def test_groups_are_whole_and_ranks_agree_on_them():

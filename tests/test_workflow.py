@@ -15,13 +15,10 @@ from snakemake.settings.types import ResourceSettings
 
 REPOSITORY = Path(__file__).parents[1]
 OVERLAYS = sorted({p.stem for p in (REPOSITORY / "configs").glob("*.yaml")} - {"config"})
-EVALUATION = {"sample_attempts", "verify_attempts", "compare_policies"}
-AFTER_STAGE_TWO = {
-    ("train_stage_two", "score"),
-    ("sample_attempts", "score"),
-    ("verify_attempts", "score"),
-    ("compare_policies",),
-}
+OF_ATTEMPTS = {"compare_policies", "compare_with_paper", "test_claims", "analyse_changes"}
+OF_ATTEMPTS |= {"analyse_lengths", "analyse_cost"}
+OF_RECORDS = {"analyse_curves", "analyse_cost"}
+EVALUATION = {"sample_attempts", "verify_attempts", *OF_ATTEMPTS}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +40,12 @@ def restored(finished, dry_run):
     """For a test that makes the finished run another one."""
     yield
     dry_run(executor="touch")
+
+
+def _trained_again(rule, policy):
+    """The jobs that run when one policy is trained anew."""
+    judged = [(name, policy, "test") for name in ("sample_attempts", "verify_attempts")]
+    return {(rule, policy), *judged, *((name,) for name in OF_ATTEMPTS | OF_RECORDS)}
 
 
 @pytest.fixture
@@ -96,14 +99,15 @@ def test_wrong_config_reaches_the_user_as_one_message_and_no_traceback(repositor
 def test_shipped_overlays_dry_run_without_network_and_reach_every_rule(dry_run, name):
     jobs = dry_run(configfile=f"configs/{name}.yaml")
     trained = {"train_stage_one", "train_stage_two"}
-    assert {rule for rule, *_ in jobs} == {"prepare_problems", *trained, *EVALUATION}
+    assert {rule for rule, *_ in jobs} >= {"prepare_problems", *trained, *EVALUATION, *OF_RECORDS}
     assert all(path.startswith(f"results/{name}/") for job in jobs.values() for path in job.output)
 
 
 def test_every_rule_that_runs_a_policy_is_launched_with_its_config(dry_run):
-    for (rule, *_), job in dry_run().items():
+    jobs = dry_run(configfile="configs/comparison-smollm2.yaml")
+    for (rule, *_), job in jobs.items():
         launched = "-m score.launch" in job.command
-        assert launched == (rule == "sample_attempts" or rule.startswith("train_")), rule
+        assert launched == rule.startswith(("sample_", "train_", "fine_tune")), rule
         assert not launched or "--config configs/accelerate/cpu.yaml" in job.command
 
 
@@ -130,7 +134,7 @@ def test_setting_on_which_no_result_depends_reruns_nothing(reruns, overlay):
 
 def test_changed_intervals_only_judge_again(reruns):
     again = reruns({"evaluation": {"bootstrap_samples": 500}})
-    assert {rule for rule, *_ in again} == {"verify_attempts", "compare_policies"}
+    assert {rule for rule, *_ in again} == {"verify_attempts", *OF_ATTEMPTS}
 
 
 @pytest.mark.parametrize(
@@ -142,16 +146,16 @@ def test_changed_evaluation_samples_again_and_never_retrains(reruns, overlay):
 
 
 def test_changed_alpha_retrains_stage_two_only(reruns):
-    assert reruns({"stage_two": {"stage2_alpha": 5.0}}) == AFTER_STAGE_TWO
-    assert reruns({"policies": {"score": {"stage2_alpha": 5.0}}}) == AFTER_STAGE_TWO
+    again = _trained_again("train_stage_two", "score")
+    assert reruns({"stage_two": {"stage2_alpha": 5.0}}) == again
+    assert reruns({"policies": {"score": {"stage2_alpha": 5.0}}}) == again
 
 
 def test_new_policy_trains_and_evaluates_that_policy_only(reruns):
-    new = {
-        "policies": {"no_bonus": {"init": "base", "objective": "stage_two", "stage2_alpha": 0.0}}
-    }
-    rules = ("train_stage_two", "sample_attempts", "verify_attempts")
-    assert reruns(new) == {*((rule, "no_bonus") for rule in rules), ("compare_policies",)}
+    entry = {"init": "score_stage_one", "objective": "stage_two", "stage2_alpha": 0.0}
+    assert reruns({"policies": {"no_bonus": entry}}) == _trained_again(
+        "train_stage_two", "no_bonus"
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,8 +169,8 @@ def test_new_policy_trains_and_evaluates_that_policy_only(reruns):
 )
 def test_changed_verifier_judges_again_without_sampling(reruns, overlay):
     again = reruns({"verifier": overlay})
-    assert ("verify_attempts", "base") in again
-    assert ("sample_attempts", "base") not in again and ("prepare_problems",) not in again
+    assert ("verify_attempts", "base", "test") in again
+    assert ("sample_attempts", "base", "test") not in again and ("prepare_problems",) not in again
     # It is the reward too: the trained policies are trained, and so sampled, again.
     assert ("train_stage_one", "score_stage_one") in again
 
@@ -187,7 +191,7 @@ def test_changed_verifier_prepares_again_where_it_decides_which_problems_are_dro
     ("file", "first"),
     [
         ("data/puzzle/problems/train.jsonl", ("prepare_problems",)),
-        ("data/puzzle/policy/config.json", ("sample_attempts", "base")),
+        ("data/puzzle/policy/config.json", ("sample_attempts", "base", "test")),
     ],
 )
 def test_changed_file_in_a_folder_of_the_config_reruns_what_reads_it(

@@ -1,53 +1,6 @@
 # Tables and figures beside the results table, each made of attempts or records that are there already
 # or, where the config's section `analyses` asks for them, of further evaluations.
 
-ARMS = PLAN.arms
-REINFORCED_INSTANCES = [
-    one
-    for one in PLAN.instances
-    if one in PLAN.trained and PLAN.objective(one) in REINFORCED
-]
-
-
-def records_of(instance):
-    """instance=file of its training records; one for each round of fine-tuning."""
-    if PLAN.objective(instance) not in FINE_TUNED:
-        return [f"{instance}={RESULTS}/{instance}/training.jsonl"]
-    rounds = range(1, PLAN.iterations(instance) + 1)
-    folder = f"{RESULTS}/{instance}"
-    return [f"{instance}={folder}/iteration{i}/training.jsonl" for i in rounds]
-
-
-def starts_of(instances):
-    """instance=the one it starts from, for those that start from another of these."""
-    pairs = [(one, PLAN.init(one)) for one in instances]
-    return [f"{one}={init}" for one, init in pairs if init in instances]
-
-
-def vote_budgets():
-    """Attempts that are voted over: 2, 4, 8 … up to all samples of a problem."""
-    most = CONFIG["analyses"]["scaling"]["samples"]
-    return [2**i for i in range(1, most.bit_length()) if 2**i <= most]
-
-
-def flag(name, values):
-    return [name, *values] if values else []
-
-
-ALL_RECORDS = [
-    record
-    for one in PLAN.instances
-    if one in PLAN.trained
-    for record in records_of(one)
-]
-CURVES = [record for one in REINFORCED_INSTANCES for record in records_of(one)]
-EVERY_ANALYSIS = ["changes", "lengths", "cost"]
-EVERY_ANALYSIS += ["levels"] if CONFIG["problems"]["level_col"] else []
-EVERY_ANALYSIS += ["curves"] if CURVES else []
-EVERY_ANALYSIS += [
-    name for name in ("fixed", "scaling", "successive") if name in EVALUATIONS
-]
-
 
 rule analyse_changes:
     input:
@@ -145,7 +98,9 @@ rule analyse_cost:
         arms=ARMS,
         attempts=attempts_of("test"),
         records=flag("--records", ALL_RECORDS),
-        chain=flag("--chain", starts_of([i for i in PLAN.instances if i in PLAN.trained])),
+        chain=flag(
+            "--chain", starts_of([i for i in PLAN.instances if i in PLAN.trained])
+        ),
     shell:
         """
         exec &> >(tee {log:q})

@@ -73,7 +73,7 @@ def policy_path(name):
         return CONFIG["model_path"]
     if PLAN.objective(name) in PROMPTED:
         return policy_path(PLAN.init(name))
-    if PLAN.objective(name) in FINE_TUNED and not name.endswith("/tuned"):
+    if PLAN.objective(name) in FINE_TUNED and not PLAN.is_copy(name):
         return f"{RESULTS}/{name}/iteration{PLAN.iterations(name)}/policy"
     return f"{RESULTS}/{name}/policy"
 
@@ -174,44 +174,3 @@ def judging_settings():
         bootstrap_samples=CONFIG["evaluation"]["bootstrap_samples"],
         bootstrap_seed=CONFIG["random_seed"],
     )
-
-
-def trained_by(*objectives):
-    """The instances trained with one of these objectives, as a wildcard's pattern."""
-    return one_of(i for i in PLAN.trained if PLAN.objective(i) in objectives)
-
-
-def tuned_flag(w):
-    """What won among the candidates of an arm goes over the settings of its instances."""
-    tuned = f"{RESULTS}/{w.policy.partition('/')[0]}/tuned.json"
-    return ["--tuned", tuned] if PLAN.is_tuned(w.policy) else []
-
-
-def pool_flag(w):
-    """The first attempts that were sampled ahead, where a training starts from such."""
-    pool = f"{RESULTS}/{w.policy}/first_attempts.parquet"
-    return ["--first-attempts", pool] if PLAN.pool(w.policy) else []
-
-
-def files_of(flags):
-    """The files that flags name, as a rule's input."""
-    return flags[1:]
-
-
-def training_settings(w):
-    """Verifier, then what the plan says: an entry over its sections, a candidate over both."""
-    told = PLAN.settings(w.policy)
-    told.pop("first_attempts_per_problem", None)
-    return settings(
-        CONFIG["verifier"],
-        common("task_type", "cache_dir", "precision", "rollout_backend"),
-        common("report_to", "wandb_project_name", "run_name"),
-        told,
-    )
-
-
-def fine_tuning_settings(w):
-    """Those of a training that fine-tuning has."""
-    told = {**PLAN.settings(w.policy), **common("precision", "cache_dir", "run_name")}
-    told |= common("report_to", "wandb_project_name")
-    return settings({key: told[key] for key in FINE_TUNE_KEYS if key in told})

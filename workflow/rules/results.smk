@@ -1,37 +1,3 @@
-def attempts_of(evaluation):
-    """instance=file of judged attempts, for every instance of an evaluation that is made."""
-    found = EVALUATIONS[evaluation].instances if evaluation in EVALUATIONS else []
-    return [f"{one}={RESULTS}/{one}/{evaluation}/attempts.parquet" for one in found]
-
-
-def files_in(pairs):
-    """The files of instance=file, as a rule's input."""
-    return [pair.partition("=")[2] for pair in pairs]
-
-
-def interval_settings():
-    return settings(
-        bootstrap_samples=CONFIG["evaluation"]["bootstrap_samples"],
-        bootstrap_seed=CONFIG["random_seed"],
-    )
-
-
-def budgets():
-    """What the training of each arm may take; null where it follows from what is found."""
-    return settings({arm: PLAN.budget(arm) for arm in PLAN.arms})
-
-
-def run_description():
-    """What stands beside our rows where they are compared with published ones."""
-    places = CONFIG["problems"]["test_path"] or CONFIG["problems"]["data_path"]
-    return settings(
-        model_path=CONFIG["model_path"],
-        dataset=places if isinstance(places, str) else ", ".join(places),
-        temperature=CONFIG["evaluation"]["temperature"],
-        samples=CONFIG["evaluation"]["samples"],
-    )
-
-
 rule compare_policies:
     input:
         attempts=files_in(attempts_of("test")),

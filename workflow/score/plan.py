@@ -73,6 +73,11 @@ class Plan:
         arm, _, label = instance.partition("/")
         return bool(self.candidates_of(arm)) and not label.startswith("candidate")
 
+    @staticmethod
+    def is_copy(instance: str) -> bool:
+        """Whether this is the policy that won among an arm's candidates, copied."""
+        return instance.partition("/")[2] == "tuned"
+
     @property
     def trained(self) -> list[str]:
         """Every instance that is trained, candidates included."""
