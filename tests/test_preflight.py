@@ -122,6 +122,14 @@ BAD_CONFIGS = [
         {"policies.refine": {"init": "base", "objective": "self_refine"}},
         ["policies.refine.objective is 'self_refine'", "CRITIQUE_PROMPT", "'puzzle' lacks"],
     ),
+    (
+        {"policies.pairs": {"init": "base", "objective": "pair_sft", "variant": "EIF"}},
+        ["policies.pairs has the key 'variant', which pair_sft does not use"],
+    ),
+    (
+        {"policies.star": {"init": "base", "objective": "self_taught", "stage2_alpha": 1.0}},
+        ["policies.star has the key 'stage2_alpha', which self_taught does not use"],
+    ),
     # seeds, tuning and budgets
     ({"seeds": [1, 0, 1]}, ["seeds is [1, 0, 1]; expected each once", "Take other seeds"]),
     (

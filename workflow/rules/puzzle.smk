@@ -1,14 +1,17 @@
-# Makes what data/puzzle holds. No policy asks for it: run it by name,
-#     snakemake --cores all results/puzzle_base/policy
-# to see where the embedded default comes from, or with --config random_seed=N for another base.
+# Makes what data/puzzle holds. No policy asks for it: run it by name, with the seed of the schooling,
+#     snakemake --cores all results/puzzle_base/0/policy
+# to see where the embedded default comes from; another seed makes another base policy, which goes in
+# with --config model_path=results/puzzle_base/1/policy run_name=another.
 
 
 rule pretrain_puzzle_policy:
     output:
-        problems=directory("results/puzzle_base/problems"),
-        policy=directory("results/puzzle_base/policy"),
+        problems=directory("results/puzzle_base/{seed}/problems"),
+        policy=directory("results/puzzle_base/{seed}/policy"),
     log:
-        "results/puzzle_base/pretrain.log",
+        "results/puzzle_base/{seed}/pretrain.log",
+    wildcard_constraints:
+        seed=r"\d+",
     conda:
         "../../environment.yml"
     threads: cpus(on_cluster=2)
@@ -17,7 +20,6 @@ rule pretrain_puzzle_policy:
         mem_mb_per_cpu=4000,
     params:
         launcher="configs/accelerate/cpu.yaml",
-        seed=CONFIG["random_seed"],
     shell:
         """
         exec &> >(tee {log:q})
@@ -28,5 +30,5 @@ rule pretrain_puzzle_policy:
             -m score.pretrain \
             --problems {output.problems:q} \
             --policy {output.policy:q} \
-            --seed {params.seed}
+            --seed {wildcards.seed}
         """

@@ -9,6 +9,8 @@ problems; what won goes into all seeds. `base` is given, and has neither.
 
 from dataclasses import dataclass, field
 
+from score.fine_tune_settings import FINE_TUNE_KEYS
+
 REINFORCED = ("stage_one", "stage_two", "single_turn", "direct_multi_turn")
 FINE_TUNED = ("self_taught", "pair_sft")
 PROMPTED = ("self_refine",)
@@ -27,6 +29,20 @@ SECTIONS = {
 }
 # Keys of an entry that say where a training starts, not how it goes.
 OF_THE_PLAN = ("init", "reference", "candidates")
+# What rounds of fine-tuning are told beside the settings of the fine-tuning itself.
+OF_A_ROUND = ("temperature", "max_tokens", "training_problems", "local_rollout_forward_batch_size")
+OF_A_ROUND += ("number_output_initial_generations", "pairs_per_problem", "on_no_corrections")
+OF_ITS_OWN = {
+    "self_taught": ("variant", "keep_from", "iterations", "number_output_corrections"),
+    "pair_sft": ("keep_right_pairs",),
+}
+
+
+def keys_of(objective: str) -> tuple[str, ...]:
+    """What an entry of a policy that is fine-tuned or prompted may say."""
+    if objective not in FINE_TUNED:
+        return ("objective",)
+    return (*FINE_TUNE_KEYS, *OF_A_ROUND, *OF_ITS_OWN[objective])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 import yaml
 
 from score.backends import check_backend
-from score.plan import REINFORCED, SECTIONS, Plan
+from score.fine_tune_settings import FINE_TUNE_KEYS, FineTuneSettings
+from score.plan import FINE_TUNED, OF_THE_PLAN, REINFORCED, SECTIONS, Plan, keys_of
 from score.preflight_plan import check_budgets, check_plan
 from score.schema_errors import explain_errors
 from score.tasks import load_task
@@ -59,19 +60,35 @@ def _check_evaluation(config: dict) -> None:
 
 
 def _check_training(name: str, config: dict) -> None:
-    """The settings of a policy's training are whole, and its batches divide."""
+    """The settings of a policy's training are whole and all of use, and its batches divide."""
     plan = Plan(config)
-    if plan.objective(name) not in REINFORCED:
-        return
+    objective = plan.objective(name)
     for instance in (plan.instances_of(name)[0], *plan.candidates_of(name)):
-        merged = plan.settings(instance)
-        merged.pop("first_attempts_per_problem", None)
         try:
-            TrainSettings(**merged, **{key: config[key] for key in _COMMON})
+            if objective in REINFORCED:
+                _check_reinforced(plan.settings(instance), config)
+            else:
+                _check_others(plan, instance, config)
         except TypeError as error:
-            raise ValueError(f"policies.{name} {_told(error, plan.objective(name))}") from None
+            raise ValueError(f"policies.{name} {_told(error, objective)}") from None
         except ValueError as error:
             raise ValueError(f"policies.{name}: {error}") from None
+
+
+def _check_reinforced(told: dict, config: dict) -> None:
+    told.pop("first_attempts_per_problem", None)
+    TrainSettings(**told, **{key: config[key] for key in _COMMON})
+
+
+def _check_others(plan: Plan, instance: str, config: dict) -> None:
+    """Of arms that are fine-tuned or prompted: an entry has no key that its objective does not use."""
+    objective, entry = plan.objective(instance), plan.entry(instance)
+    unused = [key for key in entry if key not in (*OF_THE_PLAN, *keys_of(objective))]
+    if unused:
+        raise TypeError(f"got an unexpected keyword argument {unused[0]!r}")
+    if objective in FINE_TUNED:
+        told = {**plan.settings(instance), "precision": config["precision"], "run_name": ""}
+        FineTuneSettings(**{key: told[key] for key in FINE_TUNE_KEYS if key in told})
 
 
 def _told(error: TypeError, objective: str) -> str:
