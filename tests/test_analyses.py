@@ -160,7 +160,7 @@ def test_costs_follow_the_chain_and_what_was_not_measured_is_unknown():
     ("text", "message"),
     [
         ("[]", "can't be read as a JSON object"),
-        ('{"x": 3}', "attempts of arm 'x' is None"),
+        ('{"x": 3}', "attempts of arm 'x' is 'missing'"),
         ('{"x": {"attempts": 1, "updates": -1}}', "updates of arm 'x' is -1; expected a number"),
         ('{"x": {"attempts": true}}', "attempts of arm 'x' is True"),
     ],
@@ -276,3 +276,13 @@ def test_an_arm_keeps_its_colour_in_figures_that_show_fewer_arms():
     some = arm_styles(arms, ["k", "base", "b", "k"])
     assert list(some) == ["k", "base", "b"]
     assert all(everywhere[arm] == style for arm, style in some.items())
+
+
+def test_records_of_rounds_follow_on_each_other_and_a_round_may_have_none(tmp_path):
+    rounds = [[{"step": 1, "step_time": 2.0}, {"step": 2, "step_time": 3.0}], [], [{"step": 1}]]
+    for i, lines in enumerate(rounds):
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (tmp_path / f"{i}.jsonl").write_text(text)
+    frame = read_records("--records", [f"star={tmp_path / f'{i}.jsonl'}" for i in range(3)])["star"]
+    assert list(frame["step"]) == [1, 2, 3]
+    assert frame["step_time"].sum() == 5.0

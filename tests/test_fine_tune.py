@@ -1,5 +1,6 @@
 """Fine-tuning on corrections: whose tokens count, in which order, and gone on with bit for bit."""
 
+import argparse
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from peft import LoraConfig
 from score.checkpoints import newest_whole_checkpoint
 from score.correction_trainer import CorrectionConfig, CorrectionTrainer
 from score.examples import Example, write_examples
+from score.fine_tune import fine_tune
 from score.fine_tune_settings import FineTuneSettings
 from score.policies import load_policy
 from score.prompts import load_tokenizer
@@ -276,3 +278,20 @@ def test_killed_fine_tuning_goes_on_under_its_launcher_and_other_examples_are_re
     assert not (broken / "checkpoints").exists()
     load_policy(str(broken / "policy"), "float32")
     load_tokenizer(str(broken / "policy"))
+
+
+def test_without_examples_the_policy_stays_as_it_is(tmp_path):
+    (tmp_path / "examples.jsonl").write_text("")
+    (tmp_path / "checkpoints").mkdir()
+    flags = argparse.Namespace(
+        init=BASE,
+        examples=tmp_path / "examples.jsonl",
+        policy=tmp_path / "policy",
+        records=tmp_path / "training.jsonl",
+        checkpoints=tmp_path / "checkpoints",
+    )
+    fine_tune(FineTuneSettings(**SETTINGS), flags)
+    kept, before = load_policy(str(flags.policy), "float32"), load_policy(BASE, "float32")
+    assert same(dict(kept.named_parameters()), dict(before.named_parameters()))
+    assert load_tokenizer(str(flags.policy)).get_vocab() == load_tokenizer(BASE).get_vocab()
+    assert flags.records.read_text() == "" and not flags.checkpoints.exists()
