@@ -73,6 +73,14 @@ def test_new_log_a_replaced_one_and_a_shortened_one_are_read_from_their_start(lo
     assert _until(lambda: told[2:] == ["[score] stage_two: resumed after step 10"])
 
 
+def test_folders_of_seeds_rounds_and_evaluations_are_followed_by_name(log, following):
+    _, told = following()
+    deep = log.parents[1] / "star/seed0/iteration2/sample.log"
+    deep.parent.mkdir(parents=True)
+    _add(deep, "sampled 40 of 200 attempts, 3 min left\n")
+    assert _until(lambda: told == ["[star/seed0/iteration2] sampled 40 of 200 attempts, 3 min left"])
+
+
 def test_policy_is_told_of_rarely_and_then_its_newest_line(log, following):
     follower, told = following(least=3600.0)
     other = log.parents[1] / "base/sample.log"

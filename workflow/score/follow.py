@@ -14,10 +14,11 @@ from pathlib import Path
 _PROGRESS = re.compile(r"\d+(/| of )\d+\b.* left$|resumed after step \d+$")
 _READ = 1 << 18  # bytes of a log that one look reads at most
 _SHOWN = 200  # characters of a line
+_DEPTHS = ("*/*.log", "*/*/*.log", "*/*/*/*.log")
 
 
 class Follower:
-    """Tells `[policy] line` for progress that the logs of a results folder get after `start`.
+    """Tells `[folder] line` for progress that the logs of a results folder get after `start`.
 
     say: prints one line. every: seconds between two looks. least: seconds between two lines of a
     policy, of which the newest is told.
@@ -65,7 +66,7 @@ class Follower:
                 with suppress(OSError):
                     for line in self._new_lines(path, seen):
                         if _PROGRESS.search(line):
-                            self._due[path.parent.name] = line
+                            self._due[path.parent.relative_to(self.results).as_posix()] = line
             self._tell(time.monotonic(), self.least)
 
     def _new_lines(self, path: Path, seen) -> list[str]:
@@ -94,8 +95,11 @@ class Follower:
 
 
 def _stats(results: Path) -> Iterator[tuple]:
-    """Logs of policies and problems with their stat, those left out that vanish meanwhile."""
-    for path in sorted(results.glob("*/*.log")):
+    """Logs of jobs with their stat, those left out that vanish meanwhile.
+
+    A job's folder is that of a policy, a seed, a round or an evaluation: three deep at most.
+    """
+    for path in sorted(path for depth in _DEPTHS for path in results.glob(depth)):
         with suppress(OSError):
             yield path, path.stat()
 
