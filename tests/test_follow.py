@@ -78,7 +78,9 @@ def test_folders_of_seeds_rounds_and_evaluations_are_followed_by_name(log, follo
     deep = log.parents[1] / "star/seed0/iteration2/sample.log"
     deep.parent.mkdir(parents=True)
     _add(deep, "sampled 40 of 200 attempts, 3 min left\n")
-    assert _until(lambda: told == ["[star/seed0/iteration2] sampled 40 of 200 attempts, 3 min left"])
+    assert _until(
+        lambda: told == ["[star/seed0/iteration2] sampled 40 of 200 attempts, 3 min left"]
+    )
 
 
 def test_policy_is_told_of_rarely_and_then_its_newest_line(log, following):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from score.problems import replace_bytes
@@ -27,7 +27,7 @@ class Example:
 
 def write_examples(path, examples: Iterable[Example]) -> None:
     """Write examples as JSON Lines with sorted keys: the same examples, the same bytes."""
-    lines = [json.dumps(asdict(e), ensure_ascii=False, sort_keys=True) + "\n" for e in examples]
+    lines = [json.dumps(vars(e), ensure_ascii=False, sort_keys=True) + "\n" for e in examples]
     replace_bytes(path, "".join(lines).encode())
 
 

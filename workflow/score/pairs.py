@@ -7,8 +7,11 @@ attempt 1 may be, since that is how some attempts look that need correcting.
 
 import json
 import random
+from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import pandas as pd
 
@@ -86,12 +89,7 @@ def sample_pairs(attempts: pd.DataFrame, keep: str, most: int | None, seed: int)
         wrong = [row for row in rows.itertuples() if not row.correct_t1]
         for befores in (wrong, right) if keep == "non_decreasing" else (wrong,):
             became = kind(befores is right, True)
-            candidates = [
-                (before, after)
-                for before in befores
-                for after in right
-                if before is not after and not after.truncated_t1
-            ]
+            afters = [row for row in right if not row.truncated_t1]
             pairs += [
                 Pair(
                     problem_id,
@@ -103,9 +101,23 @@ def sample_pairs(attempts: pd.DataFrame, keep: str, most: int | None, seed: int)
                     _ids(after.ids_t1),
                     (before.attempt_t1, after.attempt_t1),
                 )
-                for before, after in _drawn(candidates, most, seed, problem_id, became)
+                for before, after in _two_of(befores, afters, most, seed, problem_id, became)
             ]
     return pairs
+
+
+def _two_of(
+    befores: list, afters: list, most: int | None, seed: int, problem_id: str, kind: str
+) -> Iterator[tuple]:
+    """At most `most` of all pairs of different rows, drawn by number: they may be tens of thousands."""
+    place = {id(row): i for i, row in enumerate(afters)}
+    counts = [len(afters) - (id(row) in place) for row in befores]
+    ends = list(accumulate(counts))
+    for number in _drawn(range(ends[-1] if ends else 0), most, seed, problem_id, kind):
+        row = bisect_right(ends, number)
+        after = number - (ends[row] - counts[row])
+        after += after >= place.get(id(befores[row]), len(afters))  # passes over itself
+        yield befores[row], afters[after]
 
 
 def kind(correct_before: bool, correct_after: bool) -> str:
@@ -117,7 +129,9 @@ def _ids(values) -> list[int]:
     return [int(value) for value in values]
 
 
-def _drawn(candidates: list, most: int | None, seed: int, problem_id: str, kind: str) -> list:
+def _drawn(
+    candidates: Sequence, most: int | None, seed: int, problem_id: str, kind: str
+) -> Sequence:
     """At most `most` candidates in their order; the draw hangs on seed, problem and kind alone."""
     if most is None or len(candidates) <= most:
         return candidates
