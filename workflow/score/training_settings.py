@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from score.backends import check_backend
+from score.fine_tune_settings import steps_of_process
 from score.objective_checks import check_objective
 
 # Settings that change no result: neither a rule nor a checkpoint is redone for them.
@@ -115,11 +116,4 @@ class TrainSettings:
 
     def accumulation(self, processes: int) -> int:
         """Accumulation steps of each process; ValueError where the processes can't share evenly."""
-        steps, left = divmod(self.gradient_accumulation_steps, processes)
-        if left or not steps:
-            raise ValueError(
-                f"gradient_accumulation_steps is {self.gradient_accumulation_steps}; expected a "
-                f"multiple of the {processes} processes, which share the rollouts of an update. "
-                "Raise it, and lower per_device_train_batch_size to keep their product."
-            )
-        return steps
+        return steps_of_process(self.gradient_accumulation_steps, processes, "rollouts")
