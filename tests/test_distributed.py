@@ -27,10 +27,10 @@ pytestmark = pytest.mark.slow
 
 def launch(folder, launcher, rows=8, accumulation=1, processes=2):
     folder.mkdir()
-    script = str(ROOT / "tests" / "launched_training.py")
+    script = [] if "score.launch" in launcher else [str(ROOT / "tests" / "launched_training.py")]
     # Nothing may be compiled: an empty place for it, and no compiler that could.
     compiled = {"TORCH_EXTENSIONS_DIR": str(folder / "compiled"), "CXX": "no-compiler"}
-    start([*launcher, script, str(folder), str(rows), str(accumulation)], **compiled)
+    start([*launcher, *script, str(folder), str(rows), str(accumulation)], **compiled)
     assert not (folder / "compiled").exists()
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(processes)]
 
@@ -55,6 +55,12 @@ def accelerate(name, processes=2):
     return [str(Path(sys.executable).with_name("accelerate")), "launch", *flags]
 
 
+def ours(name):
+    """The workflow's own launcher, which leaves accelerate's out where it would do nothing."""
+    flags = ["--config", f"configs/accelerate/{name}.yaml", "--processes", "1", "--cpus", "1"]
+    return [sys.executable, "-m", "score.launch", *flags, "-m", "launched_training"]
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("distributed")
@@ -69,6 +75,7 @@ def runs(tmp_path_factory):
         "single_gpu": launch(
             tmp_path / "single", accelerate("single_gpu", 1), rows=16, processes=1
         ),
+        "one_cpu": launch(tmp_path / "one", ours("one_cpu"), rows=16, processes=1),
     }
 
 
@@ -100,6 +107,7 @@ def test_each_runs_as_what_it_was_asked_to_be(runs):
         "zero3-offload": ("DEEPSPEED", 3, 2),
         "cpu in steps": ("DEEPSPEED", 2, 2),
         "single_gpu": ("DEEPSPEED", 2, 1),
+        "one_cpu": ("NO", None, 1),
     }
 
 
@@ -109,8 +117,9 @@ def test_numbers_equal_those_of_ddp(runs, name):
     _assert_equal(runs[name], runs["ddp"][0]["records"], {"loss"} if loss_of_last_row else set())
 
 
-def test_numbers_on_one_rank_equal_those_without_deepspeed(runs, alone):
-    _assert_equal(runs["single_gpu"], alone)
+@pytest.mark.parametrize("name", ["single_gpu", "one_cpu"])
+def test_numbers_on_one_rank_equal_those_of_this_process(runs, alone, name):
+    _assert_equal(runs[name], alone)
 
 
 def _assert_equal(ranks, expected, but=frozenset()):

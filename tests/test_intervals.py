@@ -14,7 +14,7 @@ def _seeds(values):
 def test_problems_and_seeds_are_drawn_and_problems_are_the_same_for_every_seed():
     rng = np.random.default_rng(0)
     skill = rng.random(50)
-    values = (rng.random((3, 50)) < skill) + np.array([[0.0], [0.1], [0.3]])
+    values = rng.random((3, 50)) * skill + np.array([[0.0], [0.1], [0.3]])
     row = estimate(_seeds(values), samples=20_000)
     drawn = [
         values[rng.integers(3, size=2)][:, rng.integers(50, size=50)].mean() for _ in range(20_000)

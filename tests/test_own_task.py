@@ -111,7 +111,7 @@ def test_the_workflow_takes_the_path_of_its_file(tmp_path, task_file, dry_run):
     overlay = {"task_type": task_file, "problems": problems, "few_shot_dir": str(tmp_path)}
     jobs = dry_run(overlay | {"verifier": {"evaluator_function": "exact"}})
     assert jobs["train_stage_one", "score_stage_one"].settings["task_type"] == task_file
-    assert str(tmp_path / "roman_initial.json") in jobs["sample_attempts", "base"].input
+    assert str(tmp_path / "roman_initial.json") in jobs["sample_attempts", "base", "test"].input
 
 
 def test_a_quick_grader_needs_no_worker(tmp_path, task_file, monkeypatch):
