@@ -169,10 +169,10 @@ def same_limits(axes: list) -> None:
 
 
 def percent_limits(axes: list) -> None:
-    """No range of x beyond 0 and 100, but for the width of a dot."""
+    """No range of x beyond 0 and 100, but for the width of a dot, and none below one point."""
     for axis in axes:
         low, high = axis.get_xlim()
-        axis.set_xlim(max(low, -1.0), min(high, 101.0))
+        axis.set_xlim(max(low, -1.0), min(max(high, low + 1.0), 101.0))
 
 
 def ranges(table, name: str, scale: float = 1.0) -> dict[str, tuple]:
