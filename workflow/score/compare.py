@@ -50,8 +50,8 @@ EXPLANATION = (
     "nothing of how trainings differ, two or three tell it roughly."
 )
 BUDGET_EXPLAINED = (
-    " Attempts and updates: sampled and made in training, of them tuning attempts to choose "
-    "settings."
+    " Training attempts and updates: sampled and made by one training and those that it starts "
+    "from. Tuning attempts: sampled before that to choose its settings."
 )
 PAIRS_EXPLAINED = (
     "First arm minus second, in points, with the 95 % paired bootstrap interval over problems and "
@@ -140,7 +140,7 @@ def csv_text(rows: list[dict], columns) -> str:
 
 def markdown_text(rows: list[dict]) -> str:
     """The table as markdown: percent with one decimal and intervals, then what it means."""
-    spent = [column for column in BUDGET.values() if column in rows[0]]
+    spent = [name for name in BUDGET.values() if any(row.get(name) for row in rows)]
     headings = [column.replace("_", " ") for column in spent]
     cells = [["policy", "problems", "seeds", *HEADINGS, "p", *headings]]
     for row in rows:
