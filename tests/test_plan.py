@@ -23,6 +23,12 @@ def test_without_seeds_an_arm_is_its_own_instance(config):
     assert not plan.is_tuned("score")
 
 
+def test_arms_stand_behind_what_they_start_from_whatever_their_order(config):
+    ablation = {"init": "score_stage_one", "objective": "stage_two"}
+    config["policies"] = {"ablation": ablation, "star": STAR, **config["policies"]}
+    assert Plan(config).arms == ["base", "score_stage_one", "ablation", "star", "score"]
+
+
 def test_a_seed_starts_from_its_own_seed_and_candidates_from_what_won(seeded):
     plan = Plan(seeded)
     assert plan.instances_of("score") == ["score/seed0", "score/seed3"]

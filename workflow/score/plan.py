@@ -65,9 +65,17 @@ class Plan:
 
     def __init__(self, config: dict):
         self.config = config
-        self.arms = ["base", *config["policies"]]
+        self.arms = ["base"]
+        for arm in config["policies"]:
+            self._place(arm)
         self.candidates = config["tuning"]["candidates"]
         self.instances = [one for arm in self.arms for one in self.instances_of(arm)]
+
+    def _place(self, arm: str) -> None:
+        """Put an arm behind the one that it starts from; an overlay's policies come before others."""
+        if arm not in self.arms:
+            self._place(self.config["policies"][arm]["init"])
+            self.arms.append(arm)
 
     def instances_of(self, arm: str) -> list[str]:
         """The instances of an arm that count: one a seed."""
