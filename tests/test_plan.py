@@ -41,6 +41,16 @@ def test_a_seed_starts_from_its_own_seed_and_candidates_from_what_won(seeded):
     assert plan.is_tuned("score/seed0") and not plan.is_tuned("score/candidate0")
 
 
+def test_a_prompted_arm_has_the_seeds_of_the_policy_that_it_prompts(seeded):
+    for name, init in (("refine_base", "base"), ("refine", "score")):
+        seeded["policies"][name] = {"init": init, "objective": "self_refine"}
+    plan = Plan(seeded)
+    assert plan.instances_of("refine_base") == ["refine_base"]
+    assert plan.instances_of("refine") == ["refine/seed0", "refine/seed3"]
+    assert plan.init("refine/seed3") == "score/seed3"
+    assert not {"refine", "refine/seed0"} & set(plan.trained)
+
+
 def test_settings_come_from_sections_then_the_entry_then_the_candidate(seeded):
     seeded["policies"]["score"]["init_kl_coef"] = 7.0
     plan = Plan(seeded)

@@ -78,9 +78,10 @@ class Plan:
             self.arms.append(arm)
 
     def instances_of(self, arm: str) -> list[str]:
-        """The instances of an arm that count: one a seed."""
+        """The instances of an arm that count: one a seed, where anything in it was trained."""
         seeds = self.config["seeds"]
-        alone = arm == "base" or self.objective(arm) in PROMPTED or seeds is None
+        alone = seeds is None or arm == "base"
+        alone = alone or (self.objective(arm) in PROMPTED and self.entry(arm)["init"] == "base")
         return [arm] if alone else [f"{arm}/seed{seed}" for seed in seeds]
 
     def candidates_of(self, arm: str) -> list[str]:
