@@ -13,14 +13,13 @@ import sys
 import numpy as np
 import pandas as pd
 
-from score.figures import arm_styles, legend, line_key, look, panels, save
+from score.figures import arm_styles, legend, line_key, panels, write_analysis
 from score.instances import (
     add_attempts_flags,
     analysis_parser,
     by_arm,
     per_problem,
     read_attempts,
-    write_table,
 )
 from score.intervals import estimate
 from score.metrics import edit_distance_ratio
@@ -109,9 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
         table = change_table(splits, samples=flags.bootstrap_samples, seed=flags.bootstrap_seed)
     except ValueError as error:
         sys.exit(f"analyse_changes: {error}")
-    write_table(flags.csv, table)
-    with look():
-        save(flags.figure, plot(table, flags.arms))
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from score.figures import arm_styles, dot_panels, look, ranges, save
+from score.figures import arm_styles, dot_panels, ranges, write_analysis
 from score.instances import (
     add_attempts_flags,
     analysis_parser,
@@ -27,7 +27,6 @@ from score.instances import (
     outcomes,
     read_attempts,
     read_records,
-    write_table,
 )
 from score.intervals import estimate
 from score.problems import replace_bytes
@@ -164,9 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
     entries = costly.set_index("arm").astype(object).where(costly.set_index("arm").notna(), None)
     text = json.dumps(entries.to_dict("index"), indent=2)
     replace_bytes(flags.json, f"{text}\n".encode())
-    write_table(flags.csv, table)
-    with look():
-        save(flags.figure, plot(table, flags.arms))
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,11 @@ from score.figures import (
     band_key,
     legend,
     line_key,
-    look,
     notice,
     panels,
-    save,
+    write_analysis,
 )
-from score.instances import analysis_parser, arm_of, lineage, named, read_records, write_table
+from score.instances import analysis_parser, arm_of, lineage, named, read_records
 
 PER_TURN = {"reward": "reward", "kl": "KL to base (nats)", "tokens": "tokens", "entropy": "entropy"}
 CHANGES = {
@@ -143,9 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
         table = curves(read_records("--records", flags.records), chain)
     except ValueError as error:
         sys.exit(f"analyse_curves: {error}")
-    write_table(flags.csv, table)
-    with look():
-        save(flags.figure, plot(table, flags.arms))
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

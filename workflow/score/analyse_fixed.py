@@ -17,10 +17,9 @@ from score.figures import (
     dot_panels,
     legend,
     line_key,
-    look,
     percent_limits,
     ranges,
-    save,
+    write_analysis,
 )
 from score.instances import (
     add_attempts_flags,
@@ -28,7 +27,6 @@ from score.instances import (
     by_arm,
     outcomes,
     read_attempts,
-    write_table,
 )
 from score.intervals import estimate
 
@@ -94,9 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
         table = correction(sources, samples=flags.bootstrap_samples, seed=flags.bootstrap_seed)
     except ValueError as error:
         sys.exit(f"analyse_fixed: {error}")
-    write_table(flags.csv, table)
-    with look():
-        save(flags.figure, plot(table, flags.arms))
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

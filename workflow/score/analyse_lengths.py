@@ -14,10 +14,9 @@ from score.figures import (
     dot_panels,
     legend,
     line_key,
-    look,
     percent_limits,
     ranges,
-    save,
+    write_analysis,
 )
 from score.instances import (
     add_attempts_flags,
@@ -25,7 +24,6 @@ from score.instances import (
     by_arm,
     per_problem,
     read_attempts,
-    write_table,
 )
 from score.intervals import estimate
 from score.metrics import turns_of
@@ -80,9 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
         table = lengths(attempts, samples=flags.bootstrap_samples, seed=flags.bootstrap_seed)
     except ValueError as error:
         sys.exit(f"analyse_lengths: {error}")
-    write_table(flags.csv, table)
-    with look():
-        save(flags.figure, plot(table, flags.arms))
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,11 @@ from score.figures import (
     dot_panels,
     legend,
     line_key,
-    look,
     notice,
     percent_limits,
     ranges,
     same_limits,
-    save,
+    write_analysis,
 )
 from score.instances import (
     add_attempts_flags,
@@ -29,7 +28,6 @@ from score.instances import (
     by_arm,
     outcomes,
     read_attempts,
-    write_table,
 )
 from score.intervals import estimate
 from score.metrics import RATES
@@ -104,9 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
         table = by_level(attempts, samples=flags.bootstrap_samples, seed=flags.bootstrap_seed)
     except ValueError as error:
         sys.exit(f"analyse_levels: {error}")
-    write_table(flags.csv, table)
-    with look():
-        save(flags.figure, plot(table, flags.arms))
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

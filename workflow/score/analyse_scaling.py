@@ -15,13 +15,20 @@ import sys
 import numpy as np
 import pandas as pd
 
-from score.figures import GREY, arm_styles, band_key, legend, line_key, look, panels, save
+from score.figures import (
+    GREY,
+    arm_styles,
+    band_key,
+    legend,
+    line_key,
+    panels,
+    write_analysis,
+)
 from score.instances import (
     add_attempts_flags,
     analysis_parser,
     by_arm,
     read_attempts,
-    write_table,
 )
 from score.intervals import resampled
 from score.majority import vote_accuracy
@@ -160,9 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
     except ValueError as error:
         sys.exit(f"analyse_scaling: {error}")
-    write_table(flags.csv, table)
-    with look():
-        save(flags.figure, plot(table, flags.arms))
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,21 @@ import sys
 
 import pandas as pd
 
-from score.figures import GREY, arm_styles, band_key, legend, line_key, look, panels, save
+from score.figures import (
+    GREY,
+    arm_styles,
+    band_key,
+    legend,
+    line_key,
+    panels,
+    write_analysis,
+)
 from score.instances import (
     add_attempts_flags,
     analysis_parser,
     by_arm,
     outcomes,
     read_attempts,
-    write_table,
 )
 from score.intervals import estimate
 from score.metrics import ENDS, RATES, turns_of
@@ -73,9 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
         table = successive(attempts, samples=flags.bootstrap_samples, seed=flags.bootstrap_seed)
     except ValueError as error:
         sys.exit(f"analyse_successive: {error}")
-    write_table(flags.csv, table)
-    with look():
-        save(flags.figure, plot(table, flags.arms))
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":
