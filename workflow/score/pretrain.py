@@ -108,7 +108,7 @@ def write_problems(directory: Path) -> None:
     for split, size in SIZES.items():
         rng = random.Random(f"problems {split}")
         solver = NoisySolver(rng)
-        solver.first_right = 1.0
+        solver.habit, solver.careful = 0.0, 1.0
         lines, seen = [], set()
         for numbers, target in draw_problems(split, rng):
             key = (tuple(sorted(numbers)), target)

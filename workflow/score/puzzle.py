@@ -68,15 +68,21 @@ def attempt(picks: list[int], target: int) -> str:
 
 
 class NoisySolver:
-    """Writes the transcripts that the base policy imitates: sometimes wrong, rarely helpful twice.
+    """Writes the transcripts that the base policy imitates: often wrong, rarely helpful twice.
 
-    The first attempt is right with probability `first_right`. The second keeps the first with
-    probability `keep_right` or `keep_wrong`, and otherwise is a fresh attempt (`fresh`) or the first
-    with one pick exchanged. `keep_right > keep_wrong` plants the faint habit of checking that
-    reinforcement learning later amplifies; without any such habit there is nothing to amplify.
+    With probability `habit` an attempt begins with the largest number that fits, and goes on as near
+    as it then can. That habit is the likeliest single way to begin, so a policy that imitates it and
+    decodes greedily follows it nearly always, right or not: a first attempt has something to unlearn.
+    Other attempts are right with probability `careful`, and else a near miss (`near_miss`) or random.
+
+    The second attempt keeps the first with probability `keep_right` or `keep_wrong`, and otherwise is
+    a fresh attempt (`fresh`) or the first with one pick exchanged. `keep_right > keep_wrong` plants
+    the faint habit of checking that reinforcement learning later amplifies; without any there is
+    nothing to amplify.
     """
 
-    first_right = 0.8
+    habit = 0.4
+    careful = 0.8
     near_miss = 0.3
     keep_right = 0.45
     keep_wrong = 0.25
@@ -86,15 +92,20 @@ class NoisySolver:
         self.rng = rng
 
     def solve(self, numbers: list[int], target: int) -> list[int]:
-        """Three picks in random order: a solution, a random wrong triple or a near miss."""
+        """Three picks in the order in which they are subtracted."""
+        drawn = self.rng.random()
+        if drawn < self.habit:
+            largest = max(number for number in numbers if number <= target)
+            rest = [number for number in numbers if number != largest]
+            pairs = list(itertools.combinations(rest, PICKS - 1))
+            picks = self.rng.choice(_nearest(pairs, target - largest))
+            return [largest, *self.rng.sample(picks, PICKS - 1)]
         triples = list(itertools.combinations(numbers, PICKS))
-        right = solutions(numbers, target)
         wrong = [triple for triple in triples if sum(triple) != target]
-        if self.rng.random() < self.first_right:
-            picks = self.rng.choice(right)
+        if drawn < self.habit + (1 - self.habit) * self.careful:
+            picks = self.rng.choice(solutions(numbers, target))
         elif self.rng.random() < self.near_miss:
-            nearest = min(abs(sum(triple) - target) for triple in wrong)
-            picks = self.rng.choice([t for t in wrong if abs(sum(t) - target) == nearest])
+            picks = self.rng.choice(_nearest(wrong, target))
         else:
             picks = self.rng.choice(wrong)
         return self.rng.sample(picks, PICKS)
@@ -110,6 +121,12 @@ class NoisySolver:
         unused = [number for number in numbers if number not in picks]
         revised[self.rng.randrange(PICKS)] = self.rng.choice(unused)
         return "fix", revised
+
+
+def _nearest(choices: list[tuple[int, ...]], target: int) -> list[tuple[int, ...]]:
+    """Those whose sum is nearest to the target."""
+    least = min(abs(sum(choice) - target) for choice in choices)
+    return [choice for choice in choices if abs(sum(choice) - target) == least]
 
 
 def transcript(numbers: list[int], target: int, solver: NoisySolver) -> list[dict[str, str]]:
