@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from score.analyse_changes import BIN_NAMES, changes
 from score.analyse_changes import main as analyse_changes
-from score.analyse_cost import costs, read_budgets
+from score.analyse_cost import costs
 from score.analyse_cost import main as analyse_cost
 from score.analyse_curves import curves
 from score.analyse_curves import main as analyse_curves
@@ -143,32 +143,18 @@ def test_costs_follow_the_chain_and_what_was_not_measured_is_unknown():
         "fine_tuned": pd.DataFrame({"step": [1], "loss": [3.0]}),
     }
     budget = {"attempts": 1000, "updates": 3, "tuning_attempts": 50}
-    arms = ("base", "one", "two", "fine_tuned", "sampled")
+    arms = ("base", "one", "two", "fine_tuned", "never_counted")
     budgets = {arm: dict(budget) for arm in arms}
     budgets["base"] = dict.fromkeys(budget, 0)
-    budgets["sampled"]["sampling_seconds"] = 30
+    budgets["never_counted"] = dict.fromkeys(budget)
     chain = {"two/seed0": "one/seed0", "two/seed1": "one/seed0"}
     table = costs(budgets, records, chain).set_index("arm")
-    assert table.loc[["base", "one", "two", "sampled"], "seconds"].tolist() == [0, 4, 10, 30]
+    assert table.loc[["base", "one", "two"], "seconds"].tolist() == [0, 4, 10]
     # two: attempts of 20, 20 and 35 tokens in its three updates
     assert table.loc[["base", "one", "two"], "tokens"].tolist() == [0, 20_000, 25_000]
     assert table.loc["fine_tuned", ["seconds", "tokens"]].isna().all()
+    assert table.loc["never_counted", ["attempts", "updates", "seconds", "tokens"]].isna().all()
     assert table.loc["two", ["attempts", "updates", "tuning_attempts"]].tolist() == [1000, 3, 50]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[]", "can't be read as a JSON object"),
-        ('{"x": 3}', "attempts of arm 'x' is 'missing'"),
-        ('{"x": {"attempts": 1, "updates": -1}}', "updates of arm 'x' is -1; expected a number"),
-        ('{"x": {"attempts": true}}', "attempts of arm 'x' is True"),
-    ],
-)
-def test_budgets_that_are_none_are_refused(tmp_path, text, message):
-    (tmp_path / "b.json").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        read_budgets(tmp_path / "b.json")
 
 
 def test_inputs_are_refused_by_the_name_of_the_policy(tmp_path):

@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 import pytest
-
 from score.pretrain import write_problems
 from score.puzzle import (
     SHARES,

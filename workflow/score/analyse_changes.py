@@ -13,10 +13,9 @@ import sys
 import numpy as np
 import pandas as pd
 
-from score.figures import arm_styles, legend, line_key, panels, write_analysis
+from score.analysis import add_attempts_flags, analysis_parser, write_analysis
+from score.figures import arm_styles, legend, line_key, panels
 from score.instances import (
-    add_attempts_flags,
-    analysis_parser,
     by_arm,
     per_problem,
     read_attempts,

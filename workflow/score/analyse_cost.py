@@ -4,22 +4,19 @@
         score/seed0=score/seed0/attempts.parquet --records score/seed0=…/training.jsonl \
         --csv cost.csv --figure cost.png --json cost.json
 
-budgets.json: arm -> {attempts, updates, tuning_attempts} and, where it was measured apart,
-sampling_seconds. Budgets count what they count; --chain adds to an arm's seconds those of the
-policies it starts from.
+Budgets count what they count; --chain adds to an arm's seconds those of the policies it starts from.
 """
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from score.figures import arm_styles, dot_panels, ranges, write_analysis
+from score.analysis import add_attempts_flags, analysis_parser, write_analysis
+from score.budgets import SPENT, read_budgets
+from score.figures import arm_styles, dot_panels, ranges
 from score.instances import (
-    add_attempts_flags,
-    analysis_parser,
     arm_of,
     by_arm,
     lineage,
@@ -31,7 +28,6 @@ from score.instances import (
 from score.intervals import estimate
 from score.problems import replace_bytes
 
-BUDGET = ("attempts", "updates", "tuning_attempts")
 SHOWN = (
     ("attempts", 1e3, "attempts sampled", "thousands, in training"),
     ("tokens", 1e6, "tokens sampled", "millions, in training"),
@@ -40,36 +36,13 @@ SHOWN = (
 )
 
 
-def read_budgets(path: str) -> dict[str, dict]:
-    """Arm -> BUDGET and perhaps sampling_seconds; NaN for null, which stands for unknown.
-
-    ValueError names what is missing or no number.
-    """
-    try:
-        budgets = json.loads(Path(path).read_text(encoding="utf-8"))
-        entries = dict(budgets.items())
-    except (OSError, ValueError, AttributeError) as error:
-        raise ValueError(f"budgets {path} can't be read as a JSON object: {error}.") from None
-    for arm, budget in entries.items():
-        for key in BUDGET:
-            value = budget.get(key, "missing") if isinstance(budget, dict) else "missing"
-            if value is None:
-                budget[key] = np.nan
-            elif isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-                raise ValueError(
-                    f"{path}: {key} of arm {arm!r} is {value!r}; expected a number of at least 0. "
-                    "Write it there."
-                )
-    return entries
-
-
 def costs(
     budgets: dict[str, dict], records: dict[str, pd.DataFrame], chain: dict[str, str]
 ) -> pd.DataFrame:
-    """One row an arm of `budgets`: BUDGET, tokens, seconds.
+    """One row an arm of `budgets`: SPENT, tokens, seconds; NaN for what is unknown.
 
-    seconds: step times of all updates and sampling_seconds, mean over seeds; NaN where neither is
-    known. tokens: attempts times the mean length of an attempt in training; NaN without records.
+    seconds: step times of all updates, mean over seeds; unknown where one has none. tokens: attempts
+    times the mean length of an attempt in training; unknown without records.
     """
     seconds: dict[str, list] = {}
     lengths: dict[str, list] = {}
@@ -85,12 +58,11 @@ def costs(
     rows = []
     for arm, budget in budgets.items():
         untrained = budget["attempts"] == budget["updates"] == 0
-        known = [np.mean(seconds[arm])] if arm in seconds else [0] if untrained else []
-        known += [budget["sampling_seconds"]] if "sampling_seconds" in budget else []
-        length = np.mean(lengths.get(arm, 0.0 if untrained else np.nan))
-        row = {"arm": arm, **{key: budget[key] for key in BUDGET}}
-        row["tokens"] = budget["attempts"] * length
-        row["seconds"] = sum(known) if known else np.nan
+        unknown = 0.0 if untrained else np.nan
+        length = np.mean(lengths.get(arm, unknown))
+        row = {"arm": arm, **{key: np.nan if budget[key] is None else budget[key] for key in SPENT}}
+        row["tokens"] = row["attempts"] * length
+        row["seconds"] = np.mean(seconds.get(arm, unknown))
         rows.append(row)
     return pd.DataFrame(rows)
 

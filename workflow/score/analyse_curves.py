@@ -12,6 +12,7 @@ import sys
 
 import pandas as pd
 
+from score.analysis import analysis_parser, write_analysis
 from score.figures import (
     arm_styles,
     band_key,
@@ -19,9 +20,8 @@ from score.figures import (
     line_key,
     notice,
     panels,
-    write_analysis,
 )
-from score.instances import analysis_parser, arm_of, lineage, named, read_records
+from score.instances import arm_of, lineage, named, read_records
 
 PER_TURN = {"reward": "reward", "kl": "KL to base (nats)", "tokens": "tokens", "entropy": "entropy"}
 CHANGES = {

@@ -11,6 +11,7 @@ import sys
 
 import pandas as pd
 
+from score.analysis import add_attempts_flags, analysis_parser, write_analysis
 from score.figures import (
     arm_styles,
     dot_key,
@@ -19,11 +20,8 @@ from score.figures import (
     line_key,
     percent_limits,
     ranges,
-    write_analysis,
 )
 from score.instances import (
-    add_attempts_flags,
-    analysis_parser,
     by_arm,
     outcomes,
     read_attempts,

@@ -4,10 +4,9 @@
         score/seed0=score/seed0/attempts.parquet --csv lengths.csv --figure lengths.png
 """
 
-import sys
-
 import pandas as pd
 
+from score.analysis import analyse_attempts
 from score.figures import (
     arm_styles,
     dot_key,
@@ -16,14 +15,10 @@ from score.figures import (
     line_key,
     percent_limits,
     ranges,
-    write_analysis,
 )
 from score.instances import (
-    add_attempts_flags,
-    analysis_parser,
     by_arm,
     per_problem,
-    read_attempts,
 )
 from score.intervals import estimate
 from score.metrics import turns_of
@@ -69,16 +64,8 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = analysis_parser("analyse_lengths", __doc__)
-    add_attempts_flags(parser)
-    flags = parser.parse_args(arguments)
-    try:
-        needed = ("tokens", "truncated", "correct")
-        attempts = read_attempts("--attempts", flags.attempts, needed)
-        table = lengths(attempts, samples=flags.bootstrap_samples, seed=flags.bootstrap_seed)
-    except ValueError as error:
-        sys.exit(f"analyse_lengths: {error}")
-    write_analysis(flags, table, plot)
+    needed = ("tokens", "truncated", "correct")
+    analyse_attempts("analyse_lengths", __doc__, lengths, plot, arguments, needed=needed)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@
 Problems without a level are left out. Where none has one, the table is empty.
 """
 
-import sys
-
 import pandas as pd
 
+from score.analysis import analyse_attempts
 from score.figures import (
     arm_styles,
     dot_key,
@@ -20,14 +19,10 @@ from score.figures import (
     percent_limits,
     ranges,
     same_limits,
-    write_analysis,
 )
 from score.instances import (
-    add_attempts_flags,
-    analysis_parser,
     by_arm,
     outcomes,
-    read_attempts,
 )
 from score.intervals import estimate
 from score.metrics import RATES
@@ -94,15 +89,15 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = analysis_parser("analyse_levels", __doc__)
-    add_attempts_flags(parser)
-    flags = parser.parse_args(arguments)
-    try:
-        attempts = read_attempts("--attempts", flags.attempts, ("correct",), ("level",))
-        table = by_level(attempts, samples=flags.bootstrap_samples, seed=flags.bootstrap_seed)
-    except ValueError as error:
-        sys.exit(f"analyse_levels: {error}")
-    write_analysis(flags, table, plot)
+    analyse_attempts(
+        "analyse_levels",
+        __doc__,
+        by_level,
+        plot,
+        arguments,
+        needed=("correct",),
+        optional=("level",),
+    )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import sys
 import numpy as np
 import pandas as pd
 
+from score.analysis import add_attempts_flags, analysis_parser, write_analysis
 from score.figures import (
     GREY,
     arm_styles,
@@ -22,11 +23,8 @@ from score.figures import (
     legend,
     line_key,
     panels,
-    write_analysis,
 )
 from score.instances import (
-    add_attempts_flags,
-    analysis_parser,
     by_arm,
     read_attempts,
 )

@@ -7,10 +7,9 @@ The attempts are those of one conversation, attempt_t1 to attempt_tN of each rol
 turns that a policy was trained on.
 """
 
-import sys
-
 import pandas as pd
 
+from score.analysis import analyse_attempts
 from score.figures import (
     GREY,
     arm_styles,
@@ -18,14 +17,10 @@ from score.figures import (
     legend,
     line_key,
     panels,
-    write_analysis,
 )
 from score.instances import (
-    add_attempts_flags,
-    analysis_parser,
     by_arm,
     outcomes,
-    read_attempts,
 )
 from score.intervals import estimate
 from score.metrics import ENDS, RATES, turns_of
@@ -72,15 +67,8 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = analysis_parser("analyse_successive", __doc__)
-    add_attempts_flags(parser)
-    flags = parser.parse_args(arguments)
-    try:
-        attempts = read_attempts("--attempts", flags.attempts, ("correct",))
-        table = successive(attempts, samples=flags.bootstrap_samples, seed=flags.bootstrap_seed)
-    except ValueError as error:
-        sys.exit(f"analyse_successive: {error}")
-    write_analysis(flags, table, plot)
+    needed = ("correct",)
+    analyse_attempts("analyse_successive", __doc__, successive, plot, arguments, needed=needed)
 
 
 if __name__ == "__main__":

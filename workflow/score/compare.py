@@ -12,12 +12,11 @@ import argparse
 import csv
 import io
 import itertools
-import json
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from score.bootstrap import Resamples
+from score.budgets import SPENT, read_budgets
 from score.metrics import ENDS, RATES
 from score.outcomes import Arm, read_arms
 from score.problems import read_settings, replace_bytes
@@ -32,11 +31,7 @@ COLUMNS = (
     "seeds",
     "mcnemar_p",
 )
-BUDGET = {  # key of --budgets: column of the table
-    "attempts": "training_attempts",
-    "updates": "updates",
-    "tuning_attempts": "tuning_attempts",
-}
+BUDGET = {key: "training_attempts" if key == "attempts" else key for key in SPENT}  # to column
 COMPARED = {"accuracy_t2": "Accuracy@t2", "delta": "Δ(t1,t2)"}
 PAIR_COLUMNS = tuple(f"{rate}{part}" for rate in COMPARED for part in (*ENDS, "_p", "_p_holm"))
 RATES_EXPLAINED = (
@@ -101,33 +96,6 @@ def pair_rows(arms: list[Arm], resamples: Resamples) -> list[dict]:
 
 def _ends(rate: str, effect) -> dict:
     return {f"{rate}{end}": float(value) for end, value in zip(ENDS, effect, strict=False)}
-
-
-def read_budgets(path) -> dict[str, dict]:
-    """arm -> what its training spent: keys of BUDGET, each a number, or null where it is unknown.
-
-    ValueError names the arm.
-    """
-    try:
-        budgets = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"budgets file {path} can't be read as JSON: {error}.") from None
-    for arm, spent in _items(budgets, path):
-        for key, value in _items(spent, f"{path}, arm {arm!r}"):
-            if key not in BUDGET:
-                raise ValueError(f"{path}: {arm!r} has {key!r}; expected only {sorted(BUDGET)}.")
-            number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-            if not number and value is not None:
-                raise ValueError(
-                    f"{path}: {key} of {arm!r} is {value!r}; expected a number or null."
-                )
-    return budgets
-
-
-def _items(value, where):
-    if not isinstance(value, dict):
-        raise ValueError(f"{where}: is {value!r}; expected an object. Write the budgets again.")
-    return value.items()
 
 
 def csv_text(rows: list[dict], columns) -> str:

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from score.instances import write_table
 from score.problems import replace_bytes
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -195,10 +194,3 @@ def save(path: str, figure: Figure) -> None:
     data = io.BytesIO()
     figure.savefig(data, format="png", metadata={"Software": None})
     replace_bytes(path, data.getvalue())
-
-
-def write_analysis(flags, table, plot) -> None:
-    """Leave the table of an analysis, and its figure, where the flags of its command say."""
-    write_table(flags.csv, table)
-    with look():
-        save(flags.figure, plot(table, flags.arms))

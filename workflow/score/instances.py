@@ -1,10 +1,9 @@
-"""What analyses read and write: judged attempts and training records of instances, and tables.
+"""What analyses read: judged attempts and training records of instances.
 
 An instance is an arm trained with one seed, `score/seed0`; the part before the slash is the arm,
 the row of a table. An instance without seeds is called like its arm.
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from score.metrics import turns_of
-from score.problems import replace_bytes
 
 
 def arm_of(instance: str) -> str:
@@ -136,28 +134,3 @@ def outcomes(attempts: pd.DataFrame, before: int = 1, after: int = 2) -> pd.Data
         "correct_to_incorrect": first * (1 - second),
     }
     return per_problem(attempts["problem_id"], pd.DataFrame(values))
-
-
-def analysis_parser(command: str, description: str) -> argparse.ArgumentParser:
-    """The flags that analyses share; `description` is the docstring of the command's module."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m score.{command}", description=description.partition("\n")[0]
-    )
-    parser.add_argument("--arms", nargs="+", help="all arms of the run: each keeps its colour")
-    parser.add_argument("--csv", required=True, help="table to write, fractions")
-    parser.add_argument("--figure", required=True, help="PNG to write")
-    return parser
-
-
-def add_attempts_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--attempts", required=True, nargs="+", help="policy/seed=attempts.parquet ..."
-    )
-    parser.add_argument("--bootstrap-samples", type=int, default=2000, help="behind intervals")
-    parser.add_argument("--bootstrap-seed", type=int, default=0)
-
-
-def write_table(path: str, table: pd.DataFrame) -> None:
-    """CSV with six significant digits; an empty cell is a quantity that does not exist."""
-    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    replace_bytes(path, text.encode())
