@@ -76,6 +76,7 @@ def test_rollouts_become_whole_conversations_with_loss_on_the_correction(tmp_pat
         "rollouts": 5,
         "problems": 2,
         "attempts_sampled": 4 + 5,  # four first attempts, five corrections
+        "mean_tokens": ((7 + 6 + 7 + 7) + (8 + 7 + 8 + 8 + 7)) / 9,
         "examples": 2,
         "examples_by_kind": {"incorrect_to_correct": 2},
         "problems_with_examples": 1,

@@ -85,6 +85,8 @@ rule analyse_cost:
         attempts=files_in(attempts_of("test")),
         budgets=rules.compare_policies.output.budgets,
         records=files_in(ALL_RECORDS),
+        rounds=files_in(ALL_ROUNDS),
+        sampling=files_in(ALL_SAMPLING),
     output:
         csv=f"{RESULTS}/analyses/cost.csv",
         figure=f"{RESULTS}/figures/cost.png",
@@ -98,9 +100,9 @@ rule analyse_cost:
         arms=ARMS,
         attempts=attempts_of("test"),
         records=flag("--records", ALL_RECORDS),
-        chain=flag(
-            "--chain", starts_of([i for i in PLAN.instances if i in PLAN.trained])
-        ),
+        rounds=flag("--rounds", ALL_ROUNDS),
+        sampling=flag("--sampling", ALL_SAMPLING),
+        chain=flag("--chain", starts_of(TRAINED)),
     shell:
         """
         exec &> >(tee {log:q})
@@ -109,6 +111,8 @@ rule analyse_cost:
             --attempts {params.attempts:q} \
             --budgets {input.budgets:q} \
             {params.records:q} \
+            {params.rounds:q} \
+            {params.sampling:q} \
             {params.chain:q} \
             --json {output.json:q} \
             --csv {output.csv:q} \

@@ -12,9 +12,22 @@ def records_of(instance):
     """instance=file of its training records; one for each round of fine-tuning."""
     if PLAN.objective(instance) not in FINE_TUNED:
         return [f"{instance}={RESULTS}/{instance}/training.jsonl"]
+    return in_rounds(instance, "training.jsonl")
+
+
+def in_rounds(instance, name):
+    """instance=file of that name, for each round of fine-tuning."""
     rounds = range(1, PLAN.iterations(instance) + 1)
-    folder = f"{RESULTS}/{instance}"
-    return [f"{instance}={folder}/iteration{i}/training.jsonl" for i in rounds]
+    return [f"{instance}={RESULTS}/{instance}/iteration{i}/{name}" for i in rounds]
+
+
+def sampling_of(instance):
+    """instance=seconds of each job that only sampled for its training."""
+    ahead = PLAN.pool(instance) is not None
+    found = [f"{instance}={RESULTS}/{instance}/first_attempts.tsv"] if ahead else []
+    if PLAN.objective(instance) == "self_taught":
+        found += in_rounds(instance, "sample.tsv")
+    return found
 
 
 def starts_of(instances):
@@ -33,11 +46,12 @@ def flag(name, values):
     return [name, *values] if values else []
 
 
-ALL_RECORDS = [
-    record
-    for one in PLAN.instances
-    if one in PLAN.trained
-    for record in records_of(one)
+TRAINED = [one for one in PLAN.instances if one in PLAN.trained]
+ALL_RECORDS = [record for one in TRAINED for record in records_of(one)]
+ALL_SAMPLING = [seconds for one in TRAINED for seconds in sampling_of(one)]
+TUNED_IN_ROUNDS = [one for one in TRAINED if PLAN.objective(one) in FINE_TUNED]
+ALL_ROUNDS = [
+    told for one in TUNED_IN_ROUNDS for told in in_rounds(one, "corrections.json")
 ]
 CURVES = [record for one in REINFORCED_INSTANCES for record in records_of(one)]
 EVERY_ANALYSIS = ["changes", "lengths", "cost"]

@@ -13,6 +13,8 @@ rule sample_first_attempts:
         settings=f"{RESULTS}/{{policy}}/first_attempts_settings.json",
     log:
         f"{RESULTS}/{{policy}}/first_attempts.log",
+    benchmark:
+        f"{RESULTS}/{{policy}}/first_attempts.tsv"
     wildcard_constraints:
         policy=one_of(i for i in PLAN.trained if PLAN.pool(i)),
     conda:
@@ -63,6 +65,8 @@ use rule sample_first_attempts as sample_corrections with:
         settings=f"{RESULTS}/{{policy}}/iteration{{iteration}}/sample_settings.json",
     log:
         f"{RESULTS}/{{policy}}/iteration{{iteration}}/sample.log",
+    benchmark:
+        f"{RESULTS}/{{policy}}/iteration{{iteration}}/sample.tsv"
     wildcard_constraints:
         policy=trained_by("self_taught"),
     params:

@@ -2,13 +2,16 @@
 
     python -m score.analyse_cost --budgets budgets.json --attempts base=base/attempts.parquet \
         score/seed0=score/seed0/attempts.parquet --records score/seed0=…/training.jsonl \
+        --rounds star/seed0=…/corrections.json --sampling star/seed0=…/sample.tsv \
         --csv cost.csv --figure cost.png --json cost.json
 
-Budgets count what they count; --chain adds to an arm's seconds those of the policies it starts from.
+--chain adds to an arm those that it starts from. Seconds are those of its updates, sampling
+included; where sampling is a job of its own, those of the job, its start included.
 """
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,44 +35,79 @@ SHOWN = (
     ("attempts", 1e3, "attempts sampled", "thousands, in training"),
     ("tokens", 1e6, "tokens sampled", "millions, in training"),
     ("updates", 1, "updates", "of the policy"),
-    ("seconds", 60, "time of training", "minutes"),
+    ("seconds", 60, "time it took", "minutes"),
 )
 
 
 def costs(
-    budgets: dict[str, dict], records: dict[str, pd.DataFrame], chain: dict[str, str]
+    budgets: dict[str, dict],
+    records: dict[str, pd.DataFrame],
+    chain: dict[str, str],
+    lengths: dict[str, list[float]] | None = None,
+    sampling: dict[str, list[float]] | None = None,
 ) -> pd.DataFrame:
-    """One row an arm of `budgets`: SPENT, tokens, seconds; NaN for what is unknown.
+    """One row an arm of `budgets`: SPENT, tokens, seconds; means over seeds, NaN for what is unknown.
 
-    seconds: step times of all updates, mean over seeds; unknown where one has none. tokens: attempts
-    times the mean length of an attempt in training; unknown without records.
+    records, lengths, sampling: by instance. lengths: mean tokens of an attempt in each round of
+    fine-tuning, which its records don't tell. sampling: seconds of sampling that are in no record.
     """
-    seconds: dict[str, list] = {}
-    lengths: dict[str, list] = {}
+    tokens: dict[str, list[float]] = {}
+    seconds: dict[str, list[float]] = {}
     for instance in records:
         line = lineage(instance, chain)
-        frames = [records[name] for name in line if name in records]
-        timed = [frame["step_time"].sum() for frame in frames if "step_time" in frame]
-        if len(timed) == len(line):
-            seconds.setdefault(arm_of(instance), []).append(sum(timed))
-        sampled = [_tokens_of_attempt(frame) for frame in frames if "tokens_t1" in frame]
-        if sampled:
-            lengths.setdefault(arm_of(instance), []).append(pd.concat(sampled).mean())
+        counts = np.diff([0, *(_number(budgets, name, "attempts") for name in line)])
+        means = [_mean_length(records, lengths or {}, name) for name in line]
+        tokens.setdefault(arm_of(instance), []).append(np.dot(counts, means))
+        spent = sum(_seconds(records, sampling or {}, name) for name in line)
+        seconds.setdefault(arm_of(instance), []).append(spent)
     rows = []
     for arm, budget in budgets.items():
-        untrained = budget["attempts"] == budget["updates"] == 0
-        unknown = 0.0 if untrained else np.nan
-        length = np.mean(lengths.get(arm, unknown))
-        row = {"arm": arm, **{key: np.nan if budget[key] is None else budget[key] for key in SPENT}}
-        row["tokens"] = row["attempts"] * length
+        row = {"arm": arm, **{key: _number(budgets, arm, key) for key in SPENT}}
+        unknown = 0.0 if budget["attempts"] == budget["updates"] == 0 else np.nan
+        row["tokens"] = np.mean(tokens.get(arm, unknown))
         row["seconds"] = np.mean(seconds.get(arm, unknown))
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _tokens_of_attempt(frame: pd.DataFrame) -> pd.Series:
+def _number(budgets: dict[str, dict], instance: str, key: str) -> float:
+    value = budgets.get(arm_of(instance), {}).get(key)
+    return np.nan if value is None else value
+
+
+def _mean_length(records: dict, lengths: dict, instance: str) -> float:
+    """Mean tokens of an attempt in the training of one instance, all turns alike."""
+    frame = records.get(instance, pd.DataFrame())
     turns = [column for column in frame if column.startswith("tokens_t")]
-    return frame[turns].mean(axis=1)
+    return frame[turns].mean().mean() if turns else np.mean(lengths.get(instance, np.nan))
+
+
+def _seconds(records: dict, sampling: dict, instance: str) -> float:
+    frame = records.get(instance, pd.DataFrame())
+    trained = frame["step_time"].sum() if "step_time" in frame else np.nan
+    return trained + sum(sampling.get(instance, []))
+
+
+def read_by_instance(flag: str, pairs: list[str] | None, value_of) -> dict[str, list[float]]:
+    """Instance -> value_of(path) of each of its files. ValueError names the flag and the file."""
+    found: dict[str, list[float]] = {}
+    for pair in pairs or []:
+        ((name, path),) = named(flag, [pair]).items()
+        try:
+            found.setdefault(name, []).append(float(value_of(path)))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{flag} of policy {name!r}, {path}: {error!r}. Make it again."
+            ) from None
+    return found
+
+
+def _attempt_length(path: str) -> float:
+    return json.loads(Path(path).read_text(encoding="utf-8"))["mean_tokens"]
+
+
+def _benchmarked(path: str) -> float:
+    return pd.read_csv(path, sep="\t")["s"].sum()
 
 
 def with_accuracy(table: pd.DataFrame, instances: dict[str, pd.DataFrame], *, samples, seed):
@@ -118,12 +156,20 @@ def main(arguments: list[str] | None = None) -> None:
     add_attempts_flags(parser)
     parser.add_argument("--budgets", required=True, help="JSON file: arm -> its budget")
     parser.add_argument("--records", nargs="*", help="policy=training.jsonl ...")
+    parser.add_argument("--rounds", nargs="*", help="policy=corrections.json ... of each round")
+    parser.add_argument("--sampling", nargs="*", help="policy=benchmark.tsv ... of Snakemake")
     parser.add_argument("--chain", nargs="*", help="policy=the policy it starts from ...")
     parser.add_argument("--json", required=True, help="JSON file to write: arm -> what it took")
     flags = parser.parse_args(arguments)
     try:
         records = read_records("--records", flags.records)
-        costly = costs(read_budgets(flags.budgets), records, named("--chain", flags.chain))
+        costly = costs(
+            read_budgets(flags.budgets),
+            records,
+            named("--chain", flags.chain),
+            read_by_instance("--rounds", flags.rounds, _attempt_length),
+            read_by_instance("--sampling", flags.sampling, _benchmarked),
+        )
         table = with_accuracy(
             costly,
             read_attempts("--attempts", flags.attempts, ("correct",)),

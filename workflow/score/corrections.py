@@ -176,14 +176,17 @@ def _not_ours(pair: Pair, found: str) -> str:
 def report(attempts: pd.DataFrame, examples: list[Example], settings: CorrectionSettings) -> dict:
     """Counts of what was sampled and of what is kept.
 
-    attempts_sampled: the price of the examples, with each first attempt counted once.
+    attempts_sampled: the price of the examples, with each first attempt counted once. mean_tokens: of
+    an attempt.
     """
-    firsts = len(attempts.drop_duplicates(["problem_id", "sample"]))
-    paired = settings.method == "self_taught"
+    once = attempts.drop_duplicates(["problem_id", "sample"])
+    firsts, paired = len(once), settings.method == "self_taught"
+    lengths = [*map(len, once["ids_t1"]), *(map(len, attempts["ids_t2"]) if paired else ())]
     told = {
         "rollouts": len(attempts),
         "problems": int(attempts["problem_id"].nunique()),
         "attempts_sampled": firsts + (len(attempts) if paired else 0),
+        "mean_tokens": sum(lengths) / len(lengths),
         "examples": len(examples),
         "examples_by_kind": dict(Counter(example.kind for example in examples)),
         "problems_with_examples": len({example.problem_id for example in examples}),
