@@ -1,7 +1,8 @@
 # Makes what data/puzzle holds. No policy asks for it: run it by name, with the seed of the schooling,
 #     snakemake --cores all results/puzzle_base/0/policy
 # to see where the embedded default comes from; another seed makes another base policy, which goes in
-# with --config model_path=results/puzzle_base/1/policy run_name=another.
+# with --config model_path=results/puzzle_base/1/policy run_name=another. So does a solver of another
+# habit: results/puzzle_base/habit0.0/0/policy imitates one that has none.
 
 
 rule pretrain_puzzle_policy:
@@ -20,6 +21,7 @@ rule pretrain_puzzle_policy:
         mem_mb_per_cpu=4000,
     params:
         launcher="configs/accelerate/cpu.yaml",
+        habit=[],
     shell:
         """
         exec &> >(tee {log:q})
@@ -30,5 +32,20 @@ rule pretrain_puzzle_policy:
             -m score.pretrain \
             --problems {output.problems:q} \
             --policy {output.policy:q} \
-            --seed {wildcards.seed}
+            --seed {wildcards.seed} \
+            {params.habit:q}
         """
+
+
+use rule pretrain_puzzle_policy as pretrain_with_habit with:
+    output:
+        problems=directory("results/puzzle_base/habit{habit}/{seed}/problems"),
+        policy=directory("results/puzzle_base/habit{habit}/{seed}/policy"),
+    log:
+        "results/puzzle_base/habit{habit}/{seed}/pretrain.log",
+    wildcard_constraints:
+        seed=r"\d+",
+        habit=r"[01]\.\d+",
+    params:
+        launcher="configs/accelerate/cpu.yaml",
+        habit=lambda w: ["--habit", w.habit],

@@ -81,10 +81,11 @@ def make_policy(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausal
     return LlamaForCausalLM(config)
 
 
-def make_corpus(tokenizer: PreTrainedTokenizerFast, rows: int, seed: int) -> Dataset:
+def make_corpus(tokenizer: PreTrainedTokenizerFast, rows: int, seed: int, habit: float) -> Dataset:
     """`rows` transcripts as token ids; only the two attempts are labelled, (rows, 25) each."""
     rng = random.Random(f"pretrain {seed}")
     solver = NoisySolver(rng)
+    solver.habit = habit
     puzzles = itertools.islice(draw_problems("pretrain", rng), rows)
     texts = [
         tokenizer.apply_chat_template(transcript(*puzzle, solver), tokenize=False)
@@ -134,6 +135,7 @@ def main() -> None:
     parser.add_argument("--policy", type=Path, required=True, help="folder for the base policy")
     parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--habit", type=float, default=NoisySolver.habit, help="of the solver")
     args = parser.parse_args()
 
     join_launcher()
@@ -159,7 +161,7 @@ def main() -> None:
             logging_steps=100,
             report_to="none",
         ),
-        train_dataset=make_corpus(tokenizer, args.steps * batch, args.seed),
+        train_dataset=make_corpus(tokenizer, args.steps * batch, args.seed, args.habit),
     )
     require_deepspeed(trainer.accelerator)
     trainer.train()
