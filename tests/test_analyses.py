@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from score.analyse_changes import BIN_NAMES, changes
 from score.analyse_changes import main as analyse_changes
-from score.analyse_cost import _attempt_length, costs, read_by_instance
+from score.analyse_cost import attempt_length, costs, read_by_instance
 from score.analyse_cost import main as analyse_cost
 from score.analyse_curves import curves
 from score.analyse_curves import main as analyse_curves
@@ -162,7 +162,7 @@ def test_files_of_rounds_that_tell_nothing_are_named(tmp_path):
     (tmp_path / "c.json").write_text('{"examples": 3}')
     for path in ("c.json", "missing.json"):
         with pytest.raises(ValueError, match=f"--rounds of policy 'star', .*{path}"):
-            read_by_instance("--rounds", [f"star={tmp_path / path}"], _attempt_length)
+            read_by_instance("--rounds", [f"star={tmp_path / path}"], attempt_length)
 
 
 def test_inputs_are_refused_by_the_name_of_the_policy(tmp_path):

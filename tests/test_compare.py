@@ -106,6 +106,11 @@ def test_what_training_spent_stands_beside_what_it_brought(tmp_path):
         ('{"score": 3}', "arm 'score': is 3; expected an object"),
         ('{"score": {"hours": 3}}', "'score' has 'hours'; expected only .*attempts"),
         ('{"score": {"updates": "3"}}', "updates of 'score' is '3'; expected a number"),
+        (
+            '{"score": {"attempts": 1, "updates": -1}}',
+            "updates of 'score' is -1; expected a number",
+        ),
+        ('{"score": {"attempts": true}}', "attempts of 'score' is True; expected a number"),
         ('{"score": {"updates": NaN}}', "updates of 'score' is nan; expected a number"),
     ],
 )

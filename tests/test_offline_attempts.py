@@ -167,6 +167,7 @@ def test_engine_tells_nothing_of_given_attempts(tmp_path, monkeypatch):
     batch = trainer._buffered_inputs[0]
     assert 0 < records(trainer)[-1]["offline"] < 1
     assert (batch["sampler_logps"][batch["turn"] == 0] == 0).all()
+    assert (batch["sampler_logps"] <= 0).all()
     for turn in (1, 2):  # a sure token's is 0 after rounding, a whole attempt's is not
         sampled = batch["turn"] == turn
         told = (batch["sampler_logps"] * sampled).sum(1)

@@ -1,11 +1,9 @@
 # What the rules of tables and figures take: files of instances, and what stands beside them.
 
 ARMS = PLAN.arms
-REINFORCED_INSTANCES = [
-    one
-    for one in PLAN.instances
-    if one in PLAN.trained and PLAN.objective(one) in REINFORCED
-]
+TRAINED = [one for one in PLAN.instances if one in PLAN.trained]
+REINFORCED_INSTANCES = [one for one in TRAINED if PLAN.objective(one) in REINFORCED]
+FINE_TUNED_INSTANCES = [one for one in TRAINED if PLAN.objective(one) in FINE_TUNED]
 
 
 def records_of(instance):
@@ -46,12 +44,10 @@ def flag(name, values):
     return [name, *values] if values else []
 
 
-TRAINED = [one for one in PLAN.instances if one in PLAN.trained]
 ALL_RECORDS = [record for one in TRAINED for record in records_of(one)]
 ALL_SAMPLING = [seconds for one in TRAINED for seconds in sampling_of(one)]
-TUNED_IN_ROUNDS = [one for one in TRAINED if PLAN.objective(one) in FINE_TUNED]
 ALL_ROUNDS = [
-    told for one in TUNED_IN_ROUNDS for told in in_rounds(one, "corrections.json")
+    told for one in FINE_TUNED_INSTANCES for told in in_rounds(one, "corrections.json")
 ]
 CURVES = [record for one in REINFORCED_INSTANCES for record in records_of(one)]
 EVERY_ANALYSIS = ["changes", "lengths", "cost"]

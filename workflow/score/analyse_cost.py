@@ -24,6 +24,7 @@ from score.instances import (
     by_arm,
     lineage,
     named,
+    named_often,
     outcomes,
     read_attempts,
     read_records,
@@ -91,8 +92,7 @@ def _seconds(records: dict, sampling: dict, instance: str) -> float:
 def read_by_instance(flag: str, pairs: list[str] | None, value_of) -> dict[str, list[float]]:
     """Instance -> value_of(path) of each of its files. ValueError names the flag and the file."""
     found: dict[str, list[float]] = {}
-    for pair in pairs or []:
-        ((name, path),) = named(flag, [pair]).items()
+    for name, path in named_often(flag, pairs):
         try:
             found.setdefault(name, []).append(float(value_of(path)))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -102,11 +102,13 @@ def read_by_instance(flag: str, pairs: list[str] | None, value_of) -> dict[str, 
     return found
 
 
-def _attempt_length(path: str) -> float:
+def attempt_length(path: str) -> float:
+    """Mean tokens of an attempt, from the report of score.corrections."""
     return json.loads(Path(path).read_text(encoding="utf-8"))["mean_tokens"]
 
 
-def _benchmarked(path: str) -> float:
+def benchmarked_seconds(path: str) -> float:
+    """Seconds that a job took, from Snakemake's benchmark file."""
     return pd.read_csv(path, sep="\t")["s"].sum()
 
 
@@ -167,8 +169,8 @@ def main(arguments: list[str] | None = None) -> None:
             read_budgets(flags.budgets),
             records,
             named("--chain", flags.chain),
-            read_by_instance("--rounds", flags.rounds, _attempt_length),
-            read_by_instance("--sampling", flags.sampling, _benchmarked),
+            read_by_instance("--rounds", flags.rounds, attempt_length),
+            read_by_instance("--sampling", flags.sampling, benchmarked_seconds),
         )
         table = with_accuracy(
             costly,

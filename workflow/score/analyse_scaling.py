@@ -16,14 +16,7 @@ import numpy as np
 import pandas as pd
 
 from score.analysis import add_attempts_flags, analysis_parser, write_analysis
-from score.figures import (
-    GREY,
-    arm_styles,
-    band_key,
-    legend,
-    line_key,
-    panels,
-)
+from score.figures import GREY, arm_styles, band_key, legend, line_key, panels
 from score.instances import (
     by_arm,
     read_attempts,

@@ -10,14 +10,7 @@ turns that a policy was trained on.
 import pandas as pd
 
 from score.analysis import analyse_attempts
-from score.figures import (
-    GREY,
-    arm_styles,
-    band_key,
-    legend,
-    line_key,
-    panels,
-)
+from score.figures import GREY, arm_styles, band_key, legend, line_key, panels
 from score.instances import (
     by_arm,
     outcomes,

@@ -31,7 +31,7 @@ COLUMNS = (
     "seeds",
     "mcnemar_p",
 )
-BUDGET = {key: "training_attempts" if key == "attempts" else key for key in SPENT}  # to column
+BUDGET = dict(zip(SPENT, ("training_attempts", "updates", "tuning_attempts"), strict=True))
 COMPARED = {"accuracy_t2": "Accuracy@t2", "delta": "Δ(t1,t2)"}
 PAIR_COLUMNS = tuple(f"{rate}{part}" for rate in COMPARED for part in (*ENDS, "_p", "_p_holm"))
 RATES_EXPLAINED = (

@@ -180,12 +180,12 @@ def report(attempts: pd.DataFrame, examples: list[Example], settings: Correction
     an attempt.
     """
     once = attempts.drop_duplicates(["problem_id", "sample"])
-    firsts, paired = len(once), settings.method == "self_taught"
+    paired = settings.method == "self_taught"
     lengths = [*map(len, once["ids_t1"]), *(map(len, attempts["ids_t2"]) if paired else ())]
     told = {
         "rollouts": len(attempts),
         "problems": int(attempts["problem_id"].nunique()),
-        "attempts_sampled": firsts + (len(attempts) if paired else 0),
+        "attempts_sampled": len(lengths),
         "mean_tokens": sum(lengths) / len(lengths),
         "examples": len(examples),
         "examples_by_kind": dict(Counter(example.kind for example in examples)),

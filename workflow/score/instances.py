@@ -5,6 +5,7 @@ the row of a table. An instance without seeds is called like its arm.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -28,14 +29,20 @@ def by_arm(instances: dict) -> dict[str, list]:
 def named(flag: str, pairs: list[str] | None) -> dict[str, str]:
     """`instance=value ...` of a flag, in order. ValueError for a malformed or repeated one."""
     values: dict[str, str] = {}
-    for pair in pairs or []:
-        name, equals, value = pair.partition("=")
-        if not (name and equals and value):
-            raise ValueError(f"{flag} holds {pair!r}; expected policy=value. Mend that pair.")
+    for name, value in named_often(flag, pairs):
         if name in values:
             raise ValueError(f"{flag} names {name!r} twice; expected each once. Drop one of them.")
         values[name] = value
     return values
+
+
+def named_often(flag: str, pairs: list[str] | None) -> Iterator[tuple[str, str]]:
+    """The same where an instance may have several values. ValueError for a malformed pair."""
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"{flag} holds {pair!r}; expected policy=value. Mend that pair.")
+        yield name, value
 
 
 def read_attempts(
@@ -85,8 +92,7 @@ def read_records(flag: str, pairs: list[str] | None) -> dict[str, pd.DataFrame]:
     ValueError names the policy and the file that is missing, malformed or empty.
     """
     frames: dict[str, pd.DataFrame] = {}
-    for pair in pairs or []:
-        ((name, path),) = named(flag, [pair]).items()
+    for name, path in named_often(flag, pairs):
         where = f"records of policy {name!r}, {path}"
         try:
             lines = Path(path).read_text(encoding="utf-8").splitlines()
