@@ -12,7 +12,7 @@ test: .venv/installed-dev
 
 # Starts a Slurm of its own on loopback; needs root and Debian's slurm-wlm and munge.
 test-cluster: .venv/installed-dev
-	python -m pytest tests/cluster
+	python -m pytest tests/cluster $(ARGS)
 
 lint: .venv/installed-dev
 	ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
