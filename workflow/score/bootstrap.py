@@ -5,8 +5,10 @@ all arms with the same seeds, since these share what they were trained from (Sta
 So a difference of two arms is resampled pair by pair. An arm of one instance varies over problems
 alone. S seeds are resampled by drawing S - 1 of them, with replacement (Rao and Wu, 1988): a mean of
 S - 1 draws varies as a mean of S seeds does, where S draws would vary by (S - 1) / S too little,
-which matters at 2 or 3 seeds. Chance that is of a problem and a seed alone is counted up to three
-times, as in every bootstrap of two crossed factors (Owen, 2007): intervals err on the wide side.
+which matters at 2 or 3 seeds. Runs that are pooled (seeds `run/seed`) are drawn as wholes, with all
+their seeds: their means vary by the choice of seeds already. Chance that is of a problem and a seed
+alone is counted up to three times, as in every bootstrap of two crossed factors (Owen, 2007):
+intervals err on the wide side.
 """
 
 from typing import NamedTuple
@@ -88,9 +90,15 @@ def _drawn_counts(size: int, num: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def seed_weights(seeds: tuple[str, ...], samples: int, seed: int) -> np.ndarray:
-    """(samples, seeds): weights with sum 1, equal for arms with the same seeds."""
-    if len(seeds) == 1:
-        return np.ones((samples, 1))
-    rng = np.random.default_rng([seed, *"/".join(seeds).encode()])
-    draws = len(seeds) - 1
-    return rng.multinomial(draws, [1 / len(seeds)] * len(seeds), size=samples) / draws
+    """(samples, seeds): weights with sum 1, equal for arms with the same seeds or runs of seeds.
+
+    What precedes a slash is the run; seeds without a slash are drawn one by one.
+    """
+    runs = [name.partition("/")[0] for name in seeds]
+    drawn = list(dict.fromkeys(runs))
+    if len(drawn) == 1:
+        return np.full((samples, len(seeds)), 1 / len(seeds))
+    rng = np.random.default_rng([seed, *"/".join(drawn).encode()])
+    draws = len(drawn) - 1
+    weights = rng.multinomial(draws, [1 / len(drawn)] * len(drawn), size=samples) / draws
+    return np.stack([weights[:, drawn.index(run)] / runs.count(run) for run in runs], axis=1)

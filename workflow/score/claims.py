@@ -36,9 +36,10 @@ def _explanation(settings: ClaimsSettings) -> str:
         f"over the claims that could be tested. Supported: corrected p < {LEVEL:g}. Not supported: "
         f"the opposite of some part has p < {LEVEL:g}. Undecided: neither, or something is "
         "missing; too few problems or seeds end here. Effects are in points, with paired 95 % "
-        "bootstrap intervals over problems and seeds; p is one-sided, from the effect over its "
-        f"standard error. To gain nothing is to have a Δ below {margin:g} % of all problems; to "
-        f"copy is to state more than {copies:g} % of the answers again, and more than SCoRe does. "
+        "bootstrap intervals over problems and seeds, or whole runs where runs are pooled; p is "
+        "one-sided, from the effect over its standard error. To gain nothing is to have a Δ below "
+        f"{margin:g} % of all problems; to copy is to state more than {copies:g} % of the answers "
+        "again, and more than SCoRe does. "
         "One seed tells nothing of how trainings differ, two or three tell it roughly.\n"
     )
 
@@ -69,7 +70,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--settings", required=True, help="JSON file of ClaimsSettings")
     parser.add_argument("--attempts", required=True, nargs="+", help="arm/seed=parquet file ...")
-    parser.add_argument("--scaling", help="CSV of sampling budgets, for claim 8")
+    parser.add_argument(
+        "--scaling", nargs="+", default=[], help="CSV of sampling budgets, one a run, for claim 8"
+    )
     parser.add_argument("--markdown", required=True, help="claims for people to write")
     parser.add_argument("--json", required=True, help="claims for programs to write")
     flags = parser.parse_args(arguments)

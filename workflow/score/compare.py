@@ -40,9 +40,9 @@ RATES_EXPLAINED = (
 )
 EXPLANATION = (
     "Mean over seeds. In brackets: 95 % paired bootstrap interval over problems and, of arms with "
-    "several, seeds. p: McNemar's test of Δ = 0, exact where a problem has one rollout; of "
-    "several seeds the largest, so a small p says that every seed shows the change. One seed tells "
-    "nothing of how trainings differ, two or three tell it roughly."
+    "several, seeds, or whole runs where runs are pooled. p: McNemar's test of Δ = 0, exact where "
+    "a problem has one rollout; of several seeds the largest, so a small p says that every seed "
+    "shows the change. One seed tells nothing of how trainings differ, two or three tell it roughly."
 )
 BUDGET_EXPLAINED = (
     " Training attempts and updates: sampled and made by one training and those that it starts "

@@ -4,8 +4,8 @@ A claim holds when every part does, so its p is the largest of theirs (intersect
 then Holm-corrected over the claims that could be tested. No verdict is anybody's opinion.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -125,9 +125,9 @@ def _part(quantity: str, sign: str, effect: Effect, null: float, test, opposite)
 
 
 def paper_claims(
-    resamples: Resamples, arms: ClaimsSettings, scaling: str | None = None
+    resamples: Resamples, arms: ClaimsSettings, scaling: Sequence[str] = ()
 ) -> list[Claim]:
-    """The eight claims, decided. scaling: CSV of sampling budgets, for the eighth."""
+    """The eight claims, decided. scaling: CSVs of sampling budgets, one a run, for the eighth."""
     evidence, present = Evidence(resamples, arms), set(resamples.arms)
 
     def claim(number: int, text: str, needed: list[str], parts: Callable[[], list]) -> Claim:
@@ -182,16 +182,27 @@ def _fine_tuning_claim(evidence: Evidence, arms: ClaimsSettings, present: set[st
     return Claim(7, "STaR and Pair-SFT fall short of SCoRe", parts, missing)
 
 
-def _scaling_claim(score: str, path: str | None) -> Claim:
-    """Sequential against parallel sampling of `score` at the largest budget of the CSV."""
+def _scaling_claim(score: str, paths: Sequence[str]) -> Claim:
+    """Sequential against parallel sampling of `score`, which has to hold in every table."""
     text = "At an equal budget correcting attempts beats sampling more of them in parallel"
-    if path is None:
-        return Claim(8, text, [], ["table of sampling budgets"])
+    parts = {path: _scaling_part(score, path) for path in paths}
+    if len(paths) > 1:
+        parts = {
+            path: part and replace(part, quantity=f"{part.quantity}, {path}")
+            for path, part in parts.items()
+        }
+    missing = [f"arm {score} in the table of sampling budgets {p}" for p in paths if not parts[p]]
+    missing += [] if paths else ["table of sampling budgets"]
+    return Claim(8, text, [] if missing else list(parts.values()), missing)
+
+
+def _scaling_part(score: str, path: str) -> Part | None:
+    """What a CSV tells of the largest budget of `score`; None where it lacks the arm."""
     try:
         table = pd.read_csv(path)
         rows = table[table["arm"] == score]
         if rows.empty:
-            return Claim(8, text, [], [f"arm {score} in the table of sampling budgets"])
+            return None
         row = rows.loc[rows["budget"].idxmax()]
         budget = int(row["budget"])
         value, low, high, p = (float(row[name]) for name in SCALING_COLUMNS)
@@ -200,7 +211,7 @@ def _scaling_claim(score: str, path: str | None) -> Claim:
     if not 0 <= p <= 1:
         raise ValueError(f"scaling table {path}: p_greater of {score!r} is {p}; expected 0 to 1.")
     quantity = f"sequential − parallel({score}, budget {budget})"
-    return Claim(8, text, [Part(quantity, "> 0", value, low, high, p, 1 - p)], [])
+    return Part(quantity, "> 0", value, low, high, p, 1 - p)
 
 
 def decided(claims: list[Claim]) -> list[Claim]:
