@@ -5,7 +5,7 @@ then Holm-corrected over the claims that could be tested. No verdict is anybody'
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -185,19 +185,20 @@ def _fine_tuning_claim(evidence: Evidence, arms: ClaimsSettings, present: set[st
 def _scaling_claim(score: str, paths: Sequence[str]) -> Claim:
     """Sequential against parallel sampling of `score`, which has to hold in every table."""
     text = "At an equal budget correcting attempts beats sampling more of them in parallel"
-    parts = {path: _scaling_part(score, path) for path in paths}
-    if len(paths) > 1:
-        parts = {
-            path: part and replace(part, quantity=f"{part.quantity}, {path}")
-            for path, part in parts.items()
-        }
-    missing = [f"arm {score} in the table of sampling budgets {p}" for p in paths if not parts[p]]
-    missing += [] if paths else ["table of sampling budgets"]
+    if not paths:
+        return Claim(8, text, [], ["table of sampling budgets"])
+    told = {path: f" {path}" if len(paths) > 1 else "" for path in paths}
+    parts = {path: _scaling_part(score, path, told[path]) for path in paths}
+    missing = [
+        f"arm {score} in the table of sampling budgets{told[path]}"
+        for path, part in parts.items()
+        if part is None
+    ]
     return Claim(8, text, [] if missing else list(parts.values()), missing)
 
 
-def _scaling_part(score: str, path: str) -> Part | None:
-    """What a CSV tells of the largest budget of `score`; None where it lacks the arm."""
+def _scaling_part(score: str, path: str, told: str) -> Part | None:
+    """What a CSV, named as `told`, says of the largest budget of `score`; None if it lacks the arm."""
     try:
         table = pd.read_csv(path)
         rows = table[table["arm"] == score]
@@ -210,7 +211,7 @@ def _scaling_part(score: str, path: str) -> Part | None:
         raise ValueError(f"scaling table {path}: malformed ({error!r}). Make it again.") from None
     if not 0 <= p <= 1:
         raise ValueError(f"scaling table {path}: p_greater of {score!r} is {p}; expected 0 to 1.")
-    quantity = f"sequential − parallel({score}, budget {budget})"
+    quantity = f"sequential − parallel({score}, budget {budget}){told}"
     return Part(quantity, "> 0", value, low, high, p, 1 - p)
 
 
