@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -37,7 +38,7 @@ def go_on(runs, *own, retries=6, target=None):
     return start(runs.cluster.parents[1], *words, WANDB_API_KEY=KEY, WANDB_MODE="offline")
 
 
-def finish(runs, snakemake, seconds=400):
+def finish(runs, snakemake, seconds=600):
     assert snakemake.wait(timeout=seconds) == 0, told(runs.cluster.parents[1])
 
 
@@ -50,7 +51,7 @@ def newest_step(runs, policy):
 def after_step(slurm, runs, policy, step):
     """Wait until a checkpoint of `step` or a later one is whole."""
     what = f"a checkpoint of step {step}: {told(runs.cluster.parents[1])}"
-    slurm.wait_for(lambda: newest_step(runs, policy) >= step, 150, what)
+    slurm.wait_for(lambda: newest_step(runs, policy) >= step, 300, what)
 
 
 def running_job(slurm):
@@ -83,6 +84,17 @@ def members(module, rank=None):
         if module in words and (rank is None or environment.get("RANK") == str(rank)):
             found.append(process)
     return found
+
+
+def wake_to_save(process):
+    """Resume a suspended process for which SIGUSR1 waits; Slurm may have woken it already."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except FileNotFoundError:
+        return
+    pending = int(status.partition("ShdPnd:")[2].split()[0], 16)
+    if pending >> (signal.SIGUSR1 - 1) & 1:
+        process.resume()
 
 
 def same_policy(runs, policy):
@@ -133,12 +145,19 @@ def test_stage_two_survives_time_limits_preemption_and_an_outage_of_the_controll
     snakemake = go_on(
         runs,
         "train_stage_two:runtime=1",
-        "train_stage_two:slurm_extra='--signal=USR1@25'",
+        "train_stage_two:slurm_extra='--signal=USR1@10'",  # Slurm's clock: up to 30 s sooner
         "train_stage_two:slurm_partition=cancelled",
         target="results/quick/score/policy",
     )
-    what = "the training to go back into the queue before its minute is up"
-    slurm.wait_for(lambda: slurm.restarts("cancelled") > 0, 120, what)
+    after_step(slurm, runs, "score", 5)
+    [training] = members("score.train", rank=0)
+    training.suspend()  # or a fast machine would be done before its minute is up
+
+    def back_in_the_queue():
+        wake_to_save(training)
+        return slurm.restarts("cancelled") > 0
+
+    slurm.wait_for(back_in_the_queue, 120, "the training to be queued before its minute is up")
 
     preempt(slurm)
 
@@ -149,6 +168,7 @@ def test_stage_two_survives_time_limits_preemption_and_an_outage_of_the_controll
 
     finish(runs, snakemake)
     same_policy(runs, "score")
+    slurm.wait_for(lambda: not members("score.train"), 60, "every process of the training to end")
 
 
 def test_jobs_left_by_a_killed_snakemake_are_not_started_twice_and_the_table_is_the_same(
