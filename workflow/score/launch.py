@@ -144,7 +144,7 @@ def run_job(command: list[str]) -> int:
         return status
     job = os.environ["SLURM_JOB_ID"]
     print(f"saved before its end: job {job} goes back into the queue to go on", flush=True)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # else a cluster without cgroups may forget it
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # or it outlives its job where no cgroup holds it
     if subprocess.run(["scontrol", "requeue", job]).returncode == 0:
         time.sleep(600)  # Slurm ends this shell as it takes the job back
     return status
