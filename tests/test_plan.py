@@ -139,6 +139,8 @@ def test_budget_of_each_kind_of_training(config, entry, attempts, updates):
 def test_budget_is_open_where_it_follows_from_what_is_found(config):
     config["policies"] = {"star": STAR}
     assert Plan(config).budget("star")["updates"] is None
+    config["fine_tuning"] |= {"updates": 7, "on_no_corrections": "keep"}  # a round may make none
+    assert Plan(config).budget("star")["updates"] is None
     config["problems"]["train_size"] = None
     assert Plan(config).budget("star")["attempts"] is None
     config["policies"]["star"] = {**STAR, "training_problems": 3}

@@ -159,7 +159,7 @@ BAD_CONFIGS = [
             "policies.star": {"init": "base", "objective": "self_taught"},
             "fine_tuning.number_output_initial_generations": 21,
         },
-        ["updates of star follow from fine_tuning.updates, which is null", "Set it"],
+        ["updates of star are not known ahead: fine_tuning.updates is null or", "Change that"],
     ),
     # batches
     (

@@ -129,7 +129,8 @@ def _draw(axis, part: pd.DataFrame, name: str, scale: float, style) -> None:
     smooth = part[[name, f"{name}_min", f"{name}_max"]].rolling(window, min_periods=1, center=True)
     value, low, high = (scale * column for _, column in smooth.mean().items())
     axis.fill_between(part["update"], low, high, color=style.colour, alpha=0.18, lw=0)
-    axis.plot(part["update"], value, color=style.colour, ls=style.dash, lw=1.2)
+    dot = "o" if len(part) == 1 else None  # a single update has no line
+    axis.plot(part["update"], value, color=style.colour, ls=style.dash, lw=1.2, marker=dot, ms=3)
 
 
 def main(arguments: list[str] | None = None) -> None:

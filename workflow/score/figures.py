@@ -158,7 +158,8 @@ def _dots(axis, colours: dict[str, Style], values: dict, shift: float, fill, mar
             continue
         place, colour = row + shift, style.colour
         axis.plot([low, high], [place, place], color=colour, lw=1.2, solid_capstyle="butt")
-        axis.plot(value, place, marker, color=colour, mfc=fill or colour, ms=4.5, mew=1.1)
+        dot = {"mfc": fill or colour, "ms": 4.5, "mew": 1.1, "clip_on": False}  # whole at 100 %
+        axis.plot(value, place, marker, color=colour, **dot)
 
 
 def same_limits(axes: list) -> None:

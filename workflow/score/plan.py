@@ -197,7 +197,7 @@ class Plan:
         """What one instance costs, with all that it starts from, and what its tuning cost.
 
         attempts: sampled for training. updates: of the weights. tuning_attempts: sampled by all
-        candidates. None where the number of training problems is not known yet.
+        candidates. None where it follows from the number of problems, or from what training finds.
         """
         if arm == "base" or self.objective(arm) in PROMPTED:
             return {"attempts": 0, "updates": 0, "tuning_attempts": 0}
@@ -226,7 +226,8 @@ class Plan:
         if self.objective(instance) == "self_taught":
             corrections = samples * told["number_output_corrections"] * iterations
             firsts *= 1 if told["variant"][0] == "F" else iterations
-        updates = told["updates"]
+        # A round that finds nothing to imitate may make no update.
+        updates = None if told["on_no_corrections"] == "keep" else told["updates"]
         return {
             "attempts": None if problems is None else problems * (firsts + corrections),
             "updates": None if updates is None else updates * iterations,

@@ -121,10 +121,13 @@ def check_budgets(config: dict) -> None:
         spent = {arm: budget[kind] for arm, budget in budgets.items()}
         unknown = [arm for arm, count in spent.items() if count is None]
         if unknown:
-            key = {"attempts": "problems.train_size", "updates": "fine_tuning.updates"}[kind]
+            why = {
+                "attempts": "problems.train_size is null",
+                "updates": "fine_tuning.updates is null or on_no_corrections is 'keep'",
+            }[kind]
             raise ValueError(
-                f"{kind} of {', '.join(unknown)} follow from {key}, which is null; expected a number, "
-                "so that budgets can be compared. Set it, or allow_unequal_budget: true."
+                f"{kind} of {', '.join(unknown)} are not known ahead: {why}; expected a number, so "
+                "that budgets can be compared. Change that, or set allow_unequal_budget: true."
             )
         if max(spent.values()) > (1 + TOLERANCE) * min(spent.values()):
             listed = ", ".join(f"{arm} {count}" for arm, count in spent.items())
