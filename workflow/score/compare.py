@@ -46,7 +46,8 @@ EXPLANATION = (
 )
 BUDGET_EXPLAINED = (
     " Training attempts and updates: sampled and made by one training and those that it starts "
-    "from. Tuning attempts: sampled before that to choose its settings."
+    "from; blank where they depend on what it finds. Tuning attempts: sampled before that to choose "
+    "its settings."
 )
 PAIRS_EXPLAINED = (
     "First arm minus second, in points, with the 95 % paired bootstrap interval over problems and "
