@@ -90,7 +90,7 @@ def wake_to_save(process):
     """Resume a suspended process for which SIGUSR1 waits; Slurm may have woken it already."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
-    except FileNotFoundError:
+    except OSError:  # it has ended, perhaps while it was read
         return
     pending = int(status.partition("ShdPnd:")[2].split()[0], 16)
     if pending >> (signal.SIGUSR1 - 1) & 1:

@@ -32,11 +32,12 @@ from score.instances import (
 from score.intervals import estimate
 from score.problems import replace_bytes
 
+COUNTED = ((1e6, "millions, "), (1e3, "thousands, "), (1, ""))
 SHOWN = (
-    ("attempts", "attempts sampled", "in training"),
-    ("tokens", "tokens sampled", "in training"),
-    ("updates", "updates", "of the policy"),
-    ("seconds", "time it took", "minutes"),
+    ("attempts", COUNTED, "attempts sampled", "in training"),
+    ("tokens", COUNTED, "tokens sampled", "in training"),
+    ("updates", COUNTED, "updates", "of the policy"),
+    ("seconds", ((60, ""),), "time it took", "minutes"),
 )
 
 
@@ -134,22 +135,19 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     shown = [part for part in SHOWN if table[part[0]].notna().any()]
     label = "% of problems, 95 % interval"
     parts = [("accuracy of attempt 2", label, "o", [ranges(table, "accuracy_t2", 100)])]
-    units = [_unit(name, table[name].max()) for name, _, _ in shown]
-    for (_, heading, label), (_, many) in zip(shown, units, strict=True):
-        parts.append((heading, f"{many}, {label}" if many else label, "o", []))
+    units = [_unit(units, table[name].max()) for name, units, _, _ in shown]
+    for (_, many), (_, _, heading, label) in zip(units, shown, strict=True):
+        parts.append((heading, f"{many}{label}", "o", []))
     colours = arm_styles(arms, list(table["arm"]))
     figure, axes = dot_panels("What training took, and the accuracy it led to", colours, parts)
-    for axis, (name, _, _), (unit, _) in zip(axes[1:], shown, units, strict=True):
+    for axis, (unit, _), (name, *_) in zip(axes[1:], units, shown, strict=True):
         _bars(axis, table[name] / unit, [style.colour for style in colours.values()])
     return figure
 
 
-def _unit(name: str, most: float) -> tuple[float, str]:
-    """What the numbers of a panel are divided by, and its word."""
-    if name == "seconds":
-        return 60, ""
-    units = (1e6, "millions"), (1e3, "thousands")
-    return next((unit for unit in units if most >= 10 * unit[0]), (1, ""))
+def _unit(units: tuple, most: float) -> tuple[float, str]:
+    """The largest unit that suits numbers up to `most`, and its word; the last one suits all."""
+    return next((unit for unit in units if most >= 10 * unit[0]), units[-1])
 
 
 def _bars(axis, values: pd.Series, colours: list[str]) -> None:
