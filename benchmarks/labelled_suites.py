@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 from score.tasks import code, math
-from score.verifiers import Verifier
+from score.verifiers.verifier import Verifier
 
 
 def rows(path: Path) -> list[dict]:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from score.tasks import math as task
-from score.verifiers import Verifier
+from score.verifiers.verifier import Verifier
 
 WANTED_RATIO = 3.0
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from score.outcomes import Arm
+from score.comparison.outcomes import Arm
 
 
 def outcomes(both, lost, gained, neither):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from peft import LoraConfig
 from safetensors.torch import load_file
-from score.distributed import join_launcher, require_deepspeed
+from score.jobs.distributed import join_launcher, require_deepspeed
 from training_runs import make_trainer, records
 
 UPDATES_AN_EPOCH = 2

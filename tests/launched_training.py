@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from score.distributed import allow_offload_without_compiler, join_launcher, require_deepspeed
+from score.jobs.distributed import allow_offload_without_compiler, join_launcher, require_deepspeed
 from training_runs import judge, make_trainer, records
 
 

@@ -7,23 +7,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from score.analyse_changes import BIN_NAMES, changes
-from score.analyse_changes import main as analyse_changes
-from score.analyse_cost import attempt_length, costs, read_by_instance
-from score.analyse_cost import main as analyse_cost
-from score.analyse_curves import curves
-from score.analyse_curves import main as analyse_curves
-from score.analyse_fixed import correction
-from score.analyse_fixed import main as analyse_fixed
-from score.analyse_lengths import lengths
-from score.analyse_lengths import main as analyse_lengths
-from score.analyse_levels import by_level, in_order
-from score.analyse_levels import main as analyse_levels
-from score.analyse_scaling import main as analyse_scaling
-from score.analyse_successive import main as analyse_successive
-from score.analyse_successive import successive
-from score.figures import arm_styles
-from score.instances import named, read_attempts, read_records
+from score.analyses.changes import BIN_NAMES, changes
+from score.analyses.changes import main as analyse_changes
+from score.analyses.cost import attempt_length, costs, read_by_instance
+from score.analyses.cost import main as analyse_cost
+from score.analyses.curves import curves
+from score.analyses.curves import main as analyse_curves
+from score.analyses.figures import arm_styles
+from score.analyses.fixed import correction
+from score.analyses.fixed import main as analyse_fixed
+from score.analyses.instances import named, read_attempts, read_records
+from score.analyses.lengths import lengths
+from score.analyses.lengths import main as analyse_lengths
+from score.analyses.levels import by_level, in_order
+from score.analyses.levels import main as analyse_levels
+from score.analyses.scaling import main as analyse_scaling
+from score.analyses.successive import main as analyse_successive
+from score.analyses.successive import successive
 
 QUICK = {"samples": 20, "seed": 0}
 

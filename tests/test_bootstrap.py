@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from judged import arm, random_arm
-from score.bootstrap import Resamples
-from score.metrics import RATES, self_correction
-from score.outcomes import Arm
+from score.comparison.bootstrap import Resamples
+from score.comparison.outcomes import Arm
+from score.evaluation.metrics import RATES, self_correction
 
 
 def spread(effect):
@@ -113,7 +113,7 @@ def test_many_problems_are_resampled_in_bounded_pieces(monkeypatch):
     rng = np.random.default_rng(6)
     arms = [random_arm(name, 30, rng) for name in "ab"]
     whole = Resamples(arms, 100).difference("delta", "a", "b")
-    monkeypatch.setattr("score.bootstrap._CELLS_AT_ONCE", 70)  # two resamples at a time
+    monkeypatch.setattr("score.comparison.bootstrap._CELLS_AT_ONCE", 70)  # two resamples at a time
     assert Resamples(arms, 100).difference("delta", "a", "b") == whole
 
 

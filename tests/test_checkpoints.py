@@ -6,14 +6,14 @@ from collections import namedtuple
 from types import SimpleNamespace
 
 import pytest
-from score.checkpoints import (
+from score.jobs.writer_lock import sole_writer
+from score.training.checkpoints import (
     newest_whole_checkpoint,
     open_checkpoints,
     require_free_disk,
     writing_checkpoint,
     written_to,
 )
-from score.writer_lock import sole_writer
 
 ALONE = SimpleNamespace(is_main_process=True, wait_for_everyone=lambda: None)
 Usage = namedtuple("Usage", "total used free")

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from score import choose
+from score.evaluation import choose
 
 CANDIDATES = [{"learning_rate": 0.1}, {"learning_rate": 0.2}, {"learning_rate": 0.3}]
 # Of four problems right in turn 1, and in turn 2: 3 and 1, 1 and 2, 4 and 2.

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from judged import outcomes, write_attempts
-from score.claims import main
+from score.comparison.claims import main
 
 # counts of 1,000 problems: right twice, lost, gained, wrong twice
 NOTHING, GAIN = (500, 2, 2, 496), (550, 5, 100, 345)

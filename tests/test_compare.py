@@ -7,7 +7,7 @@ from math import comb
 import pytest
 from check_table import check
 from judged import outcomes, write_attempts
-from score.compare import COLUMNS, PAIR_COLUMNS, main
+from score.comparison.compare import COLUMNS, PAIR_COLUMNS, main
 
 BASE = outcomes(184, 79, 23, 214)  # the paper's base policy at 500 problems, and its SCoRe
 SCORE = outcomes(293, 7, 29, 171)

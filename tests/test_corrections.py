@@ -4,9 +4,9 @@ import json
 
 import pandas as pd
 import pytest
-from score.corrections import main
-from score.examples import read_examples
-from score.prompts import Bridge, load_tokenizer
+from score.fine_tuning.corrections import main
+from score.fine_tuning.examples import read_examples
+from score.sampling.prompts import Bridge, load_tokenizer
 from score.tasks import load_task
 
 BASE = "data/puzzle/policy"

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from score.distributed import require_deepspeed
-from score.problems import read_problems
-from score.prompts import load_tokenizer
-from score.sample import SampleSettings, sample_policy
-from score.sampling_plan import SamplingPlan
+from score.jobs.distributed import require_deepspeed
+from score.problems.problem import read_problems
+from score.sampling.prompts import load_tokenizer
+from score.sampling.sample import SampleSettings, sample_policy
+from score.sampling.sampling_plan import SamplingPlan
 from training_runs import BASE, make_trainer, records
 from transformers import AutoModelForCausalLM
 
@@ -27,7 +27,9 @@ pytestmark = pytest.mark.slow
 
 def launch(folder, launcher, rows=8, accumulation=1, processes=2):
     folder.mkdir()
-    script = [] if "score.launch" in launcher else [str(ROOT / "tests" / "launched_training.py")]
+    script = (
+        [] if "score.jobs.launch" in launcher else [str(ROOT / "tests" / "launched_training.py")]
+    )
     # Nothing may be compiled: an empty place for it, and no compiler that could.
     compiled = {"TORCH_EXTENSIONS_DIR": str(folder / "compiled"), "CXX": "no-compiler"}
     start([*launcher, *script, str(folder), str(rows), str(accumulation)], **compiled)
@@ -58,7 +60,7 @@ def accelerate(name, processes=2):
 def ours(name):
     """The workflow's own launcher, which leaves accelerate's out where it would do nothing."""
     flags = ["--config", f"configs/accelerate/{name}.yaml", "--processes", "1", "--cpus", "1"]
-    return [sys.executable, "-m", "score.launch", *flags, "-m", "launched_training"]
+    return [sys.executable, "-m", "score.jobs.launch", *flags, "-m", "launched_training"]
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +163,7 @@ def test_two_ranks_share_out_what_is_sampled_and_find_what_one_finds(tmp_path, m
         flags = ["--settings", tmp_path / "settings.json", "--policy", adapter]
         flags += ["--problems", tmp_path / "problems.jsonl", "--attempts", attempts]
         flags += ["--shards", tmp_path / name]
-        start([*accelerate(name), "-m", "score.sample", *map(str, flags)])
+        start([*accelerate(name), "-m", "score.sampling.sample", *map(str, flags)])
         assert pq.read_table(attempts).to_pylist() == one
 
 

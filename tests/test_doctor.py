@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from score import doctor, doctor_config, doctor_machine, doctor_slurm, doctor_torch
-from score.findings import Answer, ask, run_check
+from score.doctor import __main__ as doctor
+from score.doctor import config as doctor_config
+from score.doctor import machine as doctor_machine
+from score.doctor import slurm as doctor_slurm
+from score.doctor import torch as doctor_torch
+from score.doctor.findings import Answer, ask, run_check
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = """

@@ -1,7 +1,7 @@
 """Drawing tokens from numbers that follow from what is sampled: the whole softmax, and nothing else."""
 
 import torch
-from score.draws import draw_tokens, turn_seeds, uniforms
+from score.sampling.draws import draw_tokens, turn_seeds, uniforms
 
 LOGITS = torch.tensor([2.0, -1.0, 0.5, 0.0, -3.0, 1.0, -torch.inf, 2.5])
 

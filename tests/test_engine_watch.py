@@ -9,7 +9,7 @@ import pytest
 
 PARENT = """
 import subprocess, sys, time
-from score.engine_watch import watch_over_children
+from score.sampling.engine_watch import watch_over_children
 watch_over_children()
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
 print(child.pid, flush=True)
@@ -34,6 +34,6 @@ def test_child_of_a_parent_that_is_gone_is_gone(seconds):
 
 def _words(process):
     try:
-        return process.cmdline() if "score.engine_watch" in process.cmdline() else []
+        return process.cmdline() if "score.sampling.engine_watch" in process.cmdline() else []
     except psutil.Error:
         return []

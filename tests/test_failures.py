@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from score.failures import cause, failures
+from score.jobs.failures import cause, failures
 
 LAUNCHER = """\
 E1122 22:47:27.895000 9123 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: {code}) local_rank: 0 (pid: 9144) of binary: python3
@@ -35,8 +35,8 @@ OF_RANKS = """\
 Loading weights:   0%|          | 0/30 [00:00<?, ?it/s]\rLoading weights: 100%|#| 30/30 [00:00<00:00]
 [rank1]: Traceback (most recent call last):
 [rank0]: Traceback (most recent call last):
-[rank1]:   File "workflow/score/train.py", line 188, in <module>
-[rank0]:   File "workflow/score/train.py", line 188, in <module>
+[rank1]:   File "workflow/score/training/train.py", line 188, in <module>
+[rank0]:   File "workflow/score/training/train.py", line 188, in <module>
 [rank0]:     main()
 [rank0]: RuntimeError: Connection closed by peer
 [rank1]:     main()

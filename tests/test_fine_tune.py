@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig
-from score.checkpoints import newest_whole_checkpoint
-from score.correction_trainer import CorrectionConfig, CorrectionTrainer
-from score.examples import Example, write_examples
-from score.fine_tune import fine_tune
-from score.fine_tune_settings import FineTuneSettings
-from score.policies import load_policy
-from score.prompts import load_tokenizer
-from score.sampler import whole_order
+from score.fine_tuning.examples import Example, write_examples
+from score.fine_tuning.fine_tune import fine_tune
+from score.fine_tuning.settings import FineTuneSettings
+from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
+from score.policies.load import load_policy
+from score.sampling.prompts import load_tokenizer
+from score.training.checkpoints import newest_whole_checkpoint
+from score.training.sampler import whole_order
 from test_trainer import StopAfter, close, same, weights
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -241,8 +241,8 @@ def start(folder, **changes):
         "records": folder / "training.jsonl",
         "checkpoints": folder / "checkpoints",
     }
-    command = [sys.executable, "-m", "score.launch", "--config", "configs/accelerate/cpu.yaml"]
-    command += ["--processes", "1", "--cpus", "1", "-m", "score.fine_tune"]
+    command = [sys.executable, "-m", "score.jobs.launch", "--config", "configs/accelerate/cpu.yaml"]
+    command += ["--processes", "1", "--cpus", "1", "-m", "score.fine_tuning.fine_tune"]
     command += [word for key, value in flags.items() for word in (f"--{key}", str(value))]
     with (folder / "log").open("a") as log:
         return subprocess.Popen(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from score.sampling_plan import SamplingPlan
+from score.sampling.sampling_plan import SamplingPlan
 from test_sample import BASE, PROBLEMS, SETTINGS, sample, stored
 
 FEW = PROBLEMS[:12]

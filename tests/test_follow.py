@@ -5,8 +5,8 @@ import threading
 import time
 
 import pytest
-from score.clock import Countdown, duration
-from score.follow import Follower
+from score.jobs.follow import Follower
+from score.jobs.progress import Countdown, duration
 
 LINE = "stage_two step 12/100  reward_t1 0.500  reward_t2 0.625  1 h 12 min left\n"
 TOLD = "[score] " + LINE.strip()
@@ -138,7 +138,7 @@ def test_jobs_of_this_machine_are_not_followed_but_their_changed_logs_are_known(
     _add(log, LINE)
     new = log.with_name("sample.log")
     _add(new, LINE)
-    assert not any(thread.name == "score.follow" for thread in threading.enumerate())
+    assert not any(thread.name == "score.jobs.follow" for thread in threading.enumerate())
     assert follower.changed() == [new, log]
     follower.stop()
     assert told == []

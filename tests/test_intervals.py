@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from score.intervals import estimate
+from score.analyses.intervals import estimate
 
 
 def _seeds(values):

@@ -4,8 +4,8 @@ import json
 
 import pandas as pd
 import pytest
-from score.judge import JudgeSettings, judge, main
-from score.second_opinion import disagreements
+from score.evaluation.second_opinion import disagreements
+from score.evaluation.verify import JudgeSettings, judge, main
 
 SETTINGS = JudgeSettings("math", bootstrap_samples=100)
 

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from score.checkpoints import newest_whole_checkpoint
-from score.kl_control import current_weight, next_weight
+from score.training.checkpoints import newest_whole_checkpoint
+from score.training.kl_control import current_weight, next_weight
 from training_runs import make_trainer, records
 
 

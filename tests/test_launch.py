@@ -4,7 +4,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from score import launch
+from score.jobs import launch
 
 STEP = {
     "SLURM_JOB_ID": "12345",

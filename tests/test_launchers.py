@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from score.memory import Size, need, size_of, table
-from score.preflight import check_config, check_inputs
+from score.experiment.preflight import check_config, check_inputs
+from score.policies.memory import Size, need, size_of, table
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "configs/accelerate"

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from score.metrics import (
+from score.evaluation.metrics import (
     RATES,
     answer_change_rate,
     edit_distance_ratio,

@@ -10,8 +10,8 @@ import itertools
 
 import pytest
 import torch
-from score import objective
-from score.rewards import turn_pay
+from score.training import loss as objective
+from score.training.rewards import turn_pay
 
 TOKENS = list(itertools.product(range(2), range(2)))
 ROLLOUTS = [(a, b) for a in range(4) for b in range(4)]

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from score import train
-from score.checkpoints import newest_whole_checkpoint
-from score.offline_attempts import OfflineAttempts, StartingFrom, read_offline_attempts
-from score.prompts import load_tokenizer, prompt_ids
-from score.records import TurnSums
-from score.rollout import Rollout
-from score.training_settings import TrainSettings
+from score.sampling.prompts import load_tokenizer, prompt_ids
+from score.sampling.rollout import Rollout
+from score.training import train
+from score.training.checkpoints import newest_whole_checkpoint
+from score.training.offline_attempts import OfflineAttempts, StartingFrom, read_offline_attempts
+from score.training.records import TurnSums
+from score.training.settings import TrainSettings
 from test_vllm import StandIn
 from training_runs import BASE, judge, make_trainer, problems, records
 from trl.trainer import grpo_trainer

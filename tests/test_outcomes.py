@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from judged import write_attempts
-from score.outcomes import read_arms
+from score.comparison.outcomes import read_arms
 
 
 def test_instances_are_grouped_and_problems_are_in_one_order_whatever_the_rows(tmp_path):

@@ -4,12 +4,13 @@ import json
 
 import pandas as pd
 import pytest
-import score.verifiers
-from score import judge, prepare
-from score.problems import read_problems
-from score.prompts import first_messages, read_few_shot
+import score.verifiers.verifier
+from score.evaluation import verify as judge
+from score.problems import prepare
+from score.problems.problem import read_problems
+from score.sampling.prompts import first_messages, read_few_shot
 from score.tasks import load_task
-from score.verifiers import Verifier
+from score.verifiers.verifier import Verifier
 
 ROMAN = '''"""Roman numerals: the last word of the attempt is the number."""
 

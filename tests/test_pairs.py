@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from score.pairs import is_kept, sample_pairs, self_taught_pairs
+from score.fine_tuning.pairs import is_kept, sample_pairs, self_taught_pairs
 
 # problem, sample, correction, score of attempt 1, score of the correction, correction cut off?
 ROLLOUTS = [

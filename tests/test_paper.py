@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from score.metrics import ENDS, RATES
-from score.paper import main, read_published
+from score.comparison.paper import main, read_published
+from score.evaluation.metrics import ENDS, RATES
 
 PUBLISHED = Path(__file__).parents[1] / "data/published_rows.csv"
 

@@ -1,7 +1,7 @@
 """Instances, their origins and settings, evaluations and budgets, each worked out by hand."""
 
 import pytest
-from score.plan import Plan
+from score.experiment.plan import Plan
 
 STAR = {"init": "base", "objective": "self_taught"}
 

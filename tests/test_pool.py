@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from judged import outcomes, write_attempts
 from scipy.stats import norm
-from score.bootstrap import seed_weights
-from score.pool import main
+from score.comparison.bootstrap import seed_weights
+from score.comparison.pool import main
 
 SCALING = """arm,budget,difference,difference_low,difference_high,p_greater
 score,32,{},0.0,0.1,{}

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 from huggingface_hub.errors import RepositoryNotFoundError
-from score.preflight import check_config, check_inputs
-from score.prompts import load_tokenizer
+from score.experiment.preflight import check_config, check_inputs
+from score.sampling.prompts import load_tokenizer
 
 REPOSITORY = Path(__file__).parents[1]
 SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
@@ -315,7 +315,7 @@ def test_hub_policy_is_refused_where_the_hub_has_none_and_left_to_its_jobs_where
         response = httpx.Response(404, request=httpx.Request("GET", "https://hub"))
         raise OSError("not listed") from RepositoryNotFoundError("404", response=response)
 
-    monkeypatch.setattr("score.prompts.load_tokenizer", no_such_policy)
+    monkeypatch.setattr("score.sampling.prompts.load_tokenizer", no_such_policy)
     _says(
         _refusal(check_inputs, own), ["model_path is 'nobody/policy'", "Correct it", "not listed"]
     )

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
-from score.card import licence_of
-from score.checks import Offences, candidates
-from score.prepare import PrepareSettings, main, prepare
-from score.problems import canonical_question, read_problems
-from score.sources import read_source
+from score.problems.card import licence_of
+from score.problems.checks import Offences, candidates
+from score.problems.prepare import PrepareSettings, main, prepare
+from score.problems.problem import canonical_question, read_problems
+from score.problems.sources import read_source
 from score.tasks import load_task
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

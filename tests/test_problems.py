@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 import pytest
-from score.problems import (
+from score.problems.problem import (
     Problem,
     canonical_question,
     read_problems,

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from score.prompts import (
+from score.sampling.prompts import (
     Bridge,
     correction_prompts,
     first_messages,
@@ -12,7 +12,7 @@ from score.prompts import (
     read_few_shot,
     read_messages,
 )
-from score.rollout import begin_rollouts, continue_rollouts
+from score.sampling.rollout import begin_rollouts, continue_rollouts
 from score.tasks import known_tasks, load_task
 
 BASE = "data/puzzle/policy"

@@ -6,8 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-from score.pretrain import write_problems
-from score.puzzle import (
+from score.puzzle.pretrain import write_problems
+from score.puzzle.puzzles import (
     SHARES,
     NoisySolver,
     draw_problems,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from score.prepare import PrepareSettings, prepare
-from score.prompts import first_messages, read_few_shot
+from score.problems.prepare import PrepareSettings, prepare
+from score.sampling.prompts import first_messages, read_few_shot
 from score.tasks import load_task, math
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -3,11 +3,10 @@
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from score.batches import pad_rollouts, token_logps
-from score.policies import load_policy
-from score.problems import read_problems
-from score.prompts import Bridge, first_messages, load_tokenizer, prompt_ids
-from score.rollout import (
+from score.policies.load import load_policy
+from score.problems.problem import read_problems
+from score.sampling.prompts import Bridge, first_messages, load_tokenizer, prompt_ids
+from score.sampling.rollout import (
     HFGenerate,
     Rollout,
     attempt_texts,
@@ -19,6 +18,7 @@ from score.rollout import (
     stop_ids_of,
 )
 from score.tasks import load_task
+from score.training.batches import pad_rollouts, token_logps
 from trl.trainer.utils import add_fused_lm_head
 
 BASE = "data/puzzle/policy"

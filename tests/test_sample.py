@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from score.problems import read_problems, write_problems
-from score.sample import SampleSettings, sample_policy
-from score.sampling_plan import SamplingPlan
+from score.problems.problem import read_problems, write_problems
+from score.sampling.sample import SampleSettings, sample_policy
+from score.sampling.sampling_plan import SamplingPlan
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = "data/puzzle/policy"
@@ -134,7 +134,7 @@ def launch(folder, launcher=(sys.executable,), shards="shards"):
         "shards": folder / shards,
         "attempts": folder / "sampled.parquet",
     }
-    command = [*launcher, "-m", "score.sample"]
+    command = [*launcher, "-m", "score.sampling.sample"]
     command += [text for name, value in flags.items() for text in (f"--{name}", str(value))]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     with (folder / "log").open("w") as log:
@@ -212,7 +212,7 @@ def test_two_ranks_without_deepspeed_make_the_same_rows(whole, tmp_path):
 
 @pytest.mark.slow
 def test_second_writer_of_a_shards_folder_is_refused(killed, tmp_path):
-    from score.writer_lock import sole_writer
+    from score.jobs.writer_lock import sole_writer
 
     with sole_writer(str(tmp_path / "shards")):
         started = launch(tmp_path)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from score.rollout import HFGenerate, sampling_config
-from score.sample import sample_policy
-from score.sampling_plan import SamplingPlan
+from score.sampling.rollout import HFGenerate, sampling_config
+from score.sampling.sample import sample_policy
+from score.sampling.sampling_plan import SamplingPlan
 from test_rollout import POLICY, STOP
 from test_sample import BASE, PROBLEMS, SETTINGS, sample
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from hostile_programs import CHEATS, ESCAPES, HANGS
-from score import sandbox
+from score.sandbox import run as sandbox
 from score.tasks import code
-from score.verifiers import Verifier
+from score.verifiers.verifier import Verifier
 
 DEADLINE = 1.0
 DOUBLE = {
@@ -33,7 +33,7 @@ def sandboxed_processes() -> set[str]:
             command = (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if b"sandbox_program.py" in command or b"sandbox_judge.py" in command:
+        if b"program_process.py" in command or b"tests_process.py" in command:
             found.add(folder.name)
     return found
 
@@ -188,7 +188,7 @@ def test_a_program_that_the_sandbox_could_not_start_is_no_wrong_program(monkeypa
 
 def test_all_layers_hold_where_the_kernel_has_them():
     wanted = {"limits", "seccomp"}
-    assert wanted <= set(sandbox.layers()), "this system refuses seccomp: see sandbox_confine"
+    assert wanted <= set(sandbox.layers()), "this system refuses seccomp: see sandbox/confine.py"
 
 
 def test_nothing_of_a_sandbox_survives_the_death_of_the_one_who_started_it(tmp_path):

@@ -14,8 +14,9 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import DEFAULT
-from score import backends, train
-from score.training_settings import TrainSettings
+from score.sampling import backends
+from score.training import train
+from score.training.settings import TrainSettings
 
 REPOSITORY = Path(__file__).parents[1]
 BATCH, STEPS = (

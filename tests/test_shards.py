@@ -3,7 +3,7 @@
 import resource
 
 import pytest
-from score.shards import missing_batches, open_shards, write_shard
+from score.sampling.shards import missing_batches, open_shards, write_shard
 
 MADE_WITH = {"temperature": 1.0, "policy": "a", "problems": "b"}
 ROWS = [{"problem_id": "p-1", "sample": 0, "attempt_t1": "six × 7\n\u2028", "truncated_t1": False}]

@@ -6,9 +6,9 @@ from math import comb
 import numpy as np
 import pytest
 from judged import arm, outcomes, random_arm
-from score.bootstrap import Effect, Resamples
-from score.outcomes import Arm
-from score.significance import (
+from score.comparison.bootstrap import Effect, Resamples
+from score.comparison.outcomes import Arm
+from score.comparison.significance import (
     holm,
     mcnemar_p,
     p_different,

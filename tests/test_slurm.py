@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from score.slurm import check_no_orphans
+from score.jobs.slurm import check_no_orphans
 
 SACCT = Path(__file__).parents[1] / "slurm/bin/sacct"
 RUN = "0bca5a3e-6f0e-4d5b-9a59-8f6f3a3c1d11"

@@ -8,7 +8,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from score.sources import looks_like_path, read_source
+from score.problems.sources import looks_like_path, read_source
 
 ROWS = [{"q": "Größe?", "a": "1"}, {"q": "two\nlines 😀", "a": "2"}, {"q": "x", "a": "3"}]
 

@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from score import sandbox
+from score.sandbox import run as sandbox
 from score.tasks import REQUIRED, code, known_tasks, load_task, math, puzzle, qa, vote_key_of
-from score.verifiers import Verifier
+from score.verifiers.verifier import Verifier
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

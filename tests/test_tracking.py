@@ -10,10 +10,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from score import tracking
-from score.tracking import check_trackers, continue_run, refuse_keys, track, trackers
-from score.training_job import curve_name
-from score.training_settings import TrainSettings
+from score.training import tracking
+from score.training.job import curve_name
+from score.training.settings import TrainSettings
+from score.training.tracking import check_trackers, continue_run, refuse_keys, track, trackers
 from test_train import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -164,7 +164,7 @@ def _start(folder, environment, **changes):
         "records": folder / "training.jsonl",
         "checkpoints": folder / "checkpoints",
     }
-    command = [sys.executable, "-m", "score.train"]
+    command = [sys.executable, "-m", "score.training.train"]
     command += [word for key, value in flags.items() for word in (f"--{key}", str(value))]
     told = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     with (folder / "train.log").open("a") as log:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from score.lifeline import STOPPED_EARLY
+from score.jobs.lifeline import STOPPED_EARLY
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
@@ -52,8 +52,8 @@ def start(folder):
         "records": folder / "training.jsonl",
         "checkpoints": folder / "checkpoints",
     }
-    command = [sys.executable, "-m", "score.launch", "--config", "configs/accelerate/cpu.yaml"]
-    command += ["--processes", "1", "--cpus", "1", "-m", "score.train"]
+    command = [sys.executable, "-m", "score.jobs.launch", "--config", "configs/accelerate/cpu.yaml"]
+    command += ["--processes", "1", "--cpus", "1", "-m", "score.training.train"]
     command += [word for key, value in flags.items() for word in (f"--{key}", str(value))]
     with (folder / "log").open("a") as log:
         return subprocess.Popen(

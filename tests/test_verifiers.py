@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from score.tasks import math
-from score.verifiers import VERDICTS, Verdict, Verifier
-from score.verify import main
+from score.verifiers.__main__ import main
+from score.verifiers.verifier import VERDICTS, Verdict, Verifier
 
 LABELLED = Path(__file__).resolve().parents[2] / "shared" / "data" / "labelled"
 MARKER = math.MARKER

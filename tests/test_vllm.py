@@ -11,13 +11,13 @@ import os
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from score import backends
-from score.backends import check_backend
-from score.batches import token_logps
-from score.policies import declared_generation, load_policy
-from score.prompts import Bridge, load_tokenizer
-from score.rollout import HFGenerate, sample_rollouts, sampling_config, stop_ids_of
-from score.sample import SampleSettings
+from score.policies.load import declared_generation, load_policy
+from score.sampling import backends
+from score.sampling.backends import check_backend
+from score.sampling.prompts import Bridge, load_tokenizer
+from score.sampling.rollout import HFGenerate, sample_rollouts, sampling_config, stop_ids_of
+from score.sampling.sample import SampleSettings
+from score.training.batches import token_logps
 from test_rollout import ragged_prompts
 from training_runs import BASE, make_trainer
 from transformers import AutoModelForCausalLM
@@ -38,7 +38,7 @@ def settings(temperature=0.0, **changes):
 
 
 def test_missing_vllm_is_refused_with_the_cure_before_any_work(monkeypatch, config):
-    from score.preflight import check_config
+    from score.experiment.preflight import check_config
 
     monkeypatch.setattr(backends, "find_spec", lambda name: None)
     for refused in (
@@ -96,7 +96,7 @@ def policy_path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def engine(policy_path):
-    from score.vllm_backend import VLLMGenerate
+    from score.sampling.vllm import VLLMGenerate
 
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     generate = VLLMGenerate(settings(), policy_path, STOP, length=512)
@@ -172,7 +172,7 @@ def test_attempts_end_at_each_stop_token_and_keep_it(engine):
 @needs_vllm
 @pytest.mark.slow
 def test_adapter_is_sampled_on_its_base(policy_path, tmp_path):
-    from score.vllm_backend import VLLMGenerate
+    from score.sampling.vllm import VLLMGenerate
 
     torch.manual_seed(0)
     lora = LoraConfig(

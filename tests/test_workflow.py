@@ -106,7 +106,7 @@ def test_shipped_overlays_dry_run_without_network_and_reach_every_rule(dry_run, 
 def test_every_rule_that_runs_a_policy_is_launched_with_its_config(dry_run):
     jobs = dry_run(configfile="configs/comparison-smollm2.yaml")
     for (rule, *_), job in jobs.items():
-        launched = "-m score.launch" in job.command
+        launched = "-m score.jobs.launch" in job.command
         assert launched == rule.startswith(("sample_", "train_", "fine_tune")), rule
         assert not launched or "--config configs/accelerate/cpu.yaml" in job.command
 

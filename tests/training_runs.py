@@ -1,11 +1,11 @@
 """Small trainings of the shipped puzzle policy, for tests in this process and in launched ones."""
 
 from datasets import Dataset
-from score.config import SCoReConfig
-from score.problems import read_problems
-from score.prompts import first_messages, load_tokenizer
+from score.problems.problem import read_problems
+from score.sampling.prompts import first_messages, load_tokenizer
 from score.tasks import load_task
-from score.trainer import SCoReTrainer
+from score.training.config import SCoReConfig
+from score.training.trainer import SCoReTrainer
 
 BASE = "data/puzzle/policy"
 TASK = load_task("puzzle")

@@ -30,7 +30,7 @@ def test_jobs_run_and_fail_as_without_accounting(accounting, slurm, checkout):
     assert start(folder, problems, *on_slurm()).wait(timeout=200) == 0, told(folder)
     slurm.wait_for(lambda: recorded() == ["COMPLETED"], 20, "the record of a job that completed")
 
-    command = folder / "workflow/score/prepare.py"
+    command = folder / "workflow/score/problems/prepare.py"
     spoilt = 'if __name__ == "__main__":\n    sys.exit("prepare: spoilt")\n'
     command.write_text(command.read_text().replace('if __name__ == "__main__":\n', spoilt))
     again = start(folder, problems, "--forceall", "--retries", "0", *on_slurm())

@@ -121,13 +121,13 @@ def test_stage_one_on_two_nodes_survives_requeue_kills_and_a_failed_node(slurm, 
     subprocess.run(["scontrol", "requeue", job], check=True)
 
     after_step(slurm, runs, policy, 10)
-    members("score.train", rank=1)[0].send_signal(signal.SIGKILL)
+    members("score.training.train", rank=1)[0].send_signal(signal.SIGKILL)
 
     after_step(slurm, runs, policy, 15)
     subprocess.run(["scancel", running_job(slurm)], check=True)
 
     after_step(slurm, runs, policy, 20)
-    members("score.launch")[0].send_signal(signal.SIGKILL)
+    members("score.jobs.launch")[0].send_signal(signal.SIGKILL)
 
     after_step(slurm, runs, policy, 25)
     slurm.fail_node("n2")
@@ -150,7 +150,7 @@ def test_stage_two_survives_time_limits_preemption_and_an_outage_of_the_controll
         target="results/quick/score/policy",
     )
     after_step(slurm, runs, "score", 5)
-    [training] = members("score.train", rank=0)
+    [training] = members("score.training.train", rank=0)
     training.suspend()  # or a fast machine would be done before its minute is up
 
     def back_in_the_queue():
@@ -168,7 +168,9 @@ def test_stage_two_survives_time_limits_preemption_and_an_outage_of_the_controll
 
     finish(runs, snakemake)
     same_policy(runs, "score")
-    slurm.wait_for(lambda: not members("score.train"), 60, "every process of the training to end")
+    slurm.wait_for(
+        lambda: not members("score.training.train"), 60, "every process of the training to end"
+    )
 
 
 def test_jobs_left_by_a_killed_snakemake_are_not_started_twice_and_the_table_is_the_same(

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-from score.checkpoints import newest_whole_checkpoint
+from score.training.checkpoints import newest_whole_checkpoint
 from test_train import ROOT, start
 
 pytestmark = pytest.mark.cluster

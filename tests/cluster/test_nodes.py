@@ -21,7 +21,7 @@ ENVIRONMENT = {
 
 def command(name, folder, nodes):
     folder.mkdir()
-    words = [sys.executable, "-m", "score.launch"]
+    words = [sys.executable, "-m", "score.jobs.launch"]
     words += ["--config", f"configs/accelerate/{name}.yaml"]
     words += ["--processes", "2", "--nodes", str(nodes), "--cpus", "2"]
     return [*words, "-m", "launched_training", str(folder), "8", "1"]

@@ -21,7 +21,7 @@ rule analyse_changes:
     shell:
         """
         exec &> >(tee {log:q})
-        python -m score.analyse_changes \
+        python -m score.analyses.changes \
             --arms {params.arms:q} \
             --attempts {params.attempts:q} \
             {params.train:q} \
@@ -47,7 +47,7 @@ rule analyse_levels:
     shell:
         """
         exec &> >(tee {log:q})
-        python -m score.analyse_levels \
+        python -m score.analyses.levels \
             --arms {params.arms:q} \
             --attempts {params.attempts:q} \
             --csv {output.csv:q} \
@@ -72,7 +72,7 @@ rule analyse_lengths:
     shell:
         """
         exec &> >(tee {log:q})
-        python -m score.analyse_lengths \
+        python -m score.analyses.lengths \
             --arms {params.arms:q} \
             --attempts {params.attempts:q} \
             --csv {output.csv:q} \
@@ -106,7 +106,7 @@ rule analyse_cost:
     shell:
         """
         exec &> >(tee {log:q})
-        python -m score.analyse_cost \
+        python -m score.analyses.cost \
             --arms {params.arms:q} \
             --attempts {params.attempts:q} \
             --budgets {input.budgets:q} \
@@ -138,7 +138,7 @@ rule analyse_curves:
     shell:
         """
         exec &> >(tee {log:q})
-        python -m score.analyse_curves \
+        python -m score.analyses.curves \
             --arms {params.arms:q} \
             --records {params.records:q} \
             {params.chain:q} \
@@ -166,7 +166,7 @@ rule analyse_fixed:
     shell:
         """
         exec &> >(tee {log:q})
-        python -m score.analyse_fixed \
+        python -m score.analyses.fixed \
             --arms {params.arms:q} \
             --attempts {params.attempts:q} \
             --fixed {params.fixed:q} \
@@ -195,7 +195,7 @@ rule analyse_scaling:
     shell:
         """
         exec &> >(tee {log:q})
-        python -m score.analyse_scaling \
+        python -m score.analyses.scaling \
             --arms {params.arms:q} \
             --attempts {params.attempts:q} \
             --task {params.task:q} \
@@ -222,7 +222,7 @@ rule analyse_successive:
     shell:
         """
         exec &> >(tee {log:q})
-        python -m score.analyse_successive \
+        python -m score.analyses.successive \
             --arms {params.arms:q} \
             --attempts {params.attempts:q} \
             --csv {output.csv:q} \

@@ -6,13 +6,13 @@
 import json
 from pathlib import Path
 
-from score.failures import failures
-from score.fine_tune_settings import FINE_TUNE_KEYS
-from score.follow import Follower
-from score.plan import FINE_TUNED, PROMPTED, REINFORCED, Plan
-from score.preflight import check_config, check_inputs
-from score.slurm import check_no_orphans, use_commands_of
-from score.training_settings import IDLE_SETTINGS
+from score.jobs.failures import failures
+from score.fine_tuning.settings import FINE_TUNE_KEYS
+from score.jobs.follow import Follower
+from score.experiment.plan import FINE_TUNED, PROMPTED, REINFORCED, Plan
+from score.experiment.preflight import check_config, check_inputs
+from score.jobs.slurm import check_no_orphans, use_commands_of
+from score.training.settings import IDLE_SETTINGS
 
 try:
     CONFIG = check_config(config, "workflow/schemas/config.schema.yaml")

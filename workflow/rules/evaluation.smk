@@ -30,12 +30,12 @@ rule sample_attempts:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.settings:q} >{output.settings:q}
-        python -m score.launch \
+        python -m score.jobs.launch \
             --config {params.launcher:q} \
             --processes {resources.gpu} \
             --nodes {resources.nodes} \
             --cpus {threads} \
-            -m score.sample \
+            -m score.sampling.sample \
             --settings {output.settings:q} \
             --policy {params.policy:q} \
             --problems {input.problems:q} \
@@ -70,7 +70,7 @@ rule verify_attempts:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.settings:q} >{output.settings:q}
-        python -m score.judge \
+        python -m score.evaluation.verify \
             --settings {output.settings:q} \
             --sampled {input.sampled:q} \
             --attempts {output.attempts:q} \

@@ -38,12 +38,12 @@ rule sample_first_attempts:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.settings:q} >{output.settings:q}
-        python -m score.launch \
+        python -m score.jobs.launch \
             --config {params.launcher:q} \
             --processes {resources.gpu} \
             --nodes {resources.nodes} \
             --cpus {threads} \
-            -m score.sample \
+            -m score.sampling.sample \
             --settings {output.settings:q} \
             --policy {params.policy:q} \
             --problems {input.problems:q} \
@@ -106,7 +106,7 @@ rule choose_corrections:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.settings:q} >{output.settings:q}
-        python -m score.corrections \
+        python -m score.fine_tuning.corrections \
             --settings {output.settings:q} \
             --policy {params.policy:q} \
             --sampled {input.sampled:q} \
@@ -149,12 +149,12 @@ rule fine_tune:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.settings:q} >{output.settings:q}
-        python -m score.launch \
+        python -m score.jobs.launch \
             --config {params.launcher:q} \
             --processes {resources.gpu} \
             --nodes {resources.nodes} \
             --cpus {threads} \
-            -m score.fine_tune \
+            -m score.fine_tuning.fine_tune \
             --settings {output.settings:q} \
             --init {params.init:q} \
             --examples {input.examples:q} \

@@ -24,7 +24,7 @@ rule prepare_problems:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.settings:q} >{output.settings:q}
-        python -m score.prepare \
+        python -m score.problems.prepare \
             --settings {output.settings:q} \
             --output-dir {params.directory:q}
         """

@@ -25,11 +25,11 @@ rule pretrain_puzzle_policy:
     shell:
         """
         exec &> >(tee {log:q})
-        python -m score.launch \
+        python -m score.jobs.launch \
             --config {params.launcher:q} \
             --processes 1 \
             --cpus {threads} \
-            -m score.pretrain \
+            -m score.puzzle.pretrain \
             --problems {output.problems:q} \
             --policy {output.policy:q} \
             --seed {wildcards.seed} \

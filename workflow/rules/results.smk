@@ -22,7 +22,7 @@ rule compare_policies:
         exec &> >(tee {log:q})
         printf '%s\\n' {params.settings:q} >{output.settings:q}
         printf '%s\\n' {params.budgets:q} >{output.budgets:q}
-        python -m score.compare \
+        python -m score.comparison.compare \
             --settings {output.settings:q} \
             --attempts {params.attempts:q} \
             --budgets {output.budgets:q} \
@@ -73,7 +73,7 @@ rule test_claims:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.settings:q} >{output.settings:q}
-        python -m score.claims \
+        python -m score.comparison.claims \
             --settings {output.settings:q} \
             --attempts {params.attempts:q} \
             {params.scaling:q} \
@@ -100,7 +100,7 @@ rule compare_with_paper:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.run:q} >{output.run:q}
-        python -m score.paper \
+        python -m score.comparison.paper \
             --csv {input.csv:q} \
             --published {input.published:q} \
             --run {output.run:q} \

@@ -1,5 +1,5 @@
 # gpu counts those of all nodes, one process each. `mpi`, empty, makes the job's shell call srun itself
-# (score.launch), so that Slurm's warning before the time limit reaches the training and nothing else.
+# (score.jobs.launch), so that Slurm's warning before the time limit reaches the training and nothing else.
 # One rule for each objective, all alike: the same command trains every policy, and the policies of
 # an objective are the values that its rule's wildcard takes.
 
@@ -44,12 +44,12 @@ rule train_stage_one:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.settings:q} >{output.settings:q}
-        python -m score.launch \
+        python -m score.jobs.launch \
             --config {params.launcher:q} \
             --processes {resources.gpu} \
             --nodes {resources.nodes} \
             --cpus {threads} \
-            -m score.train \
+            -m score.training.train \
             --settings {output.settings:q} \
             --init {params.init:q} \
             --reference {params.reference:q} \

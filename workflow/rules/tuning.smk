@@ -23,7 +23,7 @@ rule choose_candidate:
     shell:
         """
         exec &> >(tee {log:q})
-        python -m score.choose \
+        python -m score.evaluation.choose \
             --candidates {params.candidates:q} \
             --attempts {input.attempts:q} \
             --policies {params.policies:q} \

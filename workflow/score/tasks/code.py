@@ -147,14 +147,14 @@ def vote_key(extracted: str) -> str:
 
 def grade(extracted: str, answer: str, function: str = "tests_pass") -> float:
     """1.0 when every test passes, else 0.0. TimeoutError when the deadline comes first."""
-    from score import sandbox, workers
+    from score.sandbox.run import run_tests, seconds_left
 
     record = json.loads(answer)
-    left = workers.seconds_left()
+    left = seconds_left()
     # a little earlier than the worker's own end, so that the worker need not be killed as well
     seconds = 10.0 if left is None else max(0.1, left - 0.2)
     source = f"{record['prompt']}\n{extracted}\n"
-    outcome = sandbox.run_tests(source, record, seconds)
+    outcome = run_tests(source, record, seconds)
     if outcome.kind == "timeout":
         raise TimeoutError(outcome.reason)
     if outcome.kind == "error":

@@ -4,7 +4,7 @@ The reference answer of a problem is one of its solutions, but every solution is
 is repeated in the answer, so that an attempt is checked against the rules and not against one text.
 """
 
-from score.puzzle import PICKS, attempt, canonical
+from score.puzzle.puzzles import PICKS, attempt, canonical
 
 FIRST_PROMPT = "{question}"
 CORRECTION_PROMPT = "recheck"

@@ -1,0 +1,150 @@
+"""Training curves: reward, KL, length and entropy of each turn, and what changes between turns.
+
+    python -m score.analyses.curves --records score_stage_one/seed0=…/training.jsonl \
+        score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \
+        --csv curves.csv --figure curves.png
+
+A policy's curve continues that of the policy it starts from, which is drawn once.
+"""
+
+import re
+import sys
+
+import pandas as pd
+
+from score.analyses.command import analysis_parser, write_analysis
+from score.analyses.figures import (
+    arm_styles,
+    band_key,
+    legend,
+    line_key,
+    notice,
+    panels,
+)
+from score.analyses.instances import arm_of, lineage, named, read_records
+
+PER_TURN = {"reward": "reward", "kl": "KL to base (nats)", "tokens": "tokens", "entropy": "entropy"}
+CHANGES = {
+    "answer_change": "answers changed (%)",
+    "incorrect_to_correct": "wrong → right (%)",
+    "correct_to_incorrect": "right → wrong (%)",
+}
+SMOOTHED = 30  # a line is a running mean over one part in so many of its updates
+TITLE = "Training, by update"
+
+
+def curves(records: dict[str, pd.DataFrame], chain: dict[str, str]) -> pd.DataFrame:
+    """One row an arm and update: each quantity's mean over seeds, with `_min` and `_max`.
+
+    records: instance -> one row an update. chain: instance -> the instance it starts from. `update`
+    counts on from the policy that an arm starts from, `step` from the arm's own start. Quantities
+    that no policy recorded have no column. ValueError where a chain leads to unknown records.
+    """
+    parts = []
+    for instance, frame in records.items():
+        values = _quantities(frame)
+        values.insert(0, "arm", arm_of(instance))
+        values.insert(1, "update", frame["step"] + _updates_before(instance, records, chain))
+        values.insert(2, "step", frame["step"])
+        parts.append(values)
+    grouped = pd.concat(parts).groupby(["arm", "update", "step"], sort=False)
+    table = grouped.size().rename("num_seeds").to_frame()
+    for name in in_order(set().union(*parts) - {"arm", "update", "step"}):
+        table[name] = grouped[name].mean()
+        table[f"{name}_min"], table[f"{name}_max"] = grouped[name].min(), grouped[name].max()
+    return table.reset_index()
+
+
+def _updates_before(instance: str, records: dict, chain: dict[str, str]) -> int:
+    before = lineage(instance, chain)[:-1]
+    for name in before:
+        if name not in records:
+            raise ValueError(
+                f"--chain leads from {instance!r} to {name!r}; expected one of --records. Add its "
+                "records or drop it from the chain."
+            )
+    return sum(int(records[name]["step"].max()) for name in before)
+
+
+def _quantities(frame: pd.DataFrame) -> pd.DataFrame:
+    kept = [c for c in frame if re.fullmatch(rf"({'|'.join(PER_TURN)})_t\d+", c) or c in CHANGES]
+    values = frame[kept]
+    if "unchanged" in frame:
+        values = values.assign(answer_change=1 - frame["unchanged"])
+    return values.copy()
+
+
+def in_order(names) -> list[str]:
+    """Quantities by kind, then turn."""
+    kinds = [*PER_TURN, *CHANGES]
+
+    def place(name: str) -> tuple[int, int]:
+        kind, _, turn = name.rpartition("_t")
+        return (kinds.index(kind), int(turn)) if kind in PER_TURN else (kinds.index(name), 0)
+
+    return sorted(names, key=place)
+
+
+def plot(table: pd.DataFrame, arms: list[str] | None = None):
+    """A panel a quantity, a line an arm; dotted lines where an arm starts from another."""
+    fixed = {"arm", "update", "step", "num_seeds"}
+    names = [n for n in table if n not in fixed and not n.endswith(("_min", "_max"))]
+    drawn = [
+        a for a, part in table.groupby("arm", sort=False) if part[names].notna().any(axis=None)
+    ]
+    if not drawn:
+        return notice(TITLE, "No policy recorded rewards, KL, lengths or changes.")
+    colours = arm_styles(arms, drawn)
+    title = f"{TITLE}: means over seeds, smoothed over 1/{SMOOTHED} of a policy's updates"
+    figure, axes = panels(len(names), title, x="update", sharex=True)
+    for axis, name in zip(axes, names, strict=True):
+        for arm in drawn:
+            part = table[table["arm"] == arm]
+            _draw(axis, part, name, 100 if name in CHANGES else 1, colours[arm])
+            if part["update"].iloc[0] > part["step"].iloc[0]:
+                start = part["update"].iloc[0] - part["step"].iloc[0]
+                axis.axvline(start, color="#999999", lw=0.7, ls=":", zorder=0)
+        axis.set_title(_heading(name))
+        axis.set_xlim(left=0)
+    keys = [line_key(arm, colours[arm].colour, colours[arm].dash) for arm in drawn]
+    if table["num_seeds"].max() > 1:
+        keys.append(band_key("range over seeds"))
+    if (table["update"] > table["step"]).any():
+        keys.append(line_key("start from another policy", "#999999", ":", lw=0.7))
+    legend(figure, keys)
+    return figure
+
+
+def _heading(name: str) -> str:
+    if name in CHANGES:
+        return CHANGES[name]
+    kind, _, turn = name.rpartition("_t")
+    return f"{PER_TURN[kind]}, turn {turn}"
+
+
+def _draw(axis, part: pd.DataFrame, name: str, scale: float, style) -> None:
+    if part[name].isna().all():
+        return
+    window = max(1, len(part) // SMOOTHED)
+    smooth = part[[name, f"{name}_min", f"{name}_max"]].rolling(window, min_periods=1, center=True)
+    value, low, high = (scale * column for _, column in smooth.mean().items())
+    axis.fill_between(part["update"], low, high, color=style.colour, alpha=0.18, lw=0)
+    dot = "o" if len(part) == 1 else None  # a single update has no line
+    axis.plot(part["update"], value, color=style.colour, ls=style.dash, lw=1.2, marker=dot, ms=3)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = analysis_parser("analyse_curves", __doc__)
+    parser.add_argument("--records", required=True, nargs="+", help="policy=training.jsonl ...")
+    parser.add_argument("--chain", nargs="*", help="policy=the policy it starts from ...")
+    flags = parser.parse_args(arguments)
+    try:
+        chain = named("--chain", flags.chain)
+        table = curves(read_records("--records", flags.records), chain)
+    except ValueError as error:
+        sys.exit(f"analyse_curves: {error}")
+    write_analysis(flags, table, plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Length of attempts and how many were cut at the limit, by turn.
+
+    python -m score.analyses.lengths --attempts base=base/attempts.parquet \
+        score/seed0=score/seed0/attempts.parquet --csv lengths.csv --figure lengths.png
+"""
+
+import pandas as pd
+
+from score.analyses.command import analyse_attempts
+from score.analyses.figures import (
+    arm_styles,
+    dot_key,
+    dot_panels,
+    legend,
+    line_key,
+    percent_limits,
+    ranges,
+)
+from score.analyses.instances import (
+    by_arm,
+    per_problem,
+)
+from score.analyses.intervals import estimate
+from score.evaluation.metrics import turns_of
+
+SHOWN = (
+    ("tokens", 1, "mean length", "tokens of an attempt"),
+    ("truncated_rate", 100, "cut at the limit", "% of attempts"),
+)
+
+
+def lengths(instances: dict[str, pd.DataFrame], *, samples: int, seed: int) -> pd.DataFrame:
+    """One row an arm and turn: mean tokens of an attempt and share of truncated ones, with
+    intervals, and tokens_max, the longest attempt."""
+    rows = []
+    for arm, seeds in by_arm(instances).items():
+        for turn in turns_of(seeds[0].columns, "tokens"):
+            columns = {f"tokens_t{turn}": "tokens", f"truncated_t{turn}": "truncated_rate"}
+            values = [
+                per_problem(part["problem_id"], part[list(columns)].rename(columns=columns))
+                for part in seeds
+            ]
+            row = {"arm": arm, "turn": turn, "num_seeds": len(seeds)}
+            row["num_problems"] = len(values[0])
+            row |= estimate(values, samples=samples, seed=seed)
+            row["tokens_max"] = max(int(part[f"tokens_t{turn}"].max()) for part in seeds)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def plot(table: pd.DataFrame, arms: list[str] | None = None):
+    """A row an arm: length and truncation of attempt 1 (hollow) and of the last one (filled)."""
+    last = table["turn"].max()
+    parts = []
+    for name, scale, heading, label in SHOWN:
+        series = [ranges(table[table["turn"] == turn], name, scale) for turn in (1, last)]
+        parts.append((heading, label, "o", series))
+    title = "Length of attempts, and how many were cut"
+    figure, axes = dot_panels(title, arm_styles(arms, list(table["arm"])), parts)
+    percent_limits(axes[1:])
+    keys = [dot_key("attempt 1", True), dot_key(f"attempt {last}", False)]
+    legend(figure, [*keys, line_key("95 % interval", lw=1.2)])
+    return figure
+
+
+def main(arguments: list[str] | None = None) -> None:
+    needed = ("tokens", "truncated", "correct")
+    analyse_attempts("analyse_lengths", __doc__, lengths, plot, arguments, needed=needed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""Put a run's table beside the rows that were published for the same methods.
+
+    python -m score.comparison.paper --csv self_correction.csv --published data/published_rows.csv \
+        --run run.json --markdown paper_comparison.md
+
+Levels can't be compared: models, problems and ways of sampling differ. Signs and orders can.
+"""
+
+import argparse
+import itertools
+import math
+import sys
+from dataclasses import dataclass
+
+import pandas as pd
+
+from score.comparison.tables import interval, markdown_table
+from score.problems.problem import read_settings, replace_bytes
+
+GROUP = ["source", "model", "dataset"]
+TEXTS = [*GROUP, "protocol", "row", "method"]
+RATES = ["t1", "t2", "t3", "delta", "i_to_c", "c_to_i"]
+OURS = {  # column of --published: column of --csv
+    "t1": "accuracy_t1",
+    "t2": "accuracy_t2",
+    "delta": "delta",
+    "i_to_c": "incorrect_to_correct",
+    "c_to_i": "correct_to_incorrect",
+}
+HEADINGS = ("row", "model", "dataset", "protocol", "problems")
+RATE_HEADINGS = ("Acc@t1", "Acc@t2", "Acc@t3", "Δ(t1,t2)", "Δ i→c", "Δ c→i")
+INTRODUCTION = (
+    "Percent; this run's rows with 95 % intervals. The rows of a block come from different models, "
+    "problems and ways of sampling, so their levels are not comparable: only signs, and the order "
+    "of methods within one source, are. Published rows are few problems of one training: at 500, "
+    "the standard error is about 2.2 points on an accuracy and 1.2 on Δ."
+)
+ORDER_EXPLAINED = (
+    "Signs: methods whose Δ has the published sign. Orders: pairs of methods whose Accuracy@t2 is "
+    "ordered as published. Both compare point estimates, and a published Δ or difference of 0 "
+    "counts as neither."
+)
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """What this run's rows were measured on; keys of run.json.
+
+    temperature: of sampling, 0 for greedy. samples: rollouts of each problem.
+    """
+
+    model_path: str
+    dataset: str
+    temperature: float | int = 0.0
+    samples: int = 1
+
+    @property
+    def protocol(self) -> str:
+        if self.temperature == 0:
+            return "greedy"
+        return f"mean of {self.samples} at T {self.temperature:g}"
+
+
+def read_table(path, needed: list[str]) -> pd.DataFrame:
+    """A CSV with all texts and missing values as they are. ValueError names what is missing."""
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"table {path} can't be read as CSV: {error}.") from None
+    missing = [name for name in needed if name not in table]
+    if missing:
+        raise ValueError(f"columns of {path} are {list(table)}; expected also {missing}.")
+    return table
+
+
+def read_published(path) -> pd.DataFrame:
+    """Published rows, rates in percent; a delta that was not published is t2 - t1.
+
+    ValueError for a missing column, and for a row whose published delta is not t2 - t1.
+    """
+    table = read_table(path, [*TEXTS, "problems", *RATES])
+    table[TEXTS] = table[TEXTS].fillna("")
+    difference = (table["t2"] - table["t1"]).round(1)
+    wrong = (table["delta"] - difference).abs() > 0.05  # False where there is none
+    if wrong.any():
+        row = table[wrong].iloc[0]
+        raise ValueError(
+            f"{path}: delta of {row['row']!r}, {row['model']}, is {row['delta']}; expected "
+            f"t2 - t1 = {difference[wrong].iloc[0]}. Look it up again."
+        )
+    table["delta"] = table["delta"].fillna(difference)
+    return table
+
+
+def markdown_text(table: pd.DataFrame, published: pd.DataFrame, run: RunDescription) -> str:
+    """A block for each arm of the run that has published rows, then signs and orders.
+
+    table: the run's self_correction.csv, indexed by policy.
+    """
+    blocks = []
+    for arm in table.index:
+        theirs = published[published["method"] == arm]
+        if not theirs.empty:
+            rows = [[*HEADINGS, *RATE_HEADINGS], _our_cells(arm, table.loc[arm], run)]
+            rows += [_their_cells(row) for _, row in theirs.iterrows()]
+            blocks.append(f"## {arm}\n\n{markdown_table(rows)}")
+    if not blocks:
+        blocks.append("No policy of this run has published rows.\n")
+    else:
+        blocks.append(_signs_and_orders(table, published))
+    return "\n".join(["# This run beside published rows", "", f"{INTRODUCTION}\n", *blocks])
+
+
+def _our_cells(arm: str, row: pd.Series, run: RunDescription) -> list[str]:
+    seeds = f", {row['seeds']:.0f} seeds" if row["seeds"] > 1 else ""
+    cells = [f"this run: {arm}{seeds}", run.model_path, run.dataset, run.protocol]
+    cells.append(f"{row['num_problems']:.0f}")
+    for rate in RATES:
+        ends = [row[f"{OURS[rate]}{end}"] for end in ("", "_low", "_high")] if rate in OURS else []
+        cells.append(interval(*ends, signed=rate == "delta") if ends else "")
+    return cells
+
+
+def _their_cells(row: pd.Series) -> list[str]:
+    problems = "not stated" if math.isnan(row["problems"]) else f"{row['problems']:.0f}"
+    name = f"{row['row']} ({row['source']})"
+    rates = ["" if math.isnan(row[rate]) else _percent(row[rate], rate) for rate in RATES]
+    return [name, row["model"], row["dataset"], row["protocol"], problems, *rates]
+
+
+def _percent(value: float, rate: str) -> str:
+    return format(value, "+z.1f" if rate == "delta" else "z.1f")
+
+
+def _signs_and_orders(table: pd.DataFrame, published: pd.DataFrame) -> str:
+    rows = [["source", "model", "dataset", "methods", "signs of Δ", "orders of Acc@t2"]]
+    shared = published[published["method"].isin(table.index)]
+    for group, theirs in shared.groupby(GROUP, sort=False):
+        theirs = theirs.set_index("method")
+        ours = table.loc[theirs.index]
+        signs = list(zip(theirs["delta"], ours["delta"], strict=True))
+        pairs = itertools.combinations(zip(theirs["t2"], ours["accuracy_t2"], strict=True), 2)
+        orders = [(round(a[0] - b[0], 1), a[1] - b[1]) for a, b in pairs]
+        rows.append([*group, ", ".join(theirs.index), _agreeing(signs), _agreeing(orders)])
+    return f"## Signs and orders\n\n{markdown_table(rows)}\n{ORDER_EXPLAINED}\n"
+
+
+def _agreeing(pairs: list[tuple[float, float]]) -> str:
+    """`2 of 3` pairs have one sign, of those whose first is not 0."""
+    told = [theirs * ours > 0 for theirs, ours in pairs if theirs]
+    return f"{sum(told)} of {len(told)}"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.comparison.paper", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--csv", required=True, help="table of score.comparison.compare")
+    parser.add_argument("--published", required=True, help="CSV of published rows, in percent")
+    parser.add_argument("--run", required=True, help="JSON file of RunDescription")
+    parser.add_argument("--markdown", required=True, help="page to write")
+    flags = parser.parse_args(arguments)
+    try:
+        ends = [f"{rate}{end}" for rate in OURS.values() for end in ("", "_low", "_high")]
+        table = read_table(flags.csv, ["policy", "num_problems", "seeds", *ends])
+        published = read_published(flags.published)
+        run = read_settings(flags.run, RunDescription)
+    except ValueError as error:
+        sys.exit(f"paper: {error}")
+    markdown = markdown_text(table.set_index("policy"), published, run)
+    replace_bytes(flags.markdown, markdown.encode())
+    sys.stdout.buffer.write(markdown.encode())
+
+
+if __name__ == "__main__":
+    main()

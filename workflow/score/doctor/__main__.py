@@ -1,0 +1,66 @@
+"""Check a site before a run: one line a check, and what to do where something is amiss.
+
+    python -m score.doctor
+    python -m score.doctor --configfile configs/mine.yaml    # also what this config needs
+
+A line starts with ok, warn (works with less, or only matters to some) or FAIL (mend it first). Run
+it where jobs run too: `srun --gpus 1 python -m score.doctor`. Exit status 1 where something FAILs.
+"""
+
+import argparse
+import sys
+
+from score.doctor.config import check_config_file
+from score.doctor.findings import Finding, run_check
+from score.doctor.machine import (
+    check_disk,
+    check_hub,
+    check_limits,
+    check_packages,
+    check_python,
+    check_sandbox,
+    check_wandb,
+)
+from score.doctor.slurm import check_slurm
+from score.doctor.torch import check_deepspeed, check_gpus
+
+CHECKS = (
+    check_python,
+    check_packages,
+    check_gpus,
+    check_deepspeed,
+    check_slurm,
+    check_disk,
+    check_hub,
+    check_limits,
+    check_sandbox,
+    check_wandb,
+)
+
+
+def show(finding: Finding) -> None:
+    print(f"{finding.level:4}  {finding.what}", flush=True)
+    if finding.cure:
+        print(f"      -> {finding.cure}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.doctor", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--configfile", help="an experiment: checks what it needs too")
+    flags = parser.parse_args()
+    failed = 0
+    checks = [(check,) for check in CHECKS]
+    if flags.configfile:
+        checks.append((check_config_file, flags.configfile))
+    for check, *arguments in checks:
+        for finding in run_check(check, *arguments):
+            show(finding)
+            failed += finding.level == "FAIL"
+    print(f"\n{failed} to mend." if failed else "\nNothing that stands in the way.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

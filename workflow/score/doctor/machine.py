@@ -1,0 +1,171 @@
+"""What `score.doctor` asks of Python, disks, network and limits."""
+
+import importlib.metadata
+import os
+import resource
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from score.doctor.findings import Finding, ask_python, fail, ok, warn
+
+_ROOT = Path(__file__).resolve().parents[3]
+_GB = 10**9
+
+
+def check_python() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < (3, 11):  # noqa: UP036 (that is what it is for)
+        yield fail(f"Python {version}; expected 3.11 or newer", "make PYTHON=python3.11 run")
+    else:
+        yield ok(f"Python {version} ({sys.executable})")
+
+
+def pins(text: str) -> dict[str, str]:
+    """Package to version, from the lines `package==version` of a requirements file."""
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return dict(line.split("==") for line in lines if "==" in line)
+
+
+def check_packages() -> Iterator[Finding]:
+    wanted = pins((_ROOT / "requirements.txt").read_text())
+    missing, other = [], []
+    for name, version in wanted.items():
+        try:
+            have = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(f"{name} {version}")
+            continue
+        if have.partition("+")[0] != version:  # a local build such as 2.13.0+cu130 is that version
+            other.append(f"{name} is {have}, expected {version}")
+    cure = f"{sys.executable} -m pip install -r requirements.txt"
+    if missing:
+        yield fail(f"packages: {', '.join(missing)} missing", cure)
+    if other:
+        yield warn(f"packages: {'; '.join(other)}", cure)
+    if not missing and not other:
+        yield ok(f"packages: all {len(wanted)} as requirements.txt says")
+
+
+def hub_cache() -> Path:
+    """Where hub downloads are kept, by the variables that huggingface_hub reads."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("HF_HOME", f"{cache}/huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()
+
+
+def check_disk() -> Iterator[Finding]:
+    """Free space, and whether files can be written; thresholds in bytes: too little, rather little."""
+    results, cache = Path("results").resolve(), hub_cache()
+    temporary = Path(os.environ.get("TMPDIR") or tempfile.gettempdir())
+    many = "a policy of 1.5 billion weights needs about 65 GB for its checkpoints"
+    yield _room("results", results, _GB, 65 * _GB, many, "Link results/ to a larger disk.")
+    yield _room(
+        "Hugging Face cache",
+        cache,
+        0,
+        20 * _GB,
+        "policies are large",
+        "Set HF_HOME to a larger disk.",
+    )
+    yield _room(
+        "TMPDIR",
+        temporary,
+        _GB // 10,
+        _GB,
+        "programs are judged there",
+        "Set TMPDIR to another folder.",
+    )
+    yield _room(
+        "/dev/shm",
+        Path("/dev/shm"),
+        0,
+        _GB,
+        "GPUs exchange data there",
+        "Give the container more of it.",
+    )
+
+
+def _room(name: str, path: Path, least: int, wanted: int, why: str, cure: str) -> Finding:
+    there = next(p for p in (path, *path.parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        return fail(f"{name} ({path}): can't be written: {error.strerror}", cure)
+    free = shutil.disk_usage(there).free
+    told = f"{name} ({path}): {free / _GB:.1f} GB free"
+    if free < least:
+        return fail(f"{told}; expected {least / _GB:g} GB or more", cure)
+    return ok(told) if free >= wanted else warn(f"{told}; {why}", cure)
+
+
+def offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
+def hub_answers() -> bool:
+    """Whether the hub can be reached from here, asked apart: a name that resolves to nothing hangs."""
+    code = (
+        "import urllib.request, urllib.error\n"
+        "from huggingface_hub.constants import ENDPOINT\n"
+        "request = urllib.request.Request(ENDPOINT, method='HEAD')\n"
+        "try: urllib.request.urlopen(request, timeout=5)\n"
+        "except urllib.error.HTTPError: pass\n"  # it answers, whatever it says
+    )
+    return ask_python(code, patience=20).error is None
+
+
+def check_hub() -> Iterator[Finding]:
+    if offline():
+        yield ok(f"hub: HF_HUB_OFFLINE is set; only what {hub_cache()} holds is used")
+    elif hub_answers():
+        yield ok("hub: can be reached")
+    else:
+        yield warn(
+            "hub: can't be reached",
+            "Where there is a network: HF_HOME=/shared/huggingface hf download NAME. Here: export "
+            "HF_HOME=/shared/huggingface HF_HUB_OFFLINE=1. Policies and problems in folders need none.",
+        )
+
+
+def check_limits() -> Iterator[Finding]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < 4096:
+        raised = "4096" if hard < 0 or hard >= 4096 else f"{hard}, and ask for a higher hard limit"
+        yield warn(f"open files: at most {soft}", f"ulimit -n {raised}")
+    else:
+        yield ok(f"open files: {soft if soft >= 0 else 'no limit'}")
+
+
+def check_sandbox() -> Iterator[Finding]:
+    """Layers of the code sandbox (score/sandbox/run.py); math and QA don't use it."""
+    told = ask_python("from score.sandbox.run import layers\nprint(*layers())", patience=30)
+    if told.error:
+        yield fail(f"sandbox: {told.error}", "Needed for task_type: code; other tasks do without.")
+        return
+    layers = told.text.split()
+    lacking = [name for name in ("namespaces", "landlock", "seccomp") if name not in layers]
+    if not lacking:
+        yield ok(f"sandbox: {', '.join(layers)}")
+        return
+    cures = {
+        "namespaces": "allow user namespaces (sysctl user.max_user_namespaces, "
+        "kernel.apparmor_restrict_unprivileged_userns), or install bubblewrap",
+        "landlock": "needs Linux 5.13",
+        "seccomp": "the container or the architecture forbids it",
+    }
+    yield warn(
+        f"sandbox: {', '.join(layers)}; without {', '.join(lacking)}. Matters to task_type: code only",
+        "; ".join(f"{name}: {cures[name]}" for name in lacking) + ".",
+    )
+
+
+def check_wandb() -> Iterator[Finding]:
+    """Says that there is a key, never which."""
+    if os.environ.get("WANDB_API_KEY"):
+        yield ok("wandb: WANDB_API_KEY is set; with wandb_project_name curves are sent")
+    else:
+        yield ok("wandb: no WANDB_API_KEY; curves stay on disk, and wandb sync sends them later")

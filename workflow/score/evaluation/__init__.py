@@ -1,0 +1,1 @@
+"""One policy evaluated: verdicts of its attempts, and the metrics of the paper."""

@@ -1,0 +1,1 @@
+"""What a config asks for, and what is refused before any job starts."""

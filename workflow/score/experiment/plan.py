@@ -1,0 +1,244 @@
+"""What a config asks for: the instances of each policy, their settings, evaluations and budgets.
+
+An arm is an entry of `policies`, a row of the results table. It is trained once for each of `seeds`;
+one such training is an instance, `score/seed0`, and starts from the instance of that seed of the
+policy it names as `init`. Without seeds the arm is its own one instance, `score`. Where arms are tuned,
+`score/candidate0` and its siblings are trained first, on another seed, and judged on the validation
+problems; what won goes into all seeds. `base` is given, and has neither.
+"""
+
+from dataclasses import dataclass, field
+
+from score.fine_tuning.settings import FINE_TUNE_KEYS
+
+REINFORCED = ("stage_one", "stage_two", "single_turn", "direct_multi_turn")
+FINE_TUNED = ("self_taught", "pair_sft")
+PROMPTED = ("self_refine",)
+OBJECTIVES = (*REINFORCED, *FINE_TUNED, *PROMPTED)
+
+# The sections that settings of an objective come from; the later wins. The baselines of
+# reinforcement learning are trained like Stage II where they do not say otherwise.
+SECTIONS = {
+    "stage_one": ("training", "stage_one"),
+    "stage_two": ("training", "stage_two"),
+    "single_turn": ("training", "stage_two", "single_turn"),
+    "direct_multi_turn": ("training", "stage_two", "direct_multi_turn"),
+    "self_taught": ("training", "fine_tuning"),
+    "pair_sft": ("training", "fine_tuning"),
+    "self_refine": (),
+}
+# Keys of an entry that say where a training starts, not how it goes.
+OF_THE_PLAN = ("init", "reference", "candidates")
+# What rounds of fine-tuning are told beside the settings of the fine-tuning itself.
+OF_A_ROUND = ("temperature", "max_tokens", "training_problems", "local_rollout_forward_batch_size")
+OF_A_ROUND += ("number_output_initial_generations", "pairs_per_problem", "on_no_corrections")
+OF_ITS_OWN = {
+    "self_taught": ("variant", "keep_from", "iterations", "number_output_corrections"),
+    "pair_sft": ("keep_right_pairs",),
+}
+
+
+def keys_of(objective: str) -> tuple[str, ...]:
+    """What an entry of a policy that is fine-tuned or prompted may say."""
+    if objective not in FINE_TUNED:
+        return ("objective",)
+    return (*FINE_TUNE_KEYS, *OF_A_ROUND, *OF_ITS_OWN[objective])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Attempts of some instances at the problems of a split, sampled in one way.
+
+    settings: what differs from the section `evaluation`. fixed: attempt 1 is not sampled but that of
+    base in the evaluation `test`.
+    """
+
+    name: str
+    split: str
+    instances: list[str]
+    settings: dict = field(default_factory=dict)
+    fixed: bool = False
+
+
+class Plan:
+    """The instances and evaluations of a config that has passed the schema."""
+
+    def __init__(self, config: dict):
+        self.config = config
+        self.arms = ["base"]
+        for arm in config["policies"]:
+            self._place(arm)
+        self.candidates = config["tuning"]["candidates"]
+        self.instances = [one for arm in self.arms for one in self.instances_of(arm)]
+
+    def _place(self, arm: str) -> None:
+        """Put an arm behind the one that it starts from; an overlay's policies come before others."""
+        if arm not in self.arms:
+            self._place(self.config["policies"][arm]["init"])
+            self.arms.append(arm)
+
+    def instances_of(self, arm: str) -> list[str]:
+        """The instances of an arm that count: one a seed, where anything in it was trained."""
+        seeds = self.config["seeds"]
+        alone = seeds is None or arm == "base"
+        alone = alone or (self.objective(arm) in PROMPTED and self.entry(arm)["init"] == "base")
+        return [arm] if alone else [f"{arm}/seed{seed}" for seed in seeds]
+
+    def candidates_of(self, arm: str) -> list[str]:
+        """The instances that are trained to choose settings of an arm."""
+        tuned = self.candidates and arm != "base" and self.objective(arm) not in PROMPTED
+        count = len(self.candidate_settings(arm)) if tuned else 0
+        return [f"{arm}/candidate{i}" for i in range(count)]
+
+    def candidate_settings(self, arm: str) -> list[dict]:
+        return self.config["policies"][arm].get("candidates", self.candidates)
+
+    def is_tuned(self, instance: str) -> bool:
+        """Whether its settings are those that won among candidates."""
+        arm, _, label = instance.partition("/")
+        return bool(self.candidates_of(arm)) and not label.startswith("candidate")
+
+    @staticmethod
+    def is_copy(instance: str) -> bool:
+        """Whether this is the policy that won among an arm's candidates, copied."""
+        return instance.partition("/")[2] == "tuned"
+
+    @property
+    def trained(self) -> list[str]:
+        """Every instance that is trained, candidates included."""
+        arms = [arm for arm in self.arms[1:] if self.objective(arm) not in PROMPTED]
+        return [i for arm in arms for i in (*self.candidates_of(arm), *self.instances_of(arm))]
+
+    def entry(self, instance: str) -> dict:
+        return self.config["policies"][instance.partition("/")[0]]
+
+    def objective(self, instance: str) -> str:
+        return self.entry(instance)["objective"]
+
+    def init(self, instance: str) -> str:
+        """The instance that the training of `instance` starts from, of the same seed."""
+        return self._beside(instance, self.entry(instance)["init"])
+
+    def reference(self, instance: str) -> str:
+        """The instance whose weights are π_ref of the KL."""
+        return self._beside(instance, self.entry(instance).get("reference", "base"))
+
+    def _beside(self, instance: str, arm: str) -> str:
+        """The instance of another arm with the same seed; for candidates the one that won there."""
+        label = instance.partition("/")[2]
+        if arm == "base" or not label:
+            return arm
+        return f"{arm}/{'tuned' if label.startswith('candidate') else label}"
+
+    def seed(self, instance: str) -> int:
+        label = instance.partition("/")[2]
+        if label.startswith("candidate"):
+            return self.config["tuning"]["random_seed"]
+        return int(label.removeprefix("seed")) if label else self.config["random_seed"]
+
+    def settings(self, instance: str) -> dict:
+        """Settings of a training: an entry wins over its objective's sections, a candidate over all."""
+        arm, _, label = instance.partition("/")
+        entry = self.entry(instance)
+        merged = {"num_turns": self.config["num_turns"]}
+        for section in SECTIONS[entry["objective"]]:
+            merged |= self.config[section]
+        merged |= {key: value for key, value in entry.items() if key not in OF_THE_PLAN}
+        if entry["objective"] == "single_turn":
+            merged["num_turns"] = 1
+        if label.startswith("candidate"):
+            merged |= self.candidate_settings(arm)[int(label.removeprefix("candidate"))]
+        return merged | {"random_seed": self.seed(instance)}
+
+    def problems(self, instance: str) -> int | None:
+        """How many problems an instance is trained on; None where that is not known yet."""
+        return self.settings(instance)["training_problems"] or self.config["problems"]["train_size"]
+
+    def iterations(self, instance: str) -> int:
+        """How often an instance is fine-tuned."""
+        return (
+            self.settings(instance)["iterations"]
+            if self.objective(instance) == "self_taught"
+            else 1
+        )
+
+    def pool(self, instance: str) -> str | None:
+        """The instance that first attempts are sampled from ahead of the training, if any."""
+        objective, told = self.objective(instance), self.settings(instance)
+        if objective == "pair_sft" or (objective == "self_taught" and told["variant"][0] == "F"):
+            return self.init(instance)
+        return "base" if told.get("offline_first_attempts") else None
+
+    # ------------------------------------------------------------------------------------- evaluations
+    def evaluations(self) -> dict[str, Evaluation]:
+        """By name. `test` makes the results table, the others the analyses and the tuning."""
+        asked, found = self.config["analyses"], [Evaluation("test", "test", self.instances)]
+        tried = [one for arm in self.arms[1:] for one in self.candidates_of(arm)]
+        if tried:
+            found.append(Evaluation("validation", "validation", tried))
+        if asked["train_problems"]:
+            size = {"num_problems": asked["train_problems"]}
+            found.append(Evaluation("train", "train", self.instances, size))
+        if asked["fixed_first_attempts"]:
+            trained = [one for one in self.instances if one in self.trained]
+            found.append(Evaluation("fixed", "test", trained, fixed=True))
+        for temperature in asked["temperatures"]:
+            told = {"temperature": temperature}
+            found.append(Evaluation(f"temperature{temperature}", "test", self.instances, told))
+        for name in ("scaling", "successive"):
+            told = dict(asked[name])
+            instances = [one for arm in told.pop("policies") for one in self.instances_of(arm)]
+            if instances:
+                found.append(Evaluation(name, "test", instances, told))
+        return {evaluation.name: evaluation for evaluation in found}
+
+    # ----------------------------------------------------------------------------------------- budgets
+    def budget(self, arm: str) -> dict[str, int | None]:
+        """What one instance costs, with all that it starts from, and what its tuning cost.
+
+        attempts: sampled for training. updates: of the weights. tuning_attempts: sampled by all
+        candidates. None where it follows from the number of problems, or from what training finds.
+        """
+        if arm == "base" or self.objective(arm) in PROMPTED:
+            return {"attempts": 0, "updates": 0, "tuning_attempts": 0}
+        before = self.budget(self.entry(arm)["init"])
+        own = self._own_budget(self.instances_of(arm)[0])
+        tuning = len(self.candidates_of(arm))
+        return {
+            "attempts": _sum(before["attempts"], own["attempts"]),
+            "updates": _sum(before["updates"], own["updates"]),
+            "tuning_attempts": _sum(before["tuning_attempts"], own["attempts"], times=tuning),
+        }
+
+    def _own_budget(self, instance: str) -> dict[str, int | None]:
+        told, problems = self.settings(instance), self.problems(instance)
+        turns, samples = told["num_turns"], told["number_output_initial_generations"]
+        if self.objective(instance) in REINFORCED:
+            rollouts = told["total_episodes"]
+            batch = told["per_device_train_batch_size"] * told["gradient_accumulation_steps"]
+            offline = told.get("offline_first_attempts", 0)
+            attempts = round(rollouts * (turns - offline))
+            if offline:
+                pool = told["first_attempts_per_problem"]
+                attempts = None if problems is None else attempts + problems * pool
+            return {"attempts": attempts, "updates": rollouts // batch}
+        iterations, firsts, corrections = self.iterations(instance), samples, 0
+        if self.objective(instance) == "self_taught":
+            corrections = samples * told["number_output_corrections"] * iterations
+            firsts *= 1 if told["variant"][0] == "F" else iterations
+        # A round that finds nothing to imitate may make no update.
+        updates = None if told["on_no_corrections"] == "keep" else told["updates"]
+        return {
+            "attempts": None if problems is None else problems * (firsts + corrections),
+            "updates": None if updates is None else updates * iterations,
+        }
+
+    def leaves(self) -> list[str]:
+        """The trained arms that no other starts from: those that a comparison is about."""
+        inits = {entry["init"] for entry in self.config["policies"].values()}
+        trained = [arm for arm in self.arms[1:] if self.objective(arm) not in PROMPTED]
+        return [arm for arm in trained if arm not in inits]
+
+
+def _sum(before: int | None, own: int | None, times: int = 1) -> int | None:
+    return None if before is None or own is None else before + own * times

@@ -1,0 +1,138 @@
+"""What can be wrong between the policies of a config: where they start, their seeds and budgets.
+
+Each check raises ValueError with the key, its value and the cure, before any job starts.
+"""
+
+from score.experiment.plan import PROMPTED, Plan
+from score.tasks import load_task
+
+TOLERANCE = 0.01  # budgets that differ by less count as equal: rounds don't divide evenly
+
+
+def check_plan(config: dict) -> None:
+    """Origins, seeds, candidates, analyses, then budgets."""
+    policies = config["policies"]
+    for name in policies:
+        _check_origin(name, policies)
+    _check_seeds(config)
+    _check_candidates(config)
+    _check_named_policies(config)
+    _check_prompted(config)
+
+
+def _check_origin(name: str, policies: dict) -> None:
+    """Every policy is trained, over others or at once, from base; so is what it is held to."""
+    chain = [name]
+    while (init := policies[chain[-1]]["init"]) != "base":
+        _check_known(f"policies.{chain[-1]}.init", init, policies)
+        if init in chain:
+            raise ValueError(
+                f"policies.{name}.init leads back to {init!r} ({' <- '.join([*chain, init])}); "
+                "expected a chain that ends at base. Set one init to base."
+            )
+        if policies[init]["objective"] in PROMPTED:
+            raise ValueError(
+                f"policies.{chain[-1]}.init is {init!r}, which is {policies[init]['objective']}: a way "
+                "to prompt, without weights of its own; expected a trained policy or base."
+            )
+        chain.append(init)
+    reference = policies[name].get("reference", "base")
+    if reference != "base":
+        _check_known(f"policies.{name}.reference", reference, policies)
+        if reference not in chain[1:]:
+            raise ValueError(
+                f"policies.{name}.reference is {reference!r}; expected base or a policy that it is "
+                f"trained from ({', '.join(['base', *chain[1:]])}). Correct it."
+            )
+
+
+def _check_known(key: str, name: str, policies: dict) -> None:
+    if name not in policies:
+        raise ValueError(
+            f"{key} is {name!r}; expected one of {', '.join(['base', *policies])}. Correct it, or add "
+            "a policy of that name."
+        )
+
+
+def _check_seeds(config: dict) -> None:
+    seeds = config["seeds"] or []
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(
+            f"seeds is {seeds}; expected each once, since a training repeated with its seed is the same "
+            "training. Take other seeds."
+        )
+    tuning = config["tuning"]
+    used = seeds or [config["random_seed"]]
+    if tuning["candidates"] and tuning["random_seed"] in used:
+        raise ValueError(
+            f"tuning.random_seed is {tuning['random_seed']}, which is also a seed of the results; "
+            "expected another, so that no training is judged by what it was chosen by. Change it."
+        )
+
+
+def _check_candidates(config: dict) -> None:
+    candidates = config["tuning"]["candidates"]
+    for name, entry in config["policies"].items():
+        own = entry.get("candidates", candidates)
+        if len(own) != len(candidates):
+            raise ValueError(
+                f"policies.{name}.candidates holds {len(own)} settings and tuning.candidates "
+                f"{len(candidates)}; expected as many, so that all arms are tuned equally."
+            )
+    if candidates and not config["problems"]["validation_size"]:
+        raise ValueError(
+            "tuning.candidates is given and problems.validation_size is 0; expected problems to choose "
+            "by. Raise validation_size, or leave candidates empty."
+        )
+
+
+def _check_named_policies(config: dict) -> None:
+    known = ["base", *config["policies"]]
+    for analysis in ("scaling", "successive"):
+        for name in config["analyses"][analysis]["policies"]:
+            if name not in known:
+                raise ValueError(
+                    f"analyses.{analysis}.policies holds {name!r}; expected some of "
+                    f"{', '.join(known)}. Correct it."
+                )
+
+
+def _check_prompted(config: dict) -> None:
+    task = load_task(config["task_type"])
+    for name, entry in config["policies"].items():
+        if entry["objective"] in PROMPTED and not hasattr(task, "CRITIQUE_PROMPT"):
+            raise ValueError(
+                f"policies.{name}.objective is {entry['objective']!r}; expected a task with "
+                f"CRITIQUE_PROMPT and REFINE_PROMPT, which {config['task_type']!r} lacks. Leave the "
+                "policy out, or write them in a task file of your own."
+            )
+
+
+def check_budgets(config: dict) -> None:
+    """Trained arms from which no other starts took equally many samples and updates.
+
+    Only attempts where some arm's updates follow from the examples that it finds.
+    """
+    plan = Plan(config)
+    if config["allow_unequal_budget"] or len(leaves := plan.leaves()) < 2:
+        return
+    budgets = {arm: plan.budget(arm) for arm in leaves}
+    for kind in ("attempts", "updates"):
+        spent = {arm: budget[kind] for arm, budget in budgets.items()}
+        unknown = [arm for arm, count in spent.items() if count is None]
+        if unknown:
+            why = {
+                "attempts": "problems.train_size is null",
+                "updates": "fine_tuning.updates is null or on_no_corrections is 'keep'",
+            }[kind]
+            raise ValueError(
+                f"{kind} of {', '.join(unknown)} are not known ahead: {why}; expected a number, so "
+                "that budgets can be compared. Change that, or set allow_unequal_budget: true."
+            )
+        if max(spent.values()) > (1 + TOLERANCE) * min(spent.values()):
+            listed = ", ".join(f"{arm} {count}" for arm, count in spent.items())
+            raise ValueError(
+                f"{kind} of the trained policies differ: {listed}; expected equally many of each, or "
+                "the comparison would be one of budgets. Change total_episodes, "
+                "number_output_initial_generations or updates, or set allow_unequal_budget: true."
+            )

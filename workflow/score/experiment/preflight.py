@@ -1,0 +1,231 @@
+"""What can be found wrong before any job starts: the config, then the files it names.
+
+Both checks raise ValueError with the key, its value and the cure. `check_config` needs milliseconds
+and runs whenever the workflow is read; `check_inputs` looks at files and the chat template.
+"""
+
+from pathlib import Path
+
+import yaml
+
+from score.experiment.config_errors import explain_errors
+from score.experiment.plan import FINE_TUNED, OF_THE_PLAN, REINFORCED, SECTIONS, Plan, keys_of
+from score.experiment.plan_checks import check_budgets, check_plan
+from score.fine_tuning.settings import FINE_TUNE_KEYS, FineTuneSettings
+from score.sampling.backends import check_backend
+from score.tasks import load_task
+from score.training.settings import TrainSettings
+from score.training.tracking import check_trackers, refuse_keys, trackers
+
+_COMMON = ("run_name", "task_type", "precision")
+
+
+def check_config(config: dict, schema_path: str) -> dict:
+    """The config itself, when it fits the schema and its values fit each other."""
+    refuse_keys(config)
+    errors = explain_errors(config, Path(schema_path))
+    if errors:
+        raise ValueError("\n".join(errors))
+    check_backend(config["rollout_backend"])
+    _check_evaluation(config)
+    check_plan(config)
+    for name in config["policies"]:
+        _check_training(name, config)
+    check_budgets(config)
+    return config
+
+
+def _check_evaluation(config: dict) -> None:
+    task, function = load_task(config["task_type"]), config["verifier"]["evaluator_function"]
+    if function is not None and function not in task.EVALUATOR_FUNCTIONS:
+        raise ValueError(
+            f"verifier.evaluator_function is {function!r}; expected one of "
+            f"{', '.join(task.EVALUATOR_FUNCTIONS)} for task_type {config['task_type']!r}. Choose "
+            "one, or null for the first."
+        )
+    own = config["verifier"]["evaluator_answer_marker"]
+    marker = task.MARKER if own is None else own
+    if config["verifier"]["evaluator_mode"] == "final" and not marker.strip():
+        raise ValueError(
+            f"verifier.evaluator_answer_marker is {own!r}, and task_type {config['task_type']!r} has no "
+            "marker of its own; expected a text with evaluator_mode final. Set the words that come "
+            "before the answer, or evaluator_mode: default."
+        )
+    evaluation = config["evaluation"]
+    if evaluation["temperature"] == 0 and evaluation["samples"] > 1:
+        raise ValueError(
+            f"evaluation.samples is {evaluation['samples']} at evaluation.temperature 0; expected "
+            "1, since greedy attempts are all alike. Raise the temperature or lower samples."
+        )
+
+
+def _check_training(name: str, config: dict) -> None:
+    """The settings of a policy's training are whole and all of use, and its batches divide."""
+    plan = Plan(config)
+    objective = plan.objective(name)
+    for instance in (plan.instances_of(name)[0], *plan.candidates_of(name)):
+        try:
+            if objective in REINFORCED:
+                _check_reinforced(plan.settings(instance), config)
+            else:
+                _check_others(plan, instance, config)
+        except TypeError as error:
+            raise ValueError(f"policies.{name} {_told(error, objective)}") from None
+        except ValueError as error:
+            raise ValueError(f"policies.{name}: {error}") from None
+
+
+def _check_reinforced(told: dict, config: dict) -> None:
+    told.pop("first_attempts_per_problem", None)
+    TrainSettings(**told, **{key: config[key] for key in _COMMON})
+
+
+def _check_others(plan: Plan, instance: str, config: dict) -> None:
+    """Of arms that are fine-tuned or prompted: an entry has no key that its objective does not use."""
+    objective, entry = plan.objective(instance), plan.entry(instance)
+    unused = [key for key in entry if key not in (*OF_THE_PLAN, *keys_of(objective))]
+    if unused:
+        raise TypeError(f"got an unexpected keyword argument {unused[0]!r}")
+    if objective in FINE_TUNED:
+        told = {**plan.settings(instance), "precision": config["precision"], "run_name": ""}
+        FineTuneSettings(**{key: told[key] for key in FINE_TUNE_KEYS if key in told})
+
+
+def _told(error: TypeError, objective: str) -> str:
+    """What a dataclass says of keys that it lacks or does not know, in the config's words."""
+    what = str(error).partition("argument")[2].strip("s: ")
+    if "unexpected" in str(error):
+        return (
+            f"has the key {what}, which {objective} does not use; expected it gone. Leave it out."
+        )
+    sections = " or ".join(SECTIONS[objective])
+    return (
+        f"lacks {what}; expected it in {sections} or in the policy's own entry. Add it to one of "
+        "them."
+    )
+
+
+def check_inputs(config: dict) -> None:
+    """Files, columns, few-shot examples and the chat template that the config names."""
+    from score.sampling.prompts import read_few_shot
+
+    check_trackers(trackers(config["report_to"], config["wandb_project_name"]))
+    for key in ("launcher", "few_shot_dir", "model_path"):
+        _check_path(key, config[key])
+    _check_launcher(config)
+    read_few_shot(config["few_shot_dir"], config["task_type"])
+    _check_problems(config)
+    _check_template(config)
+
+
+def _check_path(key: str, value: str | None) -> None:
+    """A path is there; a model_path with at most one slash may be a name on the hub instead."""
+    if value is None or Path(value).exists():
+        return
+    if key != "model_path" or value.startswith((".", "/", "~")) or value.count("/") > 1:
+        raise ValueError(
+            f"{key} is {value!r}, which is not there; expected an existing path. Correct it: a "
+            "relative path starts from the folder of the Snakefile, and ~ must be written out."
+        )
+
+
+def _check_launcher(config: dict) -> None:
+    """The launcher suits `precision`, and does not turn off what it asks for."""
+    path, precision = config["launcher"], config["precision"]
+    told = yaml.safe_load(Path(path).read_text())
+    if not isinstance(told, dict) or "distributed_type" not in told:
+        raise ValueError(
+            f"launcher is {path!r}, which has no distributed_type; expected an accelerate config. "
+            "Take one of configs/accelerate/*.yaml."
+        )
+    deepspeed = told["distributed_type"] == "DEEPSPEED"
+    mixed = told.get("mixed_precision") or "no"  # YAML reads a bare no as false
+    if mixed not in ("no", {"bfloat16": "bf16"}.get(precision)):
+        raise ValueError(
+            f"launcher {path!r} has mixed_precision {mixed!r} and precision is {precision!r}; expected "
+            'the two to agree. Write mixed_precision: "no", so that precision decides.'
+        )
+    if deepspeed and told.get("use_cpu"):
+        raise ValueError(
+            f"launcher {path!r} has use_cpu: true; expected false, since it turns DeepSpeed off "
+            "without a word. Take configs/accelerate/cpu.yaml on a machine without GPUs."
+        )
+    plan = Plan(config)
+    trained_whole = [name for name in plan.trained if not plan.settings(name)["use_lora"]]
+    if precision == "bfloat16" and not deepspeed and trained_whole:
+        raise ValueError(
+            f"launcher {path!r} is without DeepSpeed and precision is 'bfloat16'; expected DeepSpeed "
+            f"where all weights are trained ({', '.join(trained_whole)}): it keeps float32 copies, "
+            "without which small updates are rounded away. Take configs/accelerate/single_gpu.yaml."
+        )
+
+
+def _check_problems(config: dict) -> None:
+    """Local data are there, have the columns and suffice; hub data are checked when fetched."""
+    from score.problems.prepare import PrepareSettings
+
+    common = {key: config[key] for key in ("task_type", "random_seed", "cache_dir")}
+    settings = PrepareSettings(**config["problems"], **config["verifier"], **common)
+    wanted = {"train_size": settings.train_size or 1, "validation_size": settings.validation_size}
+    if settings.has_test_source:
+        place = settings.test_path or settings.data_path
+        rows = _local_rows(place, settings.test_split, settings)
+        _check_sizes({"test_size": settings.test_size or 1}, rows, place)
+    else:
+        wanted["test_size"] = settings.test_size
+    rows = _local_rows(settings.data_path, settings.data_split, settings)
+    _check_sizes(wanted, rows, settings.data_path)
+
+
+def _local_rows(places: str | list, split: str | None, settings) -> int | None:
+    """Number of rows, with their columns checked; None where some are on the hub."""
+    from score.problems.checks import check_columns
+    from score.problems.sources import looks_like_path, read_source
+
+    count, task = 0, load_task(settings.task_type)
+    places = [places] if isinstance(places, str) else places
+    for place in places:
+        if not (Path(place).exists() or looks_like_path(place)):
+            return None
+        rows, _ = read_source(place, split)
+        if not rows:
+            raise ValueError(
+                f"problems: split {split!r} of {place!r} has no rows; expected problems. Name "
+                "another file or split."
+            )
+        check_columns(rows, place, task, settings)
+        count += len(rows)
+    return count
+
+
+def _check_sizes(wanted: dict[str, int], rows: int | None, place: str | list) -> None:
+    if rows is not None and sum(wanted.values()) > rows:
+        asked = " + ".join(f"{key} ({size})" for key, size in wanted.items())
+        raise ValueError(
+            f"problems: {asked} is {sum(wanted.values())}; expected at most {rows}, the rows of "
+            f"{place!r}. Lower a size, or bring more problems."
+        )
+
+
+def _check_template(config: dict) -> None:
+    """Turn 2 must continue turn 1. A hub policy out of reach now is checked by its jobs."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    from score.sampling.prompts import Bridge, load_tokenizer
+
+    path = config["model_path"]
+    try:
+        tokenizer = load_tokenizer(path, config["cache_dir"])
+    except (OSError, ValueError) as error:
+        unknown = isinstance(error.__cause__, RepositoryNotFoundError)
+        if isinstance(error, OSError) and not unknown and not Path(path).exists():
+            print(f"model_path {path!r} can't be reached now; its jobs will check it.")
+            return
+        raise ValueError(
+            f"model_path is {path!r}; expected a folder or a hub name of a policy with its "
+            f"tokenizer. Correct it. Loading the tokenizer failed: {error}"
+        ) from None
+    try:
+        Bridge.of(tokenizer, load_task(config["task_type"]).CORRECTION_PROMPT)
+    except ValueError as error:
+        raise ValueError(f"model_path is {path!r}: {error}") from None

@@ -1,0 +1,238 @@
+"""Choose the corrections that supervised fine-tuning imitates: STaR, STaSC and Pair-SFT.
+
+    python -m score.fine_tuning.corrections --settings settings.json --policy POLICY \\
+        --sampled sampled.parquet --examples examples.jsonl --report corrections.json
+
+Rollouts are judged here first, so that their verdicts and the choice come from one place;
+`--attempts attempts.parquet` takes rollouts that are judged already. Token ids go into the examples
+exactly as they were sampled. --policy names the policy that sampled, for its tokenizer alone.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from score.evaluation.verify import judge
+from score.fine_tuning.examples import Example, write_examples
+from score.fine_tuning.pairs import KEEP, Pair, sample_pairs, self_taught_pairs
+from score.policies.load import declared_generation, vocabulary_size
+from score.problems.problem import read_settings, replace_bytes
+from score.sampling.prompts import Bridge, load_tokenizer
+from score.sampling.rollout import Rollout, attempt_texts, stop_ids_of
+from score.sampling.sampled_file import read_sampled
+from score.tasks import load_task
+
+# The columns that each method reads: of the rollout, and of each of its turns.
+METHODS = {
+    "self_taught": (
+        ("problem_id", "sample", "correction", "prompt_ids"),
+        ("attempt", "ids", "truncated", "score", "correct"),
+        (1, 2),
+    ),
+    "pair_sft": (
+        ("problem_id", "sample", "prompt_ids"),
+        ("attempt", "ids", "truncated", "correct"),
+        (1,),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class CorrectionSettings:
+    """How rollouts are judged and which corrections are kept; keys of settings.json.
+
+    method: self_taught pairs each correction with the attempt it answered, pair_sft two samples of
+    turn 1. keep, keep_from: see pairs.py. pairs_per_problem: most pairs of each kind from one
+    problem; null: all. on_no_corrections: refuse to go on without any, or keep the policy as it is.
+    """
+
+    task_type: str
+    method: str
+    random_seed: int
+    keep: str = "improving"
+    keep_from: float | int = 1.0
+    pairs_per_problem: int | None = None
+    on_no_corrections: str = "refuse"
+    evaluator_function: str | None = None
+    evaluator_mode: str = "default"
+    evaluator_answer_marker: str | None = None
+    verifier_deadline: float | int = 5.0
+    verifier_workers: int = 1
+    cache_dir: str | None = None
+
+    def __post_init__(self):
+        choices = {"method": tuple(METHODS), "keep": KEEP, "on_no_corrections": ("refuse", "keep")}
+        for name, known in choices.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(
+                    f"{name} is {value!r}; expected one of {', '.join(known)}. Pick one."
+                )
+        if self.pairs_per_problem is not None and self.pairs_per_problem < 1:
+            raise ValueError(
+                f"pairs_per_problem is {self.pairs_per_problem}; expected 1 or more. Raise it, or set "
+                "it to null for no limit."
+            )
+
+
+def choose_pairs(attempts: pd.DataFrame, settings: CorrectionSettings) -> list[Pair]:
+    """The pairs of judged attempts that are imitated. ValueError where there must be one and is none."""
+    _check_columns(attempts, settings.method)
+    keep, most, seed = settings.keep, settings.pairs_per_problem, settings.random_seed
+    if settings.method == "self_taught":
+        pairs = self_taught_pairs(attempts, keep, settings.keep_from, most, seed)
+    else:
+        pairs = sample_pairs(attempts, keep, most, seed)
+    if not pairs and settings.on_no_corrections == "refuse":
+        raise ValueError(_nothing_to_imitate(attempts, settings))
+    return pairs
+
+
+def _check_columns(attempts: pd.DataFrame, method: str) -> None:
+    plain, of_turn, turns = METHODS[method]
+    needed = [*plain, *(f"{name}_t{turn}" for turn in turns for name in of_turn)]
+    missing = [name for name in needed if name not in attempts]
+    if missing:
+        raise ValueError(
+            f"columns are {list(attempts)}; expected also {missing} for method {method}. Sample (and "
+            "judge) again."
+        )
+    if any(name.startswith("critique") for name in attempts):
+        raise ValueError(
+            "rollouts hold critiques between the attempts; expected attempt 2 right after the "
+            "correction message. Sample with prompting: correction."
+        )
+    for by, column in ((["problem_id"], "prompt_ids"), (["problem_id", "sample"], "ids_t1")):
+        keys, first = zip(*(attempts[name] for name in by), strict=True), {}
+        for key, ids in zip(keys, attempts[column], strict=True):
+            if not np.array_equal(first.setdefault(key, ids), ids):
+                raise ValueError(
+                    f"{column} of {' '.join(map(str, key))} differ from row to row; expected "
+                    "one and the same. Don't join rollouts of different policies or prompts: sample "
+                    "again."
+                )
+
+
+def _nothing_to_imitate(attempts: pd.DataFrame, settings: CorrectionSettings) -> str:
+    right = int(attempts["correct_t1"].sum())
+    told = f"of {len(attempts)} rollouts {right} are right in turn 1"
+    if settings.method == "self_taught":
+        gained = int((attempts["score_t2"] > attempts["score_t1"]).sum())
+        cut = int(attempts["truncated_t2"].sum())
+        told += f", {gained} score more in turn 2, and {cut} are cut off there"
+    return (
+        f"no correction is kept with keep: {settings.keep} ({told}); expected at least one. Sample more "
+        "rollouts of each problem, raise max_tokens where many are cut off, use keep: non_decreasing, "
+        "or begin with a policy that corrects itself at times."
+    )
+
+
+def make_examples(
+    pairs: list[Pair], tokenizer, bridge: Bridge, stop_ids: set[int], vocabulary: int
+) -> list[Example]:
+    """Pairs as one conversation each: prompt, attempt, bridge, correction.
+
+    vocabulary: how many token ids the policy knows. ValueError where the ids don't spell the
+    attempts' texts, so come from another tokenizer, or where a correction does not end with an
+    end-of-turn token.
+    """
+    rollouts = [_conversation(pair, bridge, stop_ids) for pair in pairs]
+    examples = []
+    for pair, rollout in zip(pairs, rollouts, strict=True):
+        ids, turn = rollout.tokens()
+        if any(not 0 <= i < vocabulary for i in ids):
+            raise ValueError(_not_ours(pair, f"holds other ids than its 0 to {vocabulary - 1}"))
+        if not stop_ids.intersection(pair.ids_t2[-1:]):
+            raise ValueError(_not_ours(pair, "ends with none of its end-of-turn tokens"))
+        context = turn.index(2)
+        examples.append(
+            Example(pair.problem_id, pair.sample, pair.correction, pair.kind, ids, context)
+        )
+    for pair, texts in zip(pairs, attempt_texts(rollouts, tokenizer), strict=True):
+        if texts != list(pair.texts):
+            raise ValueError(_not_ours(pair, f"reads {texts}, where {list(pair.texts)} is written"))
+    return examples
+
+
+def _conversation(pair: Pair, bridge: Bridge, stop_ids: set[int]) -> Rollout:
+    run = bridge.after(pair.ids_t1, stop_ids)
+    cut_off = run == list(bridge.ids)
+    return Rollout(pair.prompt_ids, [pair.ids_t1, pair.ids_t2], [run], [cut_off, False])
+
+
+def _not_ours(pair: Pair, found: str) -> str:
+    return (
+        f"rollout of problem {pair.problem_id}, sample {pair.sample}, correction {pair.correction}: "
+        f"under the tokenizer of --policy it {found}; expected token ids of that tokenizer. Name the "
+        "policy that sampled the rollouts, or sample again."
+    )
+
+
+def report(attempts: pd.DataFrame, examples: list[Example], settings: CorrectionSettings) -> dict:
+    """Counts of what was sampled and of what is kept.
+
+    attempts_sampled: the price of the examples, with each first attempt counted once. mean_tokens: of
+    an attempt.
+    """
+    once = attempts.drop_duplicates(["problem_id", "sample"])
+    paired = settings.method == "self_taught"
+    lengths = [*map(len, once["ids_t1"]), *(map(len, attempts["ids_t2"]) if paired else ())]
+    told = {
+        "rollouts": len(attempts),
+        "problems": int(attempts["problem_id"].nunique()),
+        "attempts_sampled": len(lengths),
+        "mean_tokens": sum(lengths) / len(lengths),
+        "examples": len(examples),
+        "examples_by_kind": dict(Counter(example.kind for example in examples)),
+        "problems_with_examples": len({example.problem_id for example in examples}),
+        "correction_tokens": sum(len(e.input_ids) - e.context for e in examples),
+    }
+    for turn in METHODS[settings.method][2]:
+        told[f"correct_t{turn}"] = int(attempts[f"correct_t{turn}"].sum())
+        told[f"truncated_t{turn}"] = int(attempts[f"truncated_t{turn}"].sum())
+    return told
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.fine_tuning.corrections", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--settings", required=True, help="JSON file of CorrectionSettings")
+    parser.add_argument("--policy", required=True, help="policy that sampled: folder or hub name")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--sampled", help="parquet file of score.sampling.sample, to be judged")
+    given.add_argument("--attempts", help="parquet file of score.evaluation.verify, or like it")
+    parser.add_argument("--examples", required=True, help="JSON Lines to write, one an example")
+    parser.add_argument("--report", required=True, help="JSON file to write: counts")
+    flags = parser.parse_args(arguments)
+    try:
+        settings = read_settings(flags.settings, CorrectionSettings)
+        tokenizer = load_tokenizer(flags.policy, settings.cache_dir)
+        bridge = Bridge.of(tokenizer, load_task(settings.task_type).CORRECTION_PROMPT)
+        declared = declared_generation(flags.policy, settings.cache_dir)
+        stop_ids = stop_ids_of(declared, tokenizer, bridge)
+        attempts = read_sampled(flags.sampled or flags.attempts)
+        if flags.sampled:
+            attempts = judge(attempts, settings)
+        pairs = choose_pairs(attempts, settings)
+        vocabulary = vocabulary_size(flags.policy, settings.cache_dir)
+        examples = make_examples(pairs, tokenizer, bridge, stop_ids, vocabulary)
+    except ValueError as error:
+        sys.exit(f"corrections: {error}")
+    told = report(attempts, examples, settings)
+    write_examples(flags.examples, examples)
+    text = json.dumps(told, indent=2, sort_keys=True)
+    replace_bytes(flags.report, f"{text}\n".encode())
+    print(
+        f"{told['examples']} examples from {told['rollouts']} rollouts: {told['examples_by_kind']}",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A job on one machine or many: launched, kept to one writer, interrupted, and watched."""

@@ -1,0 +1,102 @@
+"""What the launcher gave this process, checked: DeepSpeed that is silently off is an error here."""
+
+import os
+import warnings
+
+import torch
+from accelerate import Accelerator, PartialState
+from transformers.utils.logging import disable_progress_bar
+
+from score.jobs.lifeline import end_with_parent
+
+
+def join_launcher() -> None:
+    """Call first in every launched command: settles what must be so before anything starts."""
+    end_with_parent()  # a launcher that is killed takes its ranks along, or they write on unseen
+    disable_progress_bar()  # lines of `score.jobs.progress` tell how far a job is
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
+    if _asked_for_deepspeed():
+        _allow_deepspeed_without_compiler()
+
+
+def leave_launcher() -> None:
+    """Call last in every launched command: ranks part together.
+
+    One that ends while another still talks to it may be aborted, and the whole launch with it.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
+def _asked_for_deepspeed() -> bool:
+    return os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() in ("1", "true")
+
+
+def _allow_deepspeed_without_compiler() -> None:
+    """Let DeepSpeed run on a CPU without a compiler.
+
+    On a CPU DeepSpeed compiles a shared-memory collective at first use, for 90 seconds and with a
+    C++ compiler and ninja. Declared unavailable, it falls back to torch's own gloo collectives,
+    which give the same numbers. GPUs are not affected: they communicate through NCCL.
+    """
+    import deepspeed.ops
+
+    if not torch.cuda.is_available():
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+
+
+def allow_offload_without_compiler(accelerator: Accelerator) -> None:
+    """Call before training: offloaded optimizer state without a compiler, on machines without a GPU.
+
+    DeepSpeed steps offloaded state with a fused Adam that it compiles at first use, for minutes. On
+    GPU nodes that is worth its price; elsewhere torch's own Adam takes the same steps.
+    """
+    plugin = accelerator.state.deepspeed_plugin
+    if plugin is not None and not torch.cuda.is_available():
+        plugin.deepspeed_config["zero_force_ds_cpu_optimizer"] = False
+
+
+def inference_accelerator() -> Accelerator:
+    """An Accelerator for sampling: what a DeepSpeed config leaves to the trainer is settled here."""
+    os.environ["ACCELERATE_GRADIENT_ACCUMULATION_STEPS"] = "1"
+    # Not told of the CPU, accelerate takes each of several ranks without a GPU for the only one.
+    PartialState(cpu=not torch.cuda.is_available())
+    accelerator = Accelerator()
+    require_deepspeed(accelerator)
+    launched = int(os.environ.get("WORLD_SIZE", 1))
+    if accelerator.num_processes != launched:
+        raise RuntimeError(
+            f"{launched} processes were launched, but {accelerator.num_processes} found each other; "
+            "expected all. Launch them with torchrun or accelerate."
+        )
+    return accelerator
+
+
+def place_for_sampling(policy, accelerator: Accelerator):
+    """The policy on this rank's device: sharded over the ranks under ZeRO-3, else whole."""
+    plugin = accelerator.state.deepspeed_plugin
+    asked = plugin.deepspeed_config["zero_optimization"] if plugin is not None else {"stage": 0}
+    if asked["stage"] != 3:
+        return policy.to(accelerator.device)
+    import deepspeed
+
+    config = {
+        "train_micro_batch_size_per_gpu": 1,  # asked for, not used
+        "zero_optimization": asked,
+        "bf16": {"enabled": policy.dtype == torch.bfloat16},
+    }
+    engine, *_ = deepspeed.initialize(model=policy, config=config)
+    engine.eval()
+    return engine.module
+
+
+def require_deepspeed(accelerator: Accelerator) -> None:
+    """Raise RuntimeError unless `accelerator` really runs under the DeepSpeed it was asked for."""
+    got = accelerator.distributed_type.value
+    if _asked_for_deepspeed() and got != "DEEPSPEED":
+        raise RuntimeError(
+            f"accelerate was launched with a DeepSpeed config, but runs as {got}. Unset "
+            "ACCELERATE_USE_CPU (it turns DeepSpeed off without a word); on a machine without a GPU "
+            "launch with configs/accelerate/cpu.yaml."
+        )

@@ -1,0 +1,183 @@
+"""Start a command on every GPU of a job: `accelerate launch`, told what the cluster decided.
+
+    python -m score.jobs.launch --config configs/accelerate/zero2.yaml --processes 8 --cpus 64 \\
+        -m score.training.train --settings settings.json …
+
+On one machine this is `accelerate launch`, or the command itself where a single process on the CPU
+asks for no DeepSpeed: that starts some seconds sooner. In the batch shell of a Slurm job it is one
+`srun` task a node, each of which is `accelerate launch` with its rank and the first node's address.
+Training that was told to stop and has saved (score.jobs.interruption) is put back into Slurm's queue as
+the same job.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+from score.jobs.lifeline import STOPPED_EARLY, STOPPED_FILE, end_with_parent
+
+
+def accelerate_command(flags: argparse.Namespace, environment: dict[str, str]) -> list[str]:
+    """`accelerate launch` for this node; ValueError where Slurm gave other GPUs than asked for."""
+    nodes, rank, first = flags.nodes, 0, None
+    if nodes > 1:
+        rank = int(environment["SLURM_NODEID"])
+        first = first_host(environment["SLURM_STEP_NODELIST"])
+    here, left = divmod(flags.processes, nodes)
+    if left or not here:
+        raise ValueError(
+            f"resource gpu is {flags.processes} on {nodes} nodes; expected a multiple of them, "
+            "since each node takes as many processes. Set gpu to nodes × GPUs of a node."
+        )
+    given = given_gpus(environment)
+    if given is not None and given != here:
+        raise ValueError(
+            f"Slurm gave {given} GPUs to {environment.get('SLURMD_NODENAME', 'this node')}, but "
+            f"{here} processes are to run there; expected as many. Set gpu to nodes × GPUs of a node."
+        )
+    command = ["accelerate", "launch", "--config_file", flags.config]
+    command += ["--num_processes", str(flags.processes)]
+    command += ["--num_cpu_threads_per_process", str(threads_of_rank(flags))]
+    if nodes > 1:
+        command += ["--num_machines", str(nodes), "--machine_rank", str(rank)]
+        command += ["--main_process_ip", first, "--main_process_port", str(port_of(environment))]
+        command += ["--deepspeed_multinode_launcher", "standard"]
+    return command
+
+
+def without_launcher(flags: argparse.Namespace) -> bool:
+    """Whether the command is one process on the CPU, for which a launcher would do nothing."""
+    told = yaml.safe_load(Path(flags.config).read_text())
+    alone = flags.processes == flags.nodes == 1
+    return alone and told.get("distributed_type") == "NO" and bool(told.get("use_cpu"))
+
+
+def alone_command(words: list[str]) -> list[str]:
+    """The command itself, with what `accelerate launch` would tell it."""
+    told = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_MIXED_PRECISION": "no"}
+    return ["env", *(f"{name}={value}" for name, value in told.items()), sys.executable, *words]
+
+
+def given_gpus(environment: dict[str, str]) -> int | None:
+    """How many GPUs Slurm gave to this task; None outside a task, or where it handed out none."""
+    told = environment.get("SLURM_STEP_GPUS") or environment.get("SLURM_GPUS_ON_NODE")
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    return len(visible.split(",")) if told and visible else None
+
+
+def first_host(nodelist: str) -> str:
+    """The first of Slurm's compact list of hosts, e.g. n1 of n[1-2]."""
+    hosts = subprocess.run(
+        ["scontrol", "show", "hostnames", nodelist], capture_output=True, text=True, check=True
+    )
+    return hosts.stdout.split()[0]
+
+
+def port_of(environment: dict[str, str]) -> int:
+    """A port that all nodes of a job agree on and other jobs are unlikely to use."""
+    return 20000 + int(environment["SLURM_JOB_ID"]) % 10000
+
+
+def in_batch_shell(environment: dict[str, str]) -> bool:
+    """Whether this runs beside a Slurm job's steps, and not in one of them or in a container."""
+    outside = "SLURM_JOB_ID" in environment and "SLURM_STEP_ID" not in environment
+    return outside and shutil.which("srun") is not None
+
+
+def srun_command(flags: argparse.Namespace, words: list[str]) -> list[str]:
+    """One task a node, with all the CPUs and memory of the job there."""
+    nodes = str(flags.nodes)
+    command = ["srun", "--nodes", nodes, "--ntasks", nodes, "--ntasks-per-node", "1"]
+    command += ["--cpus-per-task", str(flags.cpus), "--mem", "0", "--kill-on-bad-exit=1"]
+    return [*command, sys.executable, "-m", "score.jobs.launch", *words]
+
+
+def threads_of_rank(flags: argparse.Namespace) -> int:
+    """How many of this node's CPUs each process may use for itself."""
+    return max(1, flags.cpus // (flags.processes // flags.nodes))
+
+
+def run_here(command: list[str], threads: int) -> int:
+    """Run `accelerate launch` on this node and pass signals on; its status, or STOPPED_EARLY.
+
+    threads: of each process. Told through the environment as well, since accelerate keeps its own
+    flag from the processes under DeepSpeed: each would then take all CPUs for its own.
+    """
+    with tempfile.TemporaryDirectory(prefix="score-launch-") as folder:
+        told = Path(folder) / "stopped"
+        environment = {**os.environ, STOPPED_FILE: str(told), "OMP_NUM_THREADS": str(threads)}
+        # accelerate and torchrun would die of SIGUSR1; ranks that save on it say so for themselves
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        launched = subprocess.Popen(command, env=environment, preexec_fn=end_with_parent)
+        signal.signal(signal.SIGUSR1, lambda *_: _pass_to_ranks(launched.pid))
+        signal.signal(signal.SIGTERM, lambda *_: launched.terminate())
+        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the ranks by itself
+        status = launched.wait()
+        return STOPPED_EARLY if told.exists() else status
+
+
+def _pass_to_ranks(launcher: int) -> None:
+    import psutil
+
+    for child in psutil.Process(launcher).children(recursive=True):
+        try:
+            child.send_signal(signal.SIGUSR1)
+        except psutil.NoSuchProcess:
+            continue
+
+
+def run_job(command: list[str]) -> int:
+    """Run srun; where all nodes stopped early put the job back into the queue and wait for that."""
+    for number in (signal.SIGUSR1, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the steps get them too, and decide
+    step = subprocess.Popen(command, preexec_fn=_default_signals)
+    status = step.wait()
+    if status != STOPPED_EARLY:
+        return status
+    job = os.environ["SLURM_JOB_ID"]
+    print(f"saved before its end: job {job} goes back into the queue to go on", flush=True)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # or it outlives its job where no cgroup holds it
+    if subprocess.run(["scontrol", "requeue", job]).returncode == 0:
+        time.sleep(600)  # Slurm ends this shell as it takes the job back
+    return status
+
+
+def _default_signals() -> None:
+    for number in (signal.SIGUSR1, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.jobs.launch",
+        description=__doc__.partition("\n")[0],
+        epilog="Then: -m MODULE and its flags.",
+    )
+    parser.add_argument("--config", required=True, help="accelerate's file: configs/accelerate/…")
+    parser.add_argument("--processes", type=int, required=True, help="of all nodes; one a GPU")
+    parser.add_argument("--nodes", type=int, default=1)
+    parser.add_argument("--cpus", type=int, default=os.cpu_count(), help="of each node")
+    words = sys.argv[1:]
+    at = words.index("-m") if "-m" in words else len(words)
+    flags = parser.parse_args(words[:at])
+    if in_batch_shell(os.environ):
+        sys.exit(run_job(srun_command(flags, words)))
+    if without_launcher(flags):
+        sys.exit(run_here(alone_command(words[at:]), threads_of_rank(flags)))
+    try:
+        command = [*accelerate_command(flags, os.environ), *words[at:]]
+    except ValueError as error:
+        sys.exit(f"launch: {error}")
+    sys.exit(run_here(command, threads_of_rank(flags)))
+
+
+if __name__ == "__main__":
+    main()

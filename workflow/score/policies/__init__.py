@@ -1,0 +1,1 @@
+"""Weights of a policy: loaded, converted, and the memory that training them needs."""

@@ -1,0 +1,73 @@
+"""Loading a policy, whole or as an adapter on its base.
+
+A policy folder is what transformers or peft save: weights, or an adapter that names its base.
+`score.policies.gguf` makes such a folder of a GGUF file.
+"""
+
+from pathlib import Path
+
+import torch
+from huggingface_hub import snapshot_download
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+from transformers.integrations import is_deepspeed_zero3_enabled
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def is_adapter(path: str) -> bool:
+    """Whether `path` holds an adapter and not whole weights."""
+    return (Path(path) / "adapter_config.json").is_file()
+
+
+def load_policy(
+    path: str, precision: str, cache_dir: str | None = None, *, trainable: bool = False
+):
+    """The policy at `path`: a PreTrainedModel, or a PeftModel where `path` is an adapter.
+
+    An adapter keeps its base apart when `trainable`, so that the base stays at hand as the
+    reference; for sampling it is merged, which gives the same distribution faster, unless ZeRO-3 has
+    shared out the weights.
+    """
+    if not is_adapter(path):
+        return _load_weights(path, precision, cache_dir)
+    from peft import PeftModel  # slow to import, and whole policies need none of it
+
+    base = _load_weights(base_of(path), precision, cache_dir)
+    policy = PeftModel.from_pretrained(base, path, is_trainable=trainable)
+    apart = trainable or is_deepspeed_zero3_enabled()
+    return policy if apart else policy.merge_and_unload()
+
+
+def base_of(path: str) -> str:
+    """The path or name of the weights that the adapter at `path` was trained on."""
+    from peft import PeftConfig
+
+    return PeftConfig.from_pretrained(path).base_model_name_or_path
+
+
+def local_folder(path: str, cache_dir: str | None = None) -> str:
+    """The folder itself, or where the files of a hub name lie in the cache, fetched if need be."""
+    if Path(path).is_dir():
+        return path
+    return snapshot_download(path, cache_dir=cache_dir, allow_patterns=["*.json", "*.safetensors"])
+
+
+def declared_generation(path: str, cache_dir: str | None = None) -> GenerationConfig:
+    """The generation config of a policy that is not loaded, as `load_policy` would find it."""
+    path = base_of(path) if is_adapter(path) else path
+    try:
+        return GenerationConfig.from_pretrained(path, cache_dir=cache_dir)
+    except OSError:  # a policy need not have one of its own
+        return GenerationConfig.from_model_config(
+            AutoConfig.from_pretrained(path, cache_dir=cache_dir)
+        )
+
+
+def vocabulary_size(path: str, cache_dir: str | None = None) -> int:
+    """How many token ids a policy that is not loaded knows."""
+    path = base_of(path) if is_adapter(path) else path
+    return AutoConfig.from_pretrained(path, cache_dir=cache_dir).get_text_config().vocab_size
+
+
+def _load_weights(path: str, precision: str, cache_dir: str | None):
+    return AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[precision], cache_dir=cache_dir)

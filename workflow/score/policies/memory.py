@@ -1,0 +1,155 @@
+"""What a GPU and a node must hold to train a policy, for every launcher of configs/accelerate.
+
+    python -m score.policies.memory                          # Qwen2.5-1.5B and 7B, on 1, 4 and 8 GPUs
+    python -m score.policies.memory my/policy --gpus 2       # a policy of yours: folder or hub name
+
+Weights are bfloat16. DeepSpeed's own estimators give the states of the policy: weights, gradients,
+float32 copies and Adam's two moments; they have none for ZeRO-1, which is ZeRO-2 with gradients held
+whole. SCoRe adds the frozen reference and, under ZeRO-3, the weights that are gathered on every GPU
+while it samples. Left out: activations and logits of a backward pass, the cache of keys and values
+while sampling, CUDA's own memory and fragmentation. They follow per_device_train_batch_size,
+local_rollout_forward_batch_size and max_tokens, and are often the larger part: leave half free.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import yaml
+from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
+
+LAUNCHERS = ("single_gpu", "zero1", "zero2", "zero3", "zero3-offload")
+_CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "accelerate"
+_GIB = 2**30
+# Public architecture numbers; what is not named here does not change the number of weights.
+_KNOWN = {
+    "Qwen2.5-1.5B": Qwen2Config(
+        hidden_size=1536,
+        num_hidden_layers=28,
+        num_attention_heads=12,
+        num_key_value_heads=2,
+        intermediate_size=8960,
+        vocab_size=151936,
+        tie_word_embeddings=True,
+    ),
+    "Qwen2.5-7B": Qwen2Config(
+        hidden_size=3584,
+        num_hidden_layers=28,
+        num_attention_heads=28,
+        num_key_value_heads=4,
+        intermediate_size=18944,
+        vocab_size=152064,
+        tie_word_embeddings=False,
+    ),
+}
+
+
+class Size(NamedTuple):
+    """weights: of the whole policy. largest: of the layer with most."""
+
+    weights: int
+    largest: int
+
+
+class Need(NamedTuple):
+    """Bytes on each GPU and in the node's memory: by DeepSpeed's estimate, and what SCoRe adds."""
+
+    gpu: int
+    gpu_added: int
+    node: int
+    node_added: int
+
+
+def size_of(model_path: str) -> Size:
+    """Weights of a policy, counted without loading any; ValueError where it has no config."""
+    try:
+        config = _KNOWN.get(model_path) or AutoConfig.from_pretrained(model_path)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"model_path is {model_path!r}; expected {', '.join(_KNOWN)}, a folder or a hub name of "
+            f"a policy. Correct it. Reading its config failed: {error}"
+        ) from None
+    with torch.device("meta"):
+        policy = AutoModelForCausalLM.from_config(config)
+    layers = (sum(p.numel() for p in m.parameters(recurse=False)) for m in policy.modules())
+    return Size(sum(p.numel() for p in policy.parameters()), max(layers))
+
+
+def need(launcher: dict, size: Size, gpus: int) -> Need:
+    """The estimate for a launcher (an accelerate config) on one node with that many GPUs."""
+    from deepspeed.runtime.zero.stage3 import estimate_zero3_model_states_mem_needs as zero3
+    from deepspeed.runtime.zero.stage_1_and_2 import estimate_zero2_model_states_mem_needs as zero2
+
+    asked = launcher["deepspeed_config"]
+    stage, reference = asked["zero_stage"], 2 * size.weights
+    if stage == 3:
+        offload = asked["offload_param_device"] == "cpu"
+        states = {
+            "cpu_offload": asked["offload_optimizer_device"] == "cpu",
+            "cpu_offload_params": offload,
+            "zero_init": asked["zero3_init_flag"],
+        }
+        node, gpu, _ = zero3(*size, num_gpus_per_node=gpus, **states)
+        gathered = 2 * size.weights
+        return Need(
+            gpu,
+            gathered + (0 if offload else reference // gpus),
+            node,
+            reference if offload else 0,
+        )
+    offload = asked["offload_optimizer_device"] == "cpu"
+    node, gpu = zero2(size.weights, num_gpus_per_node=gpus, cpu_offload=offload)
+    if stage == 1:
+        gpu += 2 * size.weights * (gpus - 1) // gpus  # the gradients of the other ranks' shares
+    return Need(gpu, reference, node, 0)
+
+
+def table(model_paths: list[str], gpus: list[int]) -> str:
+    """Markdown: a row for each policy and launcher, in GiB, as `DeepSpeed's estimate + SCoRe's`."""
+    heads = [f"GPU, {n} of them" for n in gpus] + [f"node, {n} GPUs" for n in gpus]
+    heads = [head.replace("1 of them", "alone").replace("1 GPUs", "1 GPU") for head in heads]
+    rows = [["policy", "launcher", *heads]]
+    for path in model_paths:
+        size = size_of(path)
+        name = f"{path} ({size.weights / 1e9:.2f} B)"
+        for launcher in LAUNCHERS:
+            told = yaml.safe_load((_CONFIGS / f"{launcher}.yaml").read_text())
+            most = told.get("num_processes", max(gpus))
+            needs = [need(told, size, n) if n <= most else None for n in gpus]
+            if not any(needs):
+                continue
+            on_gpu = [_cell(n.gpu, n.gpu_added) if n else "" for n in needs]
+            on_node = [_cell(n.node, n.node_added) if n else "" for n in needs]
+            rows.append([name, launcher, *on_gpu, *on_node])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * width for width in widths])
+    padded = [[c.ljust(w) for c, w in zip(row, widths, strict=True)] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in padded)
+
+
+def _cell(estimate: int, added: int) -> str:
+    text = f"{estimate / _GIB:.1f}"
+    return f"{text} + {added / _GIB:.1f}" if added else text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.policies.memory", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("model_paths", nargs="*", help="folder or hub name of a policy")
+    parser.add_argument("--gpus", type=int, nargs="+", default=[1, 4, 8], help="of one node")
+    flags = parser.parse_args()
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # else DeepSpeed tells stdout of missing GPUs
+    if min(flags.gpus) < 1:
+        sys.exit(f"memory: --gpus is {min(flags.gpus)}; expected 1 or more. Correct it.")
+    try:
+        print(table(flags.model_paths or list(_KNOWN), flags.gpus))
+    except ValueError as error:
+        sys.exit(f"memory: {error}")
+
+
+if __name__ == "__main__":
+    main()

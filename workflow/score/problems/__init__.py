@@ -1,0 +1,1 @@
+"""Rows of a data set to problems: read, checked, split, and described by a data card."""

@@ -1,0 +1,1 @@
+"""The embedded default: number puzzles, and a tiny base policy pretrained on them."""

@@ -1,0 +1,1 @@
+"""Prompts to rollouts, turn after turn, and the files that hold them."""

@@ -1,0 +1,156 @@
+"""Sample all attempts of a policy at the problems of one split.
+
+    python -m score.jobs.launch --config configs/accelerate/cpu.yaml --processes 1 \\
+        -m score.sampling.sample --settings settings.json --policy POLICY \\
+        --problems test.jsonl --shards shards --attempts sampled.parquet [--first-attempts sampled.parquet of another policy]
+
+Sampling knows nothing of right and wrong: verdicts are given by `evaluation.verify`, so a change of the
+verifier never samples again. Every rank samples its share and writes each finished batch to the
+shards folder; the first rank joins them. A rerun samples only what is missing there. Since each
+attempt has its own seed (score/sampling/draws.py), neither interruptions nor ranks show in the result.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from contextlib import nullcontext
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list, gather_object
+
+from score.jobs.distributed import (
+    inference_accelerator,
+    join_launcher,
+    leave_launcher,
+    place_for_sampling,
+)
+from score.jobs.progress import duration
+from score.jobs.writer_lock import sole_writer
+from score.policies.load import declared_generation, load_policy
+from score.problems.problem import read_problems, read_settings
+from score.sampling.prompts import read_few_shot
+from score.sampling.rollout import Generate, HFGenerate, sampling_config, stop_ids_of
+from score.sampling.sampling_plan import SamplingPlan
+from score.sampling.settings import SampleSettings
+from score.sampling.shards import (
+    Job,
+    job_of,
+    missing_batches,
+    open_shards,
+    write_shard,
+    write_synced,
+)
+from score.sampling.vllm import VLLMGenerate
+
+
+def sample_policy(plan: SamplingPlan, shards: Path) -> list[dict]:
+    """Rows of sampled.parquet, in the order of the problems; empty on all ranks but the first."""
+    accelerator, settings = inference_accelerator(), plan.settings
+    rows = open_shards(shards, plan.made_with()) if accelerator.is_main_process else []
+    done: set[Job] = set(broadcast_object_list([list(map(job_of, rows))])[0])
+    batches = missing_batches(plan.prompts, settings.samples, settings.batch_size, done)
+    if batches:
+        generate, stop_ids = load_generate(plan, accelerator)
+    progress = Progress(
+        len(plan.problems) * settings.samples * settings.corrections,
+        len(done) * settings.corrections,
+        accelerator.is_main_process,
+    )
+    for first in range(0, len(batches), accelerator.num_processes):
+        shared = batches[first : first + accelerator.num_processes]
+        # A rank with nothing left goes along on another's batch: sharded weights (ZeRO-3) need all
+        # ranks in every pass.
+        rank = accelerator.process_index
+        made = plan.rows(shared[min(rank, len(shared) - 1)], generate, stop_ids)
+        if rank < len(shared):
+            write_shard(shards, made)
+            rows += made
+        progress(sum(map(len, shared)) * settings.corrections)
+    joined = {(*job_of(row), row["correction"]): row for row in gather_object(rows)}
+    if not accelerator.is_main_process:
+        return []
+    places = range(settings.samples), range(settings.corrections)
+    return [joined[problem.id, *place] for problem in plan.problems for place in product(*places)]
+
+
+def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generate, set[int]]:
+    """What samples from the policy, and the ids at which its attempts end."""
+    settings, tokenizer, bridge = plan.settings, plan.tokenizer, plan.bridges[0]
+    if settings.rollout_backend == "vllm":
+        config = declared_generation(plan.path, settings.cache_dir)
+        stop_ids = stop_ids_of(config, tokenizer, bridge)
+        local_rank = accelerator.local_process_index
+        return VLLMGenerate(settings, plan.path, stop_ids, plan.length(), local_rank), stop_ids
+    policy = load_policy(plan.path, settings.precision, settings.cache_dir).eval()
+    stop_ids = stop_ids_of(policy.generation_config, tokenizer, bridge)
+    config = sampling_config(
+        settings.max_tokens, settings.temperature, stop_ids, tokenizer.pad_token_id
+    )
+    policy = place_for_sampling(policy, accelerator)
+    return HFGenerate(policy, config, settings.batch_size), stop_ids
+
+
+class Progress:
+    """A line a person can follow, at most every ten seconds."""
+
+    def __init__(self, total: int, found: int, shown: bool):
+        self.total, self.found, self.done, self.shown = total, found, found, shown
+        self.start = self.last = time.monotonic()
+        if shown:
+            print(f"sample: {found} of {total} rollouts found in shards", flush=True)
+
+    def __call__(self, done: int) -> None:
+        self.done += done
+        now = time.monotonic()
+        if self.shown and (now - self.last > 10 or self.done == self.total):
+            self.last = now
+            left = (now - self.start) / (self.done - self.found) * (self.total - self.done)
+            print(
+                f"sample: {self.done} of {self.total} rollouts ({self.found} found in shards), "
+                f"{duration(left)} left",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.sampling.sample", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--settings", required=True, help="JSON file of SampleSettings")
+    parser.add_argument("--policy", required=True, help="folder or hub name of the policy")
+    parser.add_argument("--problems", required=True, help="JSON Lines of problems")
+    parser.add_argument("--few-shot-dir", help="folder of worked examples")
+    parser.add_argument(
+        "--first-attempts",
+        type=Path,
+        help="another policy's sampled.parquet, whose first attempts are continued",
+    )
+    parser.add_argument(
+        "--shards", required=True, type=Path, help="scratch folder, gone in the end"
+    )
+    parser.add_argument("--attempts", required=True, type=Path, help="parquet file to write")
+    flags = parser.parse_args()
+    join_launcher()
+    try:
+        settings = read_settings(flags.settings, SampleSettings)
+        problems = read_problems(flags.problems)[: settings.num_problems]
+        few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
+        plan = SamplingPlan(settings, flags.policy, problems, few_shot, flags.first_attempts)
+    except ValueError as error:
+        sys.exit(f"sample: {error}")
+    first = os.environ.get("RANK", "0") == "0"
+    with sole_writer(str(flags.shards)) if first else nullcontext():
+        rows = sample_policy(plan, flags.shards)
+        if first:
+            write_synced(flags.attempts, pd.DataFrame(rows).to_parquet(index=False))
+            shutil.rmtree(flags.shards)
+    leave_launcher()
+
+
+if __name__ == "__main__":
+    main()

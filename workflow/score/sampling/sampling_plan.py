@@ -1,0 +1,130 @@
+"""What is asked of a policy: all that sampling depends on but for the policy's weights."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from score.policies.fingerprint import digest, file_digest, policy_digest
+from score.policies.load import vocabulary_size
+from score.problems.problem import Problem
+from score.sampling.draws import turn_seeds
+from score.sampling.prompts import (
+    Bridge,
+    Messages,
+    correction_prompts,
+    first_messages,
+    load_tokenizer,
+    prompt_ids,
+)
+from score.sampling.rollout import Generate, Rollout, begin_rollouts, continue_rollouts
+from score.sampling.sampled import read_first_attempts
+from score.sampling.sampled_rows import rollout_rows
+from score.sampling.settings import SampleSettings
+from score.sampling.shards import Job
+from score.tasks import load_task
+
+# Settings on which no attempt depends, so that shards outlive a change of them.
+_IDLE = ("batch_size", "cache_dir", "num_problems", "vllm_gpu_memory_utilization")
+
+
+class SamplingPlan:
+    """The prompts of a policy's attempts at the problems, and the draws of each of them.
+
+    prompts: token ids by problem id. bridges: from an attempt to the next. given: rollouts of first
+    attempts by job, empty where the policy makes its own. ValueError where tokenizer, task or given
+    first attempts don't go together.
+    """
+
+    def __init__(
+        self,
+        settings: SampleSettings,
+        path: str,
+        problems: list[Problem],
+        few_shot: Messages,
+        first_attempts: Path | None = None,
+    ):
+        self.settings, self.path, self.problems = settings, path, problems
+        self.few_shot, self.first_attempts = few_shot, first_attempts
+        self.by_id = {problem.id: problem for problem in problems}
+        task = load_task(settings.task_type)
+        self.messages = correction_prompts(task, settings.prompting)
+        self.first_prompt = task.FIRST_PROMPT
+        self.tokenizer = load_tokenizer(path, settings.cache_dir)
+        self.bridges = tuple(Bridge.of(self.tokenizer, message) for message in self.messages)
+        self.prompts = {
+            p.id: prompt_ids(self.tokenizer, first_messages(p.question, task, few_shot))
+            for p in problems
+        }
+        self.given: dict[Job, Rollout] = {}
+        if first_attempts is not None:
+            if settings.num_turns == 1:
+                raise ValueError(
+                    "num_turns is 1 and first attempts are given, so nothing is left to sample; "
+                    "expected at least 2. Raise num_turns, or sample without them."
+                )
+            self.given = read_first_attempts(
+                first_attempts,
+                self.prompts,
+                settings.samples,
+                vocabulary_size(path, settings.cache_dir),
+            )
+
+    def made_with(self) -> dict:
+        """All that attempts depend on: settings as they are, the rest as digests."""
+        settings = asdict(self.settings).items()
+        return {
+            **{key: value for key, value in settings if key not in _IDLE},
+            "policy": policy_digest(self.path, self.settings.cache_dir),
+            "problems": digest([asdict(problem) for problem in self.problems]),
+            "few-shots": digest(self.few_shot),
+            "prompts of the task": digest([self.first_prompt, *self.messages]),
+            "first attempts": self.first_attempts and file_digest(self.first_attempts),
+        }
+
+    def length(self) -> int:
+        """The most tokens that one conversation can have."""
+        limit = self.settings.max_tokens
+        first = max([limit, *(len(rollout.attempts[0]) for rollout in self.given.values())])
+        later = sum(len(bridge.ids) + limit for bridge in self.bridges)
+        most = self.settings.num_turns if self.settings.history == "whole" else 2
+        turns = min(self.settings.num_turns, most)
+        return max(map(len, self.prompts.values())) + first + (turns - 1) * later
+
+    def rows(self, batch: list[Job], generate: Generate, stop_ids: set[int]) -> list[dict]:
+        """Rows of sampled.parquet for a batch: N_corr for each of its first attempts.
+
+        Corrections are sampled one after the other, so every call of `generate` is of one batch: the
+        numbers round alike for any N_corr, and ranks that share out the weights stay in step.
+        """
+        settings = self.settings
+        seeds = [self._seeds(batch, correction) for correction in range(settings.corrections)]
+        if self.given:
+            begun = [self.given[job] for job in batch]
+        else:
+            asked = [self.prompts[problem_id] for problem_id, _ in batch]
+            begun = begin_rollouts(asked, generate, stop_ids, [row[0] for row in seeds[0]])
+        rows = []
+        for correction, own_seeds in enumerate(seeds):
+            rollouts = continue_rollouts(
+                begun,
+                self.bridges,
+                generate,
+                stop_ids,
+                settings.num_turns,
+                own_seeds,
+                settings.history,
+            )
+            rows += rollout_rows(self.by_id, batch, correction, rollouts, self.tokenizer)
+        return rows
+
+    def _seeds(self, batch: list[Job], correction: int) -> list[list[int]]:
+        settings = self.settings
+        return [
+            turn_seeds(
+                settings.random_seed,
+                *job,
+                settings.num_turns,
+                correction,
+                critiques=len(self.bridges) > 1,
+            )
+            for job in batch
+        ]

@@ -1,0 +1,58 @@
+"""The settings of sampling."""
+
+from dataclasses import dataclass
+
+from score.sampling.backends import check_backend
+
+_CHOICES = {"history": ("whole", "last"), "prompting": ("correction", "self_refine")}
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """The keys of settings.json.
+
+    num_problems: the first so many of the problems; None: all. num_turns: attempts at a problem; 1
+    for first attempts alone. temperature: 0 is greedy. samples: first attempts at each problem.
+    corrections: how often each first attempt is continued, every time with draws of its own.
+    history: what attempt t > 2 goes on from, the whole conversation or the problem and the last
+    attempt alone, as if that were the first (so that a policy trained on two turns can be asked for
+    many). prompting: one message asks for the next attempt, or (self_refine) one for a critique and
+    one for the next attempt.
+    """
+
+    task_type: str
+    random_seed: int
+    num_turns: int
+    temperature: float | int
+    max_tokens: int
+    samples: int
+    batch_size: int
+    precision: str
+    num_problems: int | None = None
+    corrections: int = 1
+    history: str = "whole"
+    prompting: str = "correction"
+    rollout_backend: str = "transformers"
+    vllm_gpu_memory_utilization: float | int = 0.9
+    cache_dir: str | None = None
+
+    def __post_init__(self):
+        for name in ("num_problems", "num_turns", "samples", "corrections"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} is {value}; expected at least 1. Raise it.")
+        for name in ("samples", "corrections"):
+            if self.temperature == 0 and (value := getattr(self, name)) > 1:
+                raise ValueError(
+                    f"evaluation {name} is {value} at temperature 0; expected 1, since greedy "
+                    f"attempts are all alike. Raise the temperature or lower {name}."
+                )
+        if self.num_turns == 1 and self.corrections > 1:
+            raise ValueError(
+                f"evaluation corrections is {self.corrections} with num_turns 1, where nothing is "
+                "corrected; expected 1. Raise num_turns or lower corrections."
+            )
+        for name, choices in _CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                expected = " or ".join(map(repr, choices))
+                raise ValueError(f"{name} is {value!r}; expected {expected}. Choose one.")
+        check_backend(self.rollout_backend)

@@ -1,0 +1,115 @@
+"""Finished rollouts on disk while sampling goes on, so that an interrupted evaluation loses little.
+
+A folder holds `made_with.json`, which says what the rollouts depend on, and shards: JSON lists of
+rows of sampled.parquet, each named by the digest of its contents. All is written to a temporary
+name, synced and renamed. Shards are only ever read by sampling that would make the same rows.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from score.training.checkpoints import sync
+
+Job = tuple[str, int]  # problem id, sample
+
+_MADE_WITH = "made_with.json"
+
+
+def job_of(row: dict) -> Job:
+    """The job whose rollout a row of sampled.parquet holds."""
+    return row["problem_id"], row["sample"]
+
+
+def missing_batches(
+    prompts: dict[str, list[int]], samples: int, batch_size: int, done: set[Job]
+) -> list[list[Job]]:
+    """Batches of jobs of similar length, the longest first, without what is done.
+
+    Batches are cut before what is done is left out, so those of a rerun are those of the first run
+    and their arithmetic rounds alike.
+    """
+    jobs = [(problem_id, sample) for problem_id in prompts for sample in range(samples)]
+    jobs.sort(key=lambda job: -len(prompts[job[0]]))
+    cut = [jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)]
+    missing = [[job for job in batch if job not in done] for batch in cut]
+    return [batch for batch in missing if batch]
+
+
+def open_shards(folder: Path, made_with: dict) -> list[dict]:
+    """Rows of the whole shards in `folder`, made where there is none.
+
+    A folder whose shards were made with anything else is set aside under another name, with a line
+    that says what differs. Only the first process may call this, before any shard is written.
+    """
+    told = folder / _MADE_WITH
+    differing = _differing(told, made_with) if any(folder.glob("*.json")) else []
+    if differing:
+        aside = _free_name(folder)
+        folder.rename(aside)
+        print(
+            f"shards in {folder} were made with other settings ({', '.join(differing)}): they are "
+            f"set aside in {aside}, which may be deleted, and sampling starts anew",
+            flush=True,
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_synced(told, json.dumps(made_with, indent=1, sort_keys=True).encode())
+    return _read_rows(folder)
+
+
+def write_shard(folder: Path, rows: list[dict]) -> None:
+    """Write one shard; RuntimeError where the disk doesn't take it. Earlier shards are untouched."""
+    content = json.dumps(rows, ensure_ascii=False).encode()
+    write_synced(folder / f"{_digest(content)}.json", content)
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all, also after a power cut."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RuntimeError(
+            f"{path} can't be written ({error.strerror}); expected {len(content)} bytes of free disk. "
+            "Make room and run again: what was written before is whole and is not sampled again."
+        ) from error
+
+
+def _read_rows(folder: Path) -> list[dict]:
+    rows = []
+    for path in sorted(folder.glob("*.json")):
+        if path.name == _MADE_WITH:
+            continue
+        content = path.read_bytes()
+        if _digest(content) == path.stem:
+            rows += json.loads(content)
+        else:
+            print(f"{path} is not whole: it is skipped, its problems are sampled again", flush=True)
+    return rows
+
+
+def _differing(told: Path, made_with: dict) -> list[str]:
+    """The names under which `made_with` differs from what the folder tells."""
+    try:
+        old = json.loads(told.read_bytes())
+    except (OSError, ValueError):
+        return [f"{told.name} is missing or not whole"]
+    return sorted(key for key in {*old, *made_with} if old.get(key) != made_with.get(key))
+
+
+def _free_name(folder: Path) -> Path:
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}.set-aside-{number}")).exists():
+        number += 1
+    return aside
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:24]

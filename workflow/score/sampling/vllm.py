@@ -1,0 +1,120 @@
+"""Sampling through vLLM, an optional extra (requirements-vllm.txt).
+
+In evaluation every process has an engine, which holds the whole policy on one GPU: tensor
+parallelism is not offered. In training TRL keeps an engine and its weights. Prefix caching lets turn
+2 go on from the keys and values of turn 1.
+"""
+
+import os
+from collections.abc import Callable
+
+from score.policies.load import base_of, is_adapter, local_folder
+from score.sampling.engine_watch import watch_over_children
+from score.sampling.rollout import Rollout, cut_after_stop
+
+
+class VLLMGenerate:
+    """`Generate` through vLLM: the whole softmax at the temperature, greedy at 0, a seed a request.
+
+    settings: temperature, max_tokens, precision, cache_dir and vllm_gpu_memory_utilization of it are
+    read. cached_tokens: how many tokens of the last call's prompts were found in the prefix cache.
+    length: the most tokens a conversation can have. local_rank: which of this machine's
+    visible GPUs is this process's own.
+    """
+
+    def __init__(self, settings, path: str, stop_ids: set[int], length: int, local_rank: int = 0):
+        _see_one_gpu(local_rank)
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        from vllm import LLM
+        from vllm.lora.request import LoRARequest
+
+        watch_over_children()
+        self.settings, self.stop_ids = settings, sorted(stop_ids)
+        adapter, self.adapter = {}, None
+        if is_adapter(path):
+            adapter = {"enable_lora": True, "max_lora_rank": _allowed_rank(path)}
+            self.adapter = LoRARequest("policy", 1, path)
+        self.engine = LLM(
+            model=local_folder(base_of(path) if is_adapter(path) else path, settings.cache_dir),
+            dtype=settings.precision,
+            max_model_len=length,
+            gpu_memory_utilization=settings.vllm_gpu_memory_utilization,
+            enable_prefix_caching=True,
+            generation_config="vllm",  # not the checkpoint's: no top_k, top_p or penalties of its own
+            seed=0,  # unused: requests bring their own
+            **adapter,
+        )
+
+    def __call__(self, prompts: list[list[int]], seeds: list[int] | None) -> list[list[int]]:
+        from vllm.inputs import TokensPrompt
+
+        told = self.engine.generate(
+            [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts],
+            [self._sampling(seed) for seed in seeds or [None] * len(prompts)],
+            lora_request=self.adapter,
+            use_tqdm=False,
+        )
+        self.cached_tokens = sum(request.num_cached_tokens or 0 for request in told)
+        return [list(request.outputs[0].token_ids) for request in told]
+
+    def _sampling(self, seed: int | None):
+        from vllm import SamplingParams
+
+        return SamplingParams(
+            temperature=self.settings.temperature,
+            top_p=1.0,
+            top_k=0,
+            min_p=0.0,
+            repetition_penalty=1.0,
+            max_tokens=self.settings.max_tokens,
+            seed=seed,
+            stop_token_ids=self.stop_ids,
+            ignore_eos=True,  # all that ends an attempt is in stop_token_ids
+            detokenize=False,  # ids in, ids out
+        )
+
+
+class TrainingGenerate:
+    """`Generate` through the engine of TRL's trainer, for the turns of one set of rollouts.
+
+    single_turn: the trainer's `_generate_single_turn`. It syncs weights when the step has changed, so
+    before turn 1 alone, which empties the prefix cache: turn 2 finds turn 1 in it.
+    """
+
+    def __init__(self, single_turn: Callable, k: int, stop_ids: set[int]):
+        self.single_turn, self.k, self.stop_ids = single_turn, k, stop_ids
+        self.logps: list[list[list[float]]] = []  # by turn, then by rollout
+
+    def __call__(self, prompts: list[list[int]], seeds: None) -> list[list[int]]:
+        # Turn 1 asks for K samples of each prompt, which comes K times; later turns for one of each
+        # history.
+        k = 1 if self.logps else self.k
+        attempts, logps = self.single_turn(prompts, None, {}, k)
+        attempts = [cut_after_stop(list(attempt), self.stop_ids) for attempt in attempts]
+        self.logps.append([_told(row)[: len(a)] for row, a in zip(logps, attempts, strict=True)])
+        return attempts
+
+    def tell(self, rollouts: list[Rollout]) -> list[Rollout]:
+        """The rollouts, each with the log-probabilities of its tokens under the engine."""
+        for rollout, logps in zip(rollouts, zip(*self.logps, strict=True), strict=True):
+            rollout.sampler_logps = list(logps)
+        return rollouts
+
+
+def _told(logps: list[float | None]) -> list[float]:
+    return [float("nan") if logp is None else logp for logp in logps]
+
+
+def _see_one_gpu(local_rank: int) -> None:
+    """The engine's own process, which inherits this environment, takes the first GPU it sees."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = visible.split(",") if visible else None
+    os.environ["CUDA_VISIBLE_DEVICES"] = gpus[local_rank] if gpus else str(local_rank)
+
+
+def _allowed_rank(path: str) -> int:
+    """The adapter's rank, rounded up to a power of two from 8, as vLLM wants it."""
+    from peft import PeftConfig
+
+    return max(8, 1 << (PeftConfig.from_pretrained(path).r - 1).bit_length())

@@ -1,0 +1,1 @@
+"""Programs written by a model, run apart from everything else."""

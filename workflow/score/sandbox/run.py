@@ -1,0 +1,177 @@
+"""The sandbox: model-written programs run apart, and cannot say themselves whether they passed.
+
+Two processes are started for each judgement, both confined (confine.py). In one the program
+is loaded and answers calls; in the other the tests run, call the first one over a pipe and compare
+what comes back. The tests are never in the program's process, the verdict never passes through it,
+and what it returns is read as plain data. Printing success, leaving with exit code 0, overriding
+assert, patching builtins or walking the stack therefore gain nothing.
+
+At the deadline both process groups are killed. The scratch directory is memory of its own, or else
+nothing may be written.
+
+What this protects against: programs that hang, flood, fork, read or write files, open connections,
+signal or trace others, or cheat the tests. What it does not: holes in the kernel itself; and where
+the kernel lacks Landlock (before 5.13), reading files that this user may read. `layers()` says
+which layers hold here. Where bubblewrap is installed and works, it is put around all this.
+"""
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+MEMORY_LIMIT = 2**30  # bytes of address space for each of the two processes
+_PACKAGES = Path(__file__).resolve().parents[2]  # the folder that holds the package `score`
+_PYTHON = [os.path.realpath(sys.executable), "-I", "-S", "-B", "-X", "utf8"]
+
+
+_ends: float | None = None  # when the verdict that is being worked out is due, monotonic
+
+
+def start_deadline(seconds: float) -> None:
+    """Called before each verdict by the process that grades: `seconds_left` counts from now on."""
+    global _ends
+    _ends = time.monotonic() + seconds
+
+
+def seconds_left() -> float | None:
+    """Seconds until the current verdict is due; None where no deadline was started."""
+    return None if _ends is None else _ends - time.monotonic()
+
+
+class Outcome(NamedTuple):
+    """kind: passed, failed, timeout or error (of the sandbox itself). reason: for a person."""
+
+    kind: str
+    reason: str
+
+
+def run_tests(source: str, record: dict, seconds: float) -> Outcome:
+    """Load the program `source` and run the tests of `record` (tasks/code.py) against it.
+
+    seconds: wall-clock time for both, from now on; then everything is killed.
+    """
+    ends = time.monotonic() + seconds
+    scratch = tempfile.mkdtemp(prefix="score-")
+    to_program, from_tests = os.pipe()
+    to_tests, from_program = os.pipe()
+    verdict, verdict_end = os.pipe()
+    running = []
+    try:
+        parent = 0 if _wrapper() else os.getpid()  # a wrapper sees to that itself
+        limits = [str(MEMORY_LIMIT), str(int(seconds) + 2), str(parent)]
+        running.append(_start("program", scratch, [to_program, from_program], limits))
+        running.append(_start("tests", scratch, [to_tests, from_tests], limits, verdict_end))
+        for pipe in (to_program, from_program, to_tests, from_tests, verdict_end):
+            os.close(pipe)
+        order = json.dumps({"source": source, "record": record}).encode()
+        return _verdict(running[1].stdin, order, verdict, ends)
+    finally:
+        for one in running:
+            _kill(one)
+        os.close(verdict)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _start(side: str, scratch: str, pipes: list[int], limits: list[str], verdict=None):
+    handed = pipes if verdict is None else [*pipes, verdict]
+    numbers = [str(pipe) for pipe in pipes]
+    last = [] if verdict is None else [str(verdict)]
+    script = str(Path(__file__).with_name(f"{side}_process.py"))
+    return subprocess.Popen(
+        [*_wrapper(), *_PYTHON, script, str(_PACKAGES), *numbers, *limits, *last],
+        stdin=subprocess.DEVNULL if verdict is None else subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=handed,
+        cwd=scratch,
+        env={},
+        start_new_session=True,
+    )
+
+
+def _verdict(stdin, order: bytes, verdict: int, ends: float) -> Outcome:
+    """Hand the tests' process its order and wait for its verdict, both until `ends`."""
+    os.set_blocking(stdin.fileno(), False)
+    poll = select.poll()
+    poll.register(stdin.fileno(), select.POLLOUT)
+    poll.register(verdict, select.POLLIN)
+    answer = b""
+    while True:
+        left = ends - time.monotonic()
+        ready = dict(poll.poll(max(0.0, left) * 1000))
+        if verdict in ready:
+            read = os.read(verdict, 65536)
+            if not read:
+                return _read(answer)
+            answer += read
+        elif left <= 0:
+            return Outcome("timeout", "the deadline passed")
+        elif ready:
+            try:
+                order = order[os.write(stdin.fileno(), order[:65536]) :]
+            except BrokenPipeError:
+                order = b""
+            if not order:
+                poll.unregister(stdin.fileno())
+                stdin.close()
+
+
+def _read(answer: bytes) -> Outcome:
+    try:
+        kind, reason = json.loads(answer)
+        return Outcome(kind, reason)
+    except ValueError:
+        return Outcome("error", "the process of the tests ended without a verdict")
+
+
+def _kill(one: subprocess.Popen) -> None:
+    try:
+        os.killpg(one.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    one.wait()
+    if one.stdin and not one.stdin.closed:
+        try:
+            one.stdin.close()
+        except OSError:
+            pass
+
+
+@lru_cache(maxsize=1)
+def _wrapper() -> tuple[str, ...]:
+    """The command of a stronger sandbox to put in front, empty when there is none that works."""
+    bubblewrap = shutil.which("bwrap")
+    if bubblewrap is None:
+        return ()
+    command = (bubblewrap, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/")
+    command += ("--tmpfs", "/dev/shm", "--dev", "/dev", "--proc", "/proc", "--")
+    try:
+        works = subprocess.run([*command, *_PYTHON, "-c", ""], capture_output=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return command if works.returncode == 0 else ()
+
+
+def layers() -> list[str]:
+    """The layers of confine.py that this machine grants, plus bubblewrap where it is used."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(_PACKAGES)!r})\n"
+        "from score.sandbox.confine import confine\n"
+        f"print(*confine({MEMORY_LIMIT}, 10), sep=',')"
+    )
+    scratch = tempfile.mkdtemp(prefix="score-")
+    try:
+        command = [*_wrapper(), *_PYTHON, "-c", code]
+        found = subprocess.run(command, cwd=scratch, env={}, capture_output=True, text=True)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return (["bubblewrap"] if _wrapper() else []) + found.stdout.strip().split(",")

@@ -1,0 +1,1 @@
+"""Reinforcement learning over several turns: objectives, loss, trainer and checkpoints."""

@@ -1,0 +1,128 @@
+"""SCoReConfig: the hyper-parameters of one training run, checked."""
+
+from dataclasses import dataclass, field
+
+from datasets import Dataset
+from trl import GRPOConfig
+
+from score.training.loss import KL_ESTIMATORS
+from score.training.objectives import check_objective
+
+
+def _help(text: str) -> dict[str, str]:
+    return {"help": text}
+
+
+@dataclass
+class SCoReConfig(GRPOConfig):
+    """GRPOConfig with the settings of SCoRe; raises ValueError for what the method excludes.
+
+    Of the inherited fields, `num_generations` is K, the rollouts of one problem, and
+    `max_completion_length` the token limit of one attempt. An update covers
+    per_device_train_batch_size × gradient_accumulation_steps × processes rollouts.
+    """
+
+    objective: str = field(
+        default="stage_one",
+        metadata=_help("stage_one (Eq 3), stage_two (Eq 4), single_turn (Eq 2), direct_multi_turn"),
+    )
+    num_turns: int = field(default=2, metadata=_help("attempts at a problem; 1 for single_turn"))
+    init_kl_coef: float = field(default=0.1, metadata=_help("KL weight of turn 1 (Stage I: β2)"))
+    init_kl_target: float | None = field(
+        default=None, metadata=_help("nats of turn 1's KL that Stage I adapts init_kl_coef to hold")
+    )
+    corr_kl_coef: float = field(default=0.01, metadata=_help("KL weight of later turns (β1)"))
+    stage2_alpha: float = field(default=10.0, metadata=_help("α of the shaping bonus"))
+    offline_first_attempts: float = field(
+        default=0.0, metadata=_help("share of problems that start from given first attempts")
+    )
+    kl_estimator: str = field(default="k1", metadata=_help("k1 (in the pay) or k2 (in the loss)"))
+    scale_advantages: bool = field(
+        default=False, metadata=_help("divide advantages by one standard deviation of the batch")
+    )
+    local_rollout_forward_batch_size: int = field(
+        default=64, metadata=_help("rows of a pass without gradient: sampling, reference")
+    )
+    correction_prompt: str = field(
+        default="There might be an error in the solution above. Correct it if there is one, and "
+        "write out the whole solution again.",
+        metadata=_help("the user message of turn 2; the same for right and wrong attempts"),
+    )
+    importance_ratio_cap: float = field(
+        default=2.0,
+        metadata=_help("with vLLM: most that a token counts for, π / π_vLLM"),
+    )
+    cache_dir: str | None = field(default=None, metadata=_help("where hub downloads are kept"))
+    temperature: float = field(default=1.0, metadata=_help("of sampling and of log-probabilities"))
+    logging_steps: float = field(default=1, metadata=_help("updates between two records"))
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_objective(
+            self.objective,
+            self.num_turns,
+            self.init_kl_coef,
+            self.init_kl_target,
+            self.offline_first_attempts,
+        )
+        if self.kl_estimator not in KL_ESTIMATORS:
+            raise _error("kl_estimator", self.kl_estimator, f"one of {', '.join(KL_ESTIMATORS)}")
+        for name in ("init_kl_coef", "corr_kl_coef", "stage2_alpha"):
+            if getattr(self, name) < 0:
+                raise _error(name, getattr(self, name), "0 or more")
+        if self.importance_ratio_cap < 1:
+            raise _error("importance_ratio_cap", self.importance_ratio_cap, "1 or more")
+        if not self.temperature > 0:
+            raise _error("temperature", self.temperature, "more than 0, since training samples")
+        self._refuse_other_distributions()
+        self._refuse_other_methods()
+
+    def check_dataset(self, dataset: Dataset) -> None:
+        """ValueError where `dataset` lacks columns, or problems for one update."""
+        expected = ["prompt", "answer"] + ["problem_id"] * bool(self.offline_first_attempts)
+        missing = [column for column in expected if column not in dataset.column_names]
+        if missing:
+            raise ValueError(
+                f"train_dataset has columns {dataset.column_names}; expected {', '.join(expected)}. "
+                f"Add {' and '.join(missing)}."
+            )
+        problems = self.generation_batch_size // self.num_generations
+        if len(dataset) < problems:
+            raise ValueError(
+                f"train_dataset holds {len(dataset)} problems, but one update needs {problems} "
+                "(rollouts of an update / number_output_initial_generations). Add problems or lower "
+                "gradient_accumulation_steps or per_device_train_batch_size."
+            )
+
+    def _refuse_other_distributions(self) -> None:
+        """Log-probabilities come from the full softmax, so samples must too."""
+        filters = {"top_p": 1.0, "top_k": 0, "min_p": None, "repetition_penalty": 1.0}
+        for name, off in filters.items():
+            value = getattr(self, name)
+            if value != off and not (name == "top_k" and value is None):
+                raise ValueError(
+                    f"{name} is {value}; expected {off} in training: attempts must come from the same "
+                    "distribution as their log-probabilities. Use it in evaluation only."
+                )
+        if self.generation_kwargs:
+            raise _error("generation_kwargs", self.generation_kwargs, "none in training")
+
+    def _refuse_other_methods(self) -> None:
+        if self.beta:
+            raise ValueError(
+                f"beta is {self.beta}; expected 0. Set init_kl_coef and corr_kl_coef instead: each "
+                "turn has a KL weight of its own."
+            )
+        if (
+            self.num_iterations != 1
+            or self.steps_per_generation != self.gradient_accumulation_steps
+        ):
+            raise ValueError(
+                f"num_iterations is {self.num_iterations} and steps_per_generation "
+                f"{self.steps_per_generation}; expected 1 and gradient_accumulation_steps "
+                f"({self.gradient_accumulation_steps}): SCoRe samples anew for every update."
+            )
+
+
+def _error(name: str, value, expected: str) -> ValueError:
+    return ValueError(f"{name} is {value!r}; expected {expected}. Change {name} in the config.")

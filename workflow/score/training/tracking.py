@@ -1,0 +1,100 @@
+"""Training curves for wandb, tensorboard and trackio; keys come from the environment alone."""
+
+import os
+import re
+import secrets
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+from score.problems.problem import replace_bytes
+from score.training.settings import TrainSettings
+
+TRACKERS = ("wandb", "tensorboard", "trackio")
+PROJECT = "score"
+_RUN_ID = "wandb_run_id"
+_KEY_NAME = re.compile(r"(?i)(api|access|auth|secret)_?key|(^|_)(token|secret|password)$")
+_KEY = re.compile(r"(local-)?[0-9a-fA-F]{40}|wandb_v\d+_\w{20,}|hf_\w{30,}")
+
+
+def trackers(report_to: str | list, wandb_project_name: str | None) -> list[str]:
+    """The trackers that a config asks for; the name of a wandb project asks for wandb."""
+    names = [report_to] if isinstance(report_to, str) else list(report_to)
+    names += ["wandb"] if wandb_project_name is not None else []
+    return [name for name in dict.fromkeys(names) if name != "none"]
+
+
+def check_trackers(names: list[str]) -> None:
+    """ValueError for a tracker that is unknown or not installed."""
+    for name in names:
+        if name not in TRACKERS:
+            raise ValueError(
+                f"report_to is {name!r}; expected none or some of {', '.join(TRACKERS)}. "
+                "Correct the name."
+            )
+        try:
+            metadata.version(name)
+        except metadata.PackageNotFoundError:
+            raise ValueError(
+                f"report_to is {name!r}, which is not installed; expected an installed tracker. "
+                f"Install it where jobs run, pip install {name}, or set report_to: none."
+            ) from None
+
+
+def refuse_keys(config: dict) -> None:
+    """ValueError for an access key in a config: jobs would copy it into settings, scripts and logs."""
+    for path, value in _leaves(config):
+        name = path.rpartition(".")[2]
+        # The revision of a data set is a commit: 40 digits as well.
+        looks_like_one = name != "revision" and _KEY.fullmatch(str(value).strip())
+        if value is not None and (_KEY_NAME.search(name) or looks_like_one):
+            hub = str(value).startswith("hf_") or re.match("(?i)(hf|hub|huggingface)", name)
+            raise ValueError(
+                f"{path} holds what looks like an access key (not shown); expected none in a "
+                "config, whose values are copied into settings files and logs. Remove it and set "
+                f"the environment variable {'HF_TOKEN' if hub else 'WANDB_API_KEY'} instead."
+            )
+
+
+def _leaves(part, path: str = ""):
+    if isinstance(part, dict | list):
+        entries = part.items() if isinstance(part, dict) else enumerate(part)
+        for key, value in entries:
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, part
+
+
+def track(settings: TrainSettings, folder: str | Path) -> list[str]:
+    """The trainer's `report_to`; trackers are told to keep their files in the policy's folder.
+
+    Must come before the trainer is made. wandb is offline unless the environment holds a key or says
+    otherwise. What the environment says about places and modes already, wins.
+    """
+    names = trackers(settings.report_to, settings.wandb_project_name)
+    if "wandb" in names:
+        os.environ["WANDB_PROJECT"] = settings.wandb_project_name or PROJECT
+        os.environ.setdefault("WANDB_DIR", str(folder))  # wandb adds a folder `wandb`
+        if not os.environ.get("WANDB_API_KEY"):
+            os.environ.setdefault("WANDB_MODE", "offline")
+    if "tensorboard" in names:  # its own choice is the checkpoints' folder, which goes in the end
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(Path(folder) / "tensorboard"))
+    return names
+
+
+def continue_run(names: list[str], checkpoints: str, resumed: bool) -> None:
+    """Training that goes on from a checkpoint goes on in the same curves, other training in new ones.
+
+    wandb's run id lies among the checkpoints: both live from the start of a training, over its
+    interruptions, to its end. Call it on the first process only, before training.
+    """
+    folder = Path(checkpoints)
+    if "wandb" in names:
+        path = folder / _RUN_ID
+        kept = path.read_text() if resumed and path.is_file() else ""
+        if not kept:
+            kept = secrets.token_hex(4)
+            replace_bytes(path, kept.encode())
+        os.environ.update(WANDB_RUN_ID=kept, WANDB_RESUME="allow")
+    if "tensorboard" in names and not resumed:
+        shutil.rmtree(folder.parent / "tensorboard", ignore_errors=True)

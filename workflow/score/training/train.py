@@ -1,0 +1,159 @@
+"""Train a policy from a policy by reinforcement learning: Stage I, Stage II, or a baseline of theirs.
+
+    python -m score.jobs.launch --config configs/accelerate/cpu.yaml --processes 1 \\
+        -m score.training.train --settings settings.json --init BASE --reference BASE \\
+        --problems train.jsonl --policy policy --records training.jsonl --checkpoints checkpoints
+
+Interrupted training goes on from the newest whole checkpoint and ends with the same weights. It is
+refused where that checkpoint was made with other settings, problems, policies or processes.
+"""
+
+import argparse
+from dataclasses import asdict
+
+from datasets import Dataset
+
+from score.jobs.interruption import StopOnSignal
+from score.policies.fingerprint import file_digest, policy_digest, prompts_digest
+from score.policies.load import load_policy, vocabulary_size
+from score.problems.problem import read_problems
+from score.sampling.prompts import first_messages, load_tokenizer, prompt_ids, read_few_shot
+from score.tasks import load_task
+from score.training.config import SCoReConfig
+from score.training.job import (
+    add_flags,
+    leave_policy,
+    new_adapter,
+    processes,
+    run_job,
+    shared_arguments,
+    train_on,
+)
+from score.training.offline_attempts import OfflineAttempts, read_offline_attempts
+from score.training.progress import ProgressLine
+from score.training.settings import IDLE_SETTINGS, TrainSettings
+from score.training.trainer import SCoReTrainer
+from score.verifiers.verifier import Verifier
+
+
+def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
+    """The settings as a SCoReConfig for this number of processes; ValueError where it can't be."""
+    return SCoReConfig(
+        **shared_arguments(settings, checkpoints),
+        objective=settings.objective,
+        num_turns=settings.turns(),
+        correction_prompt=load_task(settings.task_type).CORRECTION_PROMPT,
+        num_generations=settings.number_output_initial_generations,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        max_completion_length=settings.max_tokens,
+        local_rollout_forward_batch_size=settings.local_rollout_forward_batch_size,
+        max_steps=settings.updates(),
+        init_kl_coef=settings.init_kl_coef,
+        init_kl_target=settings.init_kl_target,
+        corr_kl_coef=settings.corr_kl_coef,
+        stage2_alpha=settings.stage2_alpha,
+        offline_first_attempts=settings.offline_first_attempts,
+        kl_estimator=settings.kl_estimator,
+        scale_advantages=settings.scale_advantages,
+        use_vllm=settings.rollout_backend == "vllm",
+        vllm_mode="colocate" if settings.vllm_server_url is None else "server",
+        vllm_server_base_url=settings.vllm_server_url,
+        vllm_gpu_memory_utilization=settings.vllm_gpu_memory_utilization,
+        importance_ratio_cap=settings.importance_ratio_cap,
+        disable_dropout=settings.lora_dropout == 0,
+        cache_dir=settings.cache_dir,
+    )
+
+
+def made_with(settings: TrainSettings, flags: argparse.Namespace) -> dict:
+    """All that the trained weights depend on; ValueError where first attempts don't fit."""
+    offline_attempts(settings, flags)
+    kept = {key: value for key, value in asdict(settings).items() if key not in IDLE_SETTINGS}
+    return {
+        **kept,
+        "init": policy_digest(flags.init, settings.cache_dir),
+        "reference": policy_digest(flags.reference, settings.cache_dir),
+        "problems": file_digest(flags.problems),
+        "first_attempts": flags.first_attempts and file_digest(flags.first_attempts),
+        "prompts": prompts_digest(flags.few_shot_dir, settings.task_type),
+        "processes": processes(),
+    }
+
+
+def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
+    """Columns `problem_id`, `prompt` and `answer` of the training problems."""
+    task = load_task(settings.task_type)
+    few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
+    return Dataset.from_list(
+        [
+            {
+                "problem_id": problem.id,
+                "prompt": first_messages(problem.question, task, few_shot),
+                "answer": problem.answer,
+            }
+            for problem in read_problems(flags.problems)[: settings.training_problems]
+        ]
+    )
+
+
+def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> OfflineAttempts | None:
+    """What `offline_first_attempts` takes its share of; ValueError where the file doesn't fit."""
+    share, path = settings.offline_first_attempts, flags.first_attempts
+    if not share and path is None:
+        return None
+    if not share or path is None:
+        raise ValueError(
+            f"offline_first_attempts is {share} and --first-attempts {path}; expected a share above "
+            "0 and a file, or neither. Give both: the file is what sampling.sample writes of the base "
+            "policy on the training problems."
+        )
+    tokenizer = load_tokenizer(flags.init, settings.cache_dir)
+    rows = make_dataset(settings, flags)
+    prompts = {row["problem_id"]: prompt_ids(tokenizer, row["prompt"]) for row in rows}
+    vocabulary = vocabulary_size(flags.init, settings.cache_dir)
+    attempts = read_offline_attempts(path, prompts, vocabulary)
+    return OfflineAttempts(attempts, share, settings.random_seed)
+
+
+def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
+    """Run the training to its end and leave the policy at `flags.policy`."""
+    stop = StopOnSignal()
+    args = trainer_config(settings, flags.checkpoints)  # first: it has ZeRO-3 shard what is loaded
+    with Verifier.of(settings) as verifier:
+        trainer = SCoReTrainer(
+            model=load_policy(
+                flags.init, settings.precision, settings.cache_dir, trainable=settings.use_lora
+            ),
+            args=args,
+            train_dataset=make_dataset(settings, flags),
+            verifier=verifier,
+            reference=flags.reference,
+            first_attempts=offline_attempts(settings, flags),
+            processing_class=load_tokenizer(flags.init, settings.cache_dir),
+            peft_config=new_adapter(settings, flags.init),
+            callbacks=[ProgressLine(settings.objective), stop],
+        )
+        train_on(trainer, flags.checkpoints)
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in verifier.counts.items())
+        print(f"verifier of rank {trainer.accelerator.process_index}: {counts}", flush=True)
+    leave_policy(trainer, stop, settings, flags)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.training.train", description=__doc__.partition("\n")[0]
+    )
+    add_flags(parser)
+    parser.add_argument("--reference", required=True, help="the base policy, π_ref of the KL")
+    parser.add_argument("--problems", required=True, help="JSON Lines of training problems")
+    parser.add_argument(
+        "--first-attempts", help="parquet of score.sampling.sample: offline first attempts"
+    )
+    parser.add_argument("--few-shot-dir", help="folder of worked examples")
+    run_job("train", TrainSettings, parser.parse_args(), made_with, train)
+
+
+if __name__ == "__main__":
+    main()

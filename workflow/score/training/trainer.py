@@ -1,0 +1,305 @@
+"""SCoReTrainer: reinforcement learning over several turns on top of TRL.
+
+How it departs from TRL's GRPOTrainer, which it subclasses: a rollout is N attempts in one
+conversation; each turn has its own pay, its own leave-one-out baseline and its own KL weight; the
+KL is that of whole attempts to a reference that is given and never moves; the order of problems
+follows from seed and epoch alone. Inherited: loading of policies and adapters, DeepSpeed, logging,
+checkpoints and resuming; vLLM with its weight sync too, of which only what happens here is tested.
+Only this file, config.py and correction_trainer.py import trl.
+"""
+
+from contextlib import nullcontext
+from itertools import groupby
+
+import torch
+import trl.trainer.utils
+from accelerate.utils import gather_object, set_seed
+from datasets import Dataset
+from trl import GRPOTrainer
+from trl.models import prepare_deepspeed, unwrap_model_for_generation
+from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_adapter
+
+from score.policies.load import is_adapter, load_policy
+from score.sampling.prompts import Bridge, prompt_ids
+from score.sampling.rollout import (
+    HFGenerate,
+    Rollout,
+    sample_rollouts,
+    sampling_config,
+    stop_ids_of,
+)
+from score.sampling.vllm import TrainingGenerate
+from score.training import loss as objective
+from score.training.advantages import rank_advantages
+from score.training.batches import pad_batches, token_logps
+from score.training.checkpoints import writing_checkpoint, written_to
+from score.training.config import SCoReConfig
+from score.training.kl_control import current_weight
+from score.training.offline_attempts import OfflineAttempts, StartingFrom, forget_offline_logps
+from score.training.records import TurnSums
+from score.training.rewards import turn_pay
+from score.training.sampler import ProblemSampler
+from score.training.scoring import Score, score_attempts
+
+
+class SCoReTrainer(GRPOTrainer):
+    """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the OBJECTIVES.
+
+    model: a path, hub name, PreTrainedModel or PeftModel. reference: the frozen π_ref of the KL, as
+    a path or hub name; None takes the weights that `model` starts from (for an adapter: the weights
+    it was made for). Stage II must name the base policy here, or the KL would be to Stage I; Stage
+    I(b) of three turns names the policy of Stage I(a).
+    train_dataset: columns `prompt` (chat messages) and `answer`. verifier: judges attempts.
+    first_attempts: given for `args.offline_first_attempts`; the dataset then has `problem_id` too.
+    """
+
+    _tag_names = ("trl", "score")
+    _name = "SCoRe"
+
+    def __init__(
+        self,
+        model,
+        args: SCoReConfig,
+        train_dataset: Dataset,
+        verifier: Score,
+        *,
+        reference: str | None = None,
+        first_attempts: OfflineAttempts | None = None,
+        **kwargs,
+    ):
+        args.check_dataset(train_dataset)
+        if not torch.cuda.is_available():
+            # TRL's tiles of the LM head fit a GPU; these fit a CPU's caches (a third faster there).
+            trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE = 4096
+        super().__init__(
+            model=model,
+            reward_funcs=[_paid_per_turn],
+            args=args,
+            train_dataset=train_dataset,
+            **kwargs,
+        )
+        self.verifier, self.first_attempts = verifier, first_attempts
+        self.bridge = Bridge.of(self._tokenizer, args.correction_prompt)
+        self.stop_ids = stop_ids_of(
+            self.accelerator.unwrap_model(self.model).generation_config,
+            self._tokenizer,
+            self.bridge,
+        )
+        self.eos_token_ids = sorted(self.stop_ids)
+        if self.use_vllm:
+            # TRL leaves it to vLLM, which knows neither the template nor what else ends an attempt.
+            self.vllm_generation.generation_kwargs = {"stop_token_ids": self.eos_token_ids}
+            # A colocated engine has seeded this process by its rank alone.
+            set_seed(args.seed, device_specific=True)
+        self._sums = TurnSums()
+        self._prepare_reference(reference)
+
+    def _prepare_reference(self, reference: str | None) -> None:
+        """Load π_ref, unless it is the policy's own weights below an adapter."""
+        policy = self.accelerator.unwrap_model(self.model)
+        adapted = hasattr(policy, "peft_config")
+        below = policy.get_base_model() if adapted else policy
+        start = below.config._name_or_path
+        self.reference_is_below_adapter = adapted and reference in (None, start)
+        if self.reference_is_below_adapter:
+            return
+        self.ref_model = self._load_reference(reference or start, below)
+        self.ref_model.requires_grad_(False)
+        if self.is_deepspeed_enabled:
+            self.ref_model = prepare_deepspeed(self.ref_model, self.accelerator)
+        else:
+            self.ref_model = self.accelerator.prepare_model(self.ref_model, evaluation_mode=True)
+
+    def _load_reference(self, path: str, like):
+        """The weights at `path` in the precision of `like`, with the head that scores tokens."""
+        if is_adapter(path):
+            # Apart from its base, as a policy that is trained: merged weights round otherwise.
+            precision = str(like.dtype).removeprefix("torch.")
+            model = load_policy(path, precision, self.args.cache_dir, trainable=True).eval()
+            add_fused_lm_head(model.get_base_model(), temperature=self.temperature)
+            return model
+        model = create_model_from_path(
+            path,
+            cache_dir=self.args.cache_dir,
+            dtype=like.dtype,
+            attn_implementation=like.config._attn_implementation,
+            device_map=None,
+        )
+        add_fused_lm_head(model, temperature=self.temperature)
+        return model
+
+    # ------------------------------------------------------------------------------------ rollouts
+    def _get_train_sampler(self, dataset=None):
+        size = len(self.train_dataset if dataset is None else dataset)
+        problems = self.args.generation_batch_size // self.num_generations
+        return ProblemSampler(
+            size,
+            problems,
+            k=self.num_generations,
+            steps=self.args.steps_per_generation,
+            seed=self.args.seed,
+            epoch=lambda: self.state.global_step // (size // problems),
+        )
+
+    def _prepare_inputs(self, inputs):
+        """Micro-batch of this step: fresh rollouts at the start of every update, then slices of them."""
+        step = self._step % self.args.steps_per_generation
+        if step == 0 or self._buffered_inputs is None:
+            self._buffered_inputs = self._make_batches(inputs)
+        return self._buffered_inputs[step]
+
+    def _make_batches(self, problems: list[dict]) -> list[dict[str, torch.Tensor]]:
+        """One generation batch of problems -> micro-batches of rollouts with advantages."""
+        self.kl_weights = self._kl_weights()
+        given = self._given(problems)
+        rollouts = self._sample([problem["prompt"] for problem in problems], given)
+        scores, answers = score_attempts(
+            self.verifier, rollouts, [problem["answer"] for problem in problems], self._tokenizer
+        )
+        # Rows of similar length share a micro-batch, each padded only to its own longest row.
+        order = sorted(range(len(rollouts)), key=lambda i: len(rollouts[i].tokens()[0]))
+        rollouts, answers = [rollouts[i] for i in order], [answers[i] for i in order]
+        offline = None if given is None else [given[i] is not None for i in order]
+        size, device = self.args.per_device_train_batch_size, self.accelerator.device
+        scores = scores[order].to(device)
+        batches = pad_batches(rollouts, size, self._tokenizer.pad_token_id, device, offline)
+        for batch in batches:
+            batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
+        pay = turn_pay(scores, self.args.objective, self.args.stage2_alpha)
+        if self.args.kl_estimator == "k1":
+            pay = objective.charge_kl(pay, self._attempt_log_ratios(batches), self.kl_weights)
+        advantages = rank_advantages(
+            pay,
+            order,
+            self.num_generations,
+            self.accelerator.process_index,
+            scale=self.args.scale_advantages,
+            offline=offline,
+        )
+        for i, batch in enumerate(batches):
+            batch["advantages"] = advantages[i * size : (i + 1) * size]
+        self._sums.add_rollouts(rollouts, scores, answers, offline)
+        return batches
+
+    def _kl_weights(self) -> list[float]:
+        """β_t of the coming update, N values."""
+        args = self.args
+        init = current_weight(self.state.log_history, args.init_kl_coef, args.init_kl_target)
+        return objective.kl_weights(args.objective, args.num_turns, init, args.corr_kl_coef)
+
+    def _given(self, problems: list[dict]) -> list[list[int] | None] | None:
+        """The first attempts that this rank's rollouts start from; None where all are sampled."""
+        if self.first_attempts is None:
+            return None
+        ids = [problem["problem_id"] for problem in problems]
+        first = self.accelerator.process_index * len(ids)
+        step = self.state.global_step
+        return self.first_attempts.of_rollouts(ids, step, first, self.num_generations)
+
+    def _sample(
+        self, messages: list[list[dict]], given: list[list[int] | None] | None
+    ) -> list[Rollout]:
+        # K rollouts in a row have one prompt.
+        groups = [(prompt_ids(self._tokenizer, m), len(list(g))) for m, g in groupby(messages)]
+        prompts = [ids for ids, size in groups for _ in range(size)]
+
+        def sample(generate, same_number):
+            if given is not None:
+                generate = StartingFrom(generate, given, same_number)
+            return sample_rollouts(
+                prompts, self.bridge, generate, self.stop_ids, self.args.num_turns
+            )
+
+        if self.use_vllm:
+            engine = TrainingGenerate(
+                self._generate_single_turn, self.num_generations, self.stop_ids
+            )
+            # The engine wants whole groups of K, in their order.
+            rollouts = engine.tell(sample(engine, same_number=lambda lacking: len(prompts)))
+            if given is not None:
+                forget_offline_logps(rollouts, [attempt is not None for attempt in given])
+            return rollouts
+        with unwrap_model_for_generation(
+            self.model_wrapped,
+            self.accelerator,
+            gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+        ) as policy:
+            config = sampling_config(
+                self.max_completion_length,
+                self.temperature,
+                self.stop_ids,
+                self._tokenizer.pad_token_id,
+            )
+            generate = HFGenerate(policy, config, self.args.local_rollout_forward_batch_size)
+            return sample(generate, same_number=lambda lacking: max(gather_object([lacking])))
+
+    # ------------------------------------------------------------------- log-probabilities and pay
+    @torch.no_grad()
+    def _no_grad_logps(self, batch: dict[str, torch.Tensor], reference: bool) -> torch.Tensor:
+        """Log-probabilities (B, T) under π_ref or the policy, a few rows at a time."""
+        rows = self.args.local_rollout_forward_batch_size
+        parts = [
+            {key: batch[key][i : i + rows] for key in ("input_ids", "attention_mask", "turn")}
+            for i in range(0, len(batch["turn"]), rows)
+        ]
+        model = self.ref_model if reference and self.ref_model is not None else self.model
+        below = reference and self.reference_is_below_adapter
+        policy = self.accelerator.unwrap_model(self.model)
+        training = self.model.training
+        self.model.eval()  # without the dropout an adapter may have
+        with self.accelerator.autocast(), use_adapter(policy, None) if below else nullcontext():
+            logps = torch.cat([token_logps(model, part)[0] for part in parts])
+        self.model.train(training)
+        return logps
+
+    def _attempt_log_ratios(self, batches: list[dict[str, torch.Tensor]]) -> torch.Tensor:
+        """log π(y_t) − log π_ref(y_t) of every attempt, (B, N)."""
+        rows = []
+        for batch in batches:
+            difference = self._no_grad_logps(batch, reference=False) - batch["ref_logps"]
+            rows.append(objective.per_turn_sum(difference, batch["turn"], self.args.num_turns))
+        return torch.cat(rows)
+
+    # ---------------------------------------------------------------------------------------- loss
+    def _compute_loss(self, model, inputs):
+        with self.accelerator.autocast():
+            logps, entropy = token_logps(model, inputs)
+        in_loss = self.args.kl_estimator == "k2"
+        loss = objective.policy_loss(
+            logps,
+            inputs["turn"],
+            inputs["advantages"],
+            ref_logps=inputs["ref_logps"] if in_loss else None,
+            kl_weights=self.kl_weights if in_loss else None,
+            old_logps=inputs.get("sampler_logps"),
+            ratio_cap=self.args.importance_ratio_cap,
+        )
+        log_ratio = logps.detach() - inputs["ref_logps"]
+        self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)
+        return loss / self.current_gradient_accumulation_steps
+
+    # --------------------------------------------------------------------------------- checkpoints
+    def _get_output_dir(self, trial):
+        return written_to(self.args.output_dir)
+
+    def _save_checkpoint(self, model, trial):
+        with writing_checkpoint(
+            self.args.output_dir,
+            self.state.global_step,
+            self.accelerator,
+            keep=self.args.save_total_limit,
+        ):
+            super()._save_checkpoint(model, trial)
+
+    # ----------------------------------------------------------------------------------------- log
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        means = self._sums.means(self.accelerator)
+        if means and self.args.init_kl_target is not None:
+            means["init_kl_coef"] = self.kl_weights[0]
+        for name, mean in means.items():
+            self._metrics["train"][name].append(mean)
+        super().log(logs, start_time)
+
+
+def _paid_per_turn(**kwargs):
+    raise AssertionError("pay is worked out per turn, in SCoReTrainer._make_batches")

@@ -1,0 +1,1 @@
+"""Attempts to verdicts, in processes that a deadline can end: `python -m score.verifiers`."""
