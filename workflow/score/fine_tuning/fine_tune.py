@@ -5,7 +5,8 @@
         --examples examples.jsonl --policy policy --records training.jsonl --checkpoints checkpoints
 
 The examples are those that corrections.py chose, and the loss is on their correction tokens alone.
-Interrupted training goes on from the newest whole checkpoint and ends with the same weights. It is refused where that checkpoint was made with other settings, examples, policies or processes.
+Interrupted training goes on from the newest whole checkpoint and ends with the same weights. It is
+refused where that checkpoint was made with other settings, examples, policies or processes.
 """
 
 import argparse
