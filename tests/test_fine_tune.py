@@ -18,8 +18,8 @@ from score.fine_tuning.settings import FineTuneSettings
 from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
 from score.policies.load import load_policy
 from score.sampling.prompts import load_tokenizer
+from score.training.batches import whole_order
 from score.training.checkpoints import newest_whole_checkpoint
-from score.training.sampler import whole_order
 from test_trainer import StopAfter, close, same, weights
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -4,8 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from score.evaluation.second_opinion import disagreements
-from score.evaluation.verify import JudgeSettings, judge, main
+from score.evaluation.verify import JudgeSettings, disagreements, judge, main
 
 SETTINGS = JudgeSettings("math", bootstrap_samples=100)
 

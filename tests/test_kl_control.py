@@ -3,7 +3,7 @@
 import pytest
 import torch
 from score.training.checkpoints import newest_whole_checkpoint
-from score.training.kl_control import current_weight, next_weight
+from score.training.objectives import current_weight, next_weight
 from training_runs import make_trainer, records
 
 

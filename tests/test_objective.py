@@ -11,7 +11,7 @@ import itertools
 import pytest
 import torch
 from score.training import loss as objective
-from score.training.rewards import turn_pay
+from score.training.objectives import turn_pay
 
 TOKENS = list(itertools.product(range(2), range(2)))
 ROLLOUTS = [(a, b) for a in range(4) for b in range(4)]

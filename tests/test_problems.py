@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from score.files import read_settings
 from score.problems.problem import (
     Problem,
     canonical_question,
     read_problems,
-    read_settings,
     split_order,
     write_problems,
 )

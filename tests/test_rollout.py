@@ -5,17 +5,14 @@ import torch
 from peft import LoraConfig, get_peft_model
 from score.policies.load import load_policy
 from score.problems.problem import read_problems
+from score.sampling.generate import HFGenerate, cut_after_stop, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, first_messages, load_tokenizer, prompt_ids
 from score.sampling.rollout import (
-    HFGenerate,
     Rollout,
     attempt_texts,
     begin_rollouts,
     continue_rollouts,
-    cut_after_stop,
     sample_rollouts,
-    sampling_config,
-    stop_ids_of,
 )
 from score.tasks import load_task
 from score.training.batches import pad_rollouts, token_logps

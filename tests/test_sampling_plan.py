@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from score.sampling.rollout import HFGenerate, sampling_config
+from score.sampling.generate import HFGenerate, sampling_config
 from score.sampling.sample import sample_policy
 from score.sampling.sampling_plan import SamplingPlan
 from test_rollout import POLICY, STOP

@@ -10,10 +10,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from score.experiment.config_errors import refuse_keys
 from score.training import tracking
 from score.training.job import curve_name
 from score.training.settings import TrainSettings
-from score.training.tracking import check_trackers, continue_run, refuse_keys, track, trackers
+from score.training.tracking import check_trackers, continue_run, track, trackers
 from test_train import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]

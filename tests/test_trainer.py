@@ -7,11 +7,10 @@ import pytest
 import torch
 from peft import LoraConfig
 from score.policies.load import load_policy
-from score.training.advantages import rank_advantages
+from score.training.advantages import leave_one_out, rank_advantages
 from score.training.batches import token_logps
 from score.training.checkpoints import newest_whole_checkpoint
 from score.training.config import SCoReConfig
-from score.training.loss import leave_one_out
 from training_runs import BASE, judge, make_trainer, problems, records
 from transformers import TrainerCallback
 

@@ -13,10 +13,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from score.policies.load import declared_generation, load_policy
 from score.sampling import backends
-from score.sampling.backends import check_backend
+from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, load_tokenizer
-from score.sampling.rollout import HFGenerate, sample_rollouts, sampling_config, stop_ids_of
+from score.sampling.rollout import sample_rollouts
 from score.sampling.sample import SampleSettings
+from score.sampling.settings import check_backend
 from score.training.batches import token_logps
 from test_rollout import ragged_prompts
 from training_runs import BASE, make_trainer

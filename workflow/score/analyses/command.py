@@ -8,7 +8,7 @@ import pandas as pd
 
 from score.analyses.figures import look, save
 from score.analyses.instances import read_attempts
-from score.problems.problem import replace_bytes
+from score.files import replace_bytes
 
 
 def analyse_attempts(

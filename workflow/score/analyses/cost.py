@@ -29,8 +29,8 @@ from score.analyses.instances import (
     read_records,
 )
 from score.analyses.intervals import estimate
-from score.comparison.budgets import SPENT, read_budgets
-from score.problems.problem import replace_bytes
+from score.comparison.outcomes import SPENT, read_budgets
+from score.files import replace_bytes
 
 COUNTED = ((1e6, "millions, "), (1e3, "thousands, "), (1, ""))
 SHOWN = (

@@ -16,7 +16,7 @@ from score.comparison.bootstrap import Resamples
 from score.comparison.hypotheses import LEVEL, Claim, ClaimsSettings, Part, paper_claims
 from score.comparison.outcomes import read_arms
 from score.comparison.tables import interval, markdown_table, p_text
-from score.problems.problem import read_settings, replace_bytes
+from score.files import read_settings, replace_bytes
 
 
 def markdown_text(claims: list[Claim], settings: ClaimsSettings) -> str:

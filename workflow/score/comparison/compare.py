@@ -16,12 +16,11 @@ import sys
 from dataclasses import dataclass
 
 from score.comparison.bootstrap import Resamples
-from score.comparison.budgets import SPENT, read_budgets
-from score.comparison.outcomes import Arm, read_arms
+from score.comparison.outcomes import SPENT, Arm, read_arms, read_budgets
 from score.comparison.significance import holm, mcnemar_p, p_different
 from score.comparison.tables import interval, markdown_table, p_text
 from score.evaluation.metrics import ENDS, RATES
-from score.problems.problem import read_settings, replace_bytes
+from score.files import read_settings, replace_bytes
 
 HEADINGS = ("Accuracy@t1", "Accuracy@t2", "Δ(t1,t2)", "Δ i→c", "Δ c→i")
 SIGNED = "delta"

@@ -4,6 +4,7 @@ An instance is one training of a policy, `score/seed0`. The part before the slas
 of the table; without seeds the instance is called like its arm.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,3 +101,33 @@ def _differing(instance: str, problems: list, other: str, expected: list) -> str
         f"problems of {instance!r} are not those of {other!r}: it {' and '.join(told)}. "
         "Expected the same for all. Sample and judge it on the same problems."
     )
+
+
+SPENT = ("attempts", "updates", "tuning_attempts")
+
+
+def read_budgets(path: str | Path) -> dict[str, dict[str, float | None]]:
+    """Arm -> SPENT, counts of at least 0; None where the file has null or nothing, for unknown.
+
+    ValueError names the arm and what is wrong with it.
+    """
+    try:
+        budgets = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"budgets file {path} can't be read as JSON: {error}.") from None
+    for arm, spent in _items(budgets, path):
+        for key, value in _items(spent, f"{path}, arm {arm!r}"):
+            if key not in SPENT:
+                raise ValueError(f"{path}: {arm!r} has {key!r}; expected only {sorted(SPENT)}.")
+            number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+            if not number and value is not None:
+                raise ValueError(
+                    f"{path}: {key} of {arm!r} is {value!r}; expected a number or null."
+                )
+    return {arm: {key: spent.get(key) for key in SPENT} for arm, spent in budgets.items()}
+
+
+def _items(value, where):
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: is {value!r}; expected an object. Write the budgets again.")
+    return value.items()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from score.comparison.tables import interval, markdown_table
-from score.problems.problem import read_settings, replace_bytes
+from score.files import read_settings, replace_bytes
 
 GROUP = ["source", "model", "dataset"]
 TEXTS = [*GROUP, "protocol", "row", "method"]

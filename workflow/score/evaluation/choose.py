@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from score.evaluation.metrics import self_correction
-from score.problems.problem import replace_bytes
+from score.files import replace_bytes
 
 
 def score_candidates(candidates: list[dict], attempts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from score.evaluation.metrics import evaluation_metrics, second_opinion_counts, turns_of
-from score.evaluation.second_opinion import ask_second_opinion, disagreements
+from score.files import read_settings, replace_bytes
 from score.jobs.progress import Countdown
-from score.problems.problem import read_settings, replace_bytes
-from score.sampling.sampled_file import read_sampled
+from score.sampling.sampled import read_sampled
+from score.tasks import load_task
 from score.verifiers.verifier import VERDICTS, Verifier
 
 REQUIRED = ("problem_id", "answer")
@@ -146,6 +146,51 @@ def main(arguments: list[str] | None = None) -> None:
         replace_bytes(flags.disagreements, "".join(f"{line}\n" for line in lines).encode())
     _report(judged)
     print(f"judged in {time.monotonic() - started:.1f} s", file=sys.stderr)
+
+
+def ask_second_opinion(task_type: str, extracted, answers: list, function: str) -> list | None:
+    """True (right), False or None (no opinion) for each stated answer; None for a task without one.
+
+    extracted: stated answers, null where nothing was stated, which gives no opinion.
+    """
+    hook = getattr(load_task(task_type), "second_opinion", None)
+    if hook is None:
+        return None
+    pairs = zip(extracted, answers, strict=True)
+    return [None if pd.isna(stated) else _opinion(hook, stated, a, function) for stated, a in pairs]
+
+
+def _opinion(hook, stated: str, answer, function: str) -> bool | None:
+    try:
+        opinion = hook(stated, answer, function)
+    except Exception:  # a report must not end the judging that it reports on
+        return None
+    return None if opinion is None else bool(opinion)
+
+
+def disagreements(judged: pd.DataFrame, turns: list[int]) -> list[dict]:
+    """One row for each attempt on which the verifier and the second opinion differ, by turn."""
+    rows = []
+    for turn in turns:
+        if f"second_opinion_t{turn}" not in judged:
+            continue
+        opinions, correct = judged[f"second_opinion_t{turn}"], judged[f"correct_t{turn}"]
+        differing = judged[opinions.notna() & (opinions.fillna(False) != correct)]
+        rows += [_row(row, turn) for row in differing.to_dict("records")]
+    return rows
+
+
+def _row(row: dict, turn: int) -> dict:
+    return {
+        "problem_id": row["problem_id"],
+        "sample": int(row.get("sample", 0)),
+        "correction": int(row.get("correction", 0)),
+        "turn": turn,
+        "extracted": row[f"extracted_t{turn}"],
+        "answer": json.loads(row["answer"]),
+        "verdict": row[f"verdict_t{turn}"],
+        "second_opinion": "correct" if row[f"second_opinion_t{turn}"] else "incorrect",
+    }
 
 
 if __name__ == "__main__":

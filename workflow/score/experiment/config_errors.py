@@ -3,6 +3,7 @@
 import difflib
 import json
 import math
+import re
 from pathlib import Path
 
 import jsonschema
@@ -123,3 +124,33 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+_KEY_NAME = re.compile(r"(?i)(api|access|auth|secret)_?key|(^|_)(token|secret|password)$")
+
+
+_KEY = re.compile(r"(local-)?[0-9a-fA-F]{40}|wandb_v\d+_\w{20,}|hf_\w{30,}")
+
+
+def refuse_keys(config: dict) -> None:
+    """ValueError for an access key in a config: jobs would copy it into settings, scripts and logs."""
+    for path, value in _leaves(config):
+        name = path.rpartition(".")[2]
+        # The revision of a data set is a commit: 40 digits as well.
+        looks_like_one = name != "revision" and _KEY.fullmatch(str(value).strip())
+        if value is not None and (_KEY_NAME.search(name) or looks_like_one):
+            hub = str(value).startswith("hf_") or re.match("(?i)(hf|hub|huggingface)", name)
+            raise ValueError(
+                f"{path} holds what looks like an access key (not shown); expected none in a "
+                "config, whose values are copied into settings files and logs. Remove it and set "
+                f"the environment variable {'HF_TOKEN' if hub else 'WANDB_API_KEY'} instead."
+            )
+
+
+def _leaves(part, path: str = ""):
+    if isinstance(part, dict | list):
+        entries = part.items() if isinstance(part, dict) else enumerate(part)
+        for key, value in entries:
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, part

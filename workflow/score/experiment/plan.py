@@ -10,8 +10,8 @@ problems; what won goes into all seeds. `base` is given, and has neither.
 from dataclasses import dataclass, field
 
 from score.fine_tuning.settings import FINE_TUNE_KEYS
+from score.training.objectives import REINFORCED
 
-REINFORCED = ("stage_one", "stage_two", "single_turn", "direct_multi_turn")
 FINE_TUNED = ("self_taught", "pair_sft")
 PROMPTED = ("self_refine",)
 OBJECTIVES = (*REINFORCED, *FINE_TUNED, *PROMPTED)

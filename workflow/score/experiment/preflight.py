@@ -8,14 +8,15 @@ from pathlib import Path
 
 import yaml
 
-from score.experiment.config_errors import explain_errors
-from score.experiment.plan import FINE_TUNED, OF_THE_PLAN, REINFORCED, SECTIONS, Plan, keys_of
+from score.experiment.config_errors import explain_errors, refuse_keys
+from score.experiment.plan import FINE_TUNED, OF_THE_PLAN, SECTIONS, Plan, keys_of
 from score.experiment.plan_checks import check_budgets, check_plan
 from score.fine_tuning.settings import FINE_TUNE_KEYS, FineTuneSettings
-from score.sampling.backends import check_backend
+from score.sampling.settings import check_backend
 from score.tasks import load_task
+from score.training.objectives import REINFORCED
 from score.training.settings import TrainSettings
-from score.training.tracking import check_trackers, refuse_keys, trackers
+from score.training.tracking import check_trackers, trackers
 
 _COMMON = ("run_name", "task_type", "precision")
 

@@ -18,13 +18,14 @@ import numpy as np
 import pandas as pd
 
 from score.evaluation.verify import judge
+from score.files import read_settings, replace_bytes
 from score.fine_tuning.examples import Example, write_examples
 from score.fine_tuning.pairs import KEEP, Pair, sample_pairs, self_taught_pairs
 from score.policies.load import declared_generation, vocabulary_size
-from score.problems.problem import read_settings, replace_bytes
+from score.sampling.generate import stop_ids_of
 from score.sampling.prompts import Bridge, load_tokenizer
-from score.sampling.rollout import Rollout, attempt_texts, stop_ids_of
-from score.sampling.sampled_file import read_sampled
+from score.sampling.rollout import Rollout, attempt_texts
+from score.sampling.sampled import read_sampled
 from score.tasks import load_task
 
 # The columns that each method reads: of the rollout, and of each of its turns.

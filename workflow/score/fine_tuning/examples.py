@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from score.problems.problem import replace_bytes
+from score.files import replace_bytes
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ import os
 import shutil
 from dataclasses import asdict
 
+from score.files import file_digest
 from score.fine_tuning.examples import read_examples
 from score.fine_tuning.settings import FineTuneSettings
 from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
 from score.jobs.interruption import StopOnSignal
-from score.policies.fingerprint import file_digest, policy_digest
-from score.policies.load import load_policy, vocabulary_size
+from score.policies.load import load_policy, policy_digest, vocabulary_size
 from score.sampling.prompts import load_tokenizer
 from score.training.job import (
     add_flags,
@@ -30,7 +30,7 @@ from score.training.job import (
     shared_arguments,
     train_on,
 )
-from score.training.progress import ProgressLine, write_records
+from score.training.records import ProgressLine, write_records
 from score.training.settings import IDLE_SETTINGS
 
 

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, fields
 
+from score.training.settings import steps_of_process
+
 
 @dataclass(frozen=True)
 class FineTuneSettings:
@@ -62,21 +64,6 @@ class FineTuneSettings:
     def accumulation(self, processes: int) -> int:
         """Accumulation steps of each process; ValueError where the processes can't share evenly."""
         return steps_of_process(self.gradient_accumulation_steps, processes, "examples")
-
-
-def steps_of_process(steps: int, processes: int, things: str) -> int:
-    """Accumulation steps of each of the processes that share an update's rollouts or examples.
-
-    ValueError where they can't share evenly.
-    """
-    each, left = divmod(steps, processes)
-    if left or not each:
-        raise ValueError(
-            f"gradient_accumulation_steps is {steps}; expected a multiple of the {processes} "
-            f"processes, which share the {things} of an update. Raise it, and lower "
-            "per_device_train_batch_size to keep their product."
-        )
-    return each
 
 
 FINE_TUNE_KEYS = tuple(field.name for field in fields(FineTuneSettings))

@@ -19,9 +19,8 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from score.fine_tuning.examples import Example
-from score.training.batches import IGNORED
+from score.training.batches import IGNORED, whole_order
 from score.training.checkpoints import writing_checkpoint, written_to
-from score.training.sampler import whole_order
 
 
 @dataclass

@@ -30,3 +30,25 @@ class Countdown:
             self.last, self.said = now, True
             left = duration((now - self.start) / done * (total - done))
             print(f"{self.verb} {done} of {total} {self.things}, {left} left", flush=True)
+
+
+class Progress:
+    """A line a person can follow, at most every ten seconds."""
+
+    def __init__(self, total: int, found: int, shown: bool):
+        self.total, self.found, self.done, self.shown = total, found, found, shown
+        self.start = self.last = time.monotonic()
+        if shown:
+            print(f"sample: {found} of {total} rollouts found in shards", flush=True)
+
+    def __call__(self, done: int) -> None:
+        self.done += done
+        now = time.monotonic()
+        if self.shown and (now - self.last > 10 or self.done == self.total):
+            self.last = now
+            left = (now - self.start) / (self.done - self.found) * (self.total - self.done)
+            print(
+                f"sample: {self.done} of {self.total} rollouts ({self.found} found in shards), "
+                f"{duration(left)} left",
+                flush=True,
+            )

@@ -4,12 +4,15 @@ A policy folder is what transformers or peft save: weights, or an adapter that n
 `score.policies.gguf` makes such a folder of a GGUF file.
 """
 
+from functools import cache
 from pathlib import Path
 
 import torch
 from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 from transformers.integrations import is_deepspeed_zero3_enabled
+
+from score.files import digest, file_digest
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -71,3 +74,23 @@ def vocabulary_size(path: str, cache_dir: str | None = None) -> int:
 
 def _load_weights(path: str, precision: str, cache_dir: str | None):
     return AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[precision], cache_dir=cache_dir)
+
+
+_BESIDE_THE_POLICY = ("training_args.bin", "README.md")  # they hold paths, and no weights
+
+
+@cache
+def policy_digest(path: str, cache_dir: str | None = None) -> str:
+    """Another text for other weights: SHA-256 of a folder's files and of an adapter's base, or the
+    hub's commit."""
+    if not Path(path).is_dir():
+        return str(AutoConfig.from_pretrained(path, cache_dir=cache_dir)._commit_hash)
+    files = sorted(p for p in Path(path).rglob("*") if p.is_file())
+    told = [
+        f"{file.relative_to(path)} {file_digest(file)}"
+        for file in files
+        if file.name not in _BESIDE_THE_POLICY
+    ]
+    if is_adapter(path):
+        told.append(policy_digest(base_of(path), cache_dir))
+    return digest(told)

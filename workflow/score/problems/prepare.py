@@ -13,9 +13,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from score.files import read_settings, replace_bytes
 from score.problems import checks
 from score.problems.card import card_bytes, card_markdown, data_card
-from score.problems.problem import Problem, read_settings, replace_bytes, write_problems
+from score.problems.problem import Problem, write_problems
 from score.problems.sources import Source, read_source
 from score.tasks import load_task
 

@@ -6,12 +6,12 @@ The file forms that commands share, settings in and files out, are at the end.
 
 import hashlib
 import json
-import os
-import typing
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from score.files import replace_bytes
 
 FIELDS = ("id", "question", "answer", "level")
 
@@ -98,48 +98,3 @@ def _is_answer(answer) -> bool:
     if isinstance(answer, list):
         return bool(answer) and all(isinstance(text, str) for text in answer)
     return isinstance(answer, str)
-
-
-def replace_bytes(path, data: bytes) -> None:
-    """Write a file in one step, so that a killed run leaves the old file or the new one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
-
-
-def read_settings(path, kind: type, tuned=None):
-    """Read a flat JSON object into the dataclass `kind`; its annotations are the allowed types.
-
-    tuned: another such file, of keys that win. ValueError for an unknown or missing key, and for a
-    value of another type (`1e-5` as text).
-    """
-    values = _read_object(path)
-    if tuned is not None:
-        values |= _read_object(tuned)
-    known = {field.name: field for field in fields(kind)}
-    for key in values:
-        if key not in known:
-            raise ValueError(f"{path}: unknown key {key!r}; expected only {sorted(known)}.")
-    for name, field in known.items():
-        if name not in values and field.default is MISSING:
-            raise ValueError(f"{path}: key {name!r} is missing. Add it.")
-    types = typing.get_type_hints(kind)
-    for key, value in values.items():
-        # bool is an int to Python, but true is no number to a person
-        is_bool, wants_bool = isinstance(value, bool), types[key] is bool
-        if is_bool != wants_bool or not isinstance(value, types[key]):
-            expected = getattr(types[key], "__name__", types[key])
-            raise ValueError(f"{path}: {key} is {value!r}; expected {expected}.")
-    return kind(**values)
-
-
-def _read_object(path) -> dict:
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"settings file {path} can't be read as JSON: {error}.") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"settings file {path} is not an object; expected keys and values.")
-    return values

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from score.files import digest
+from score.tasks import load_task
+
 Messages = list[dict[str, str]]
 
 # Attempts that a template may be tempted to rewrite: plain, with reasoning tags, with odd spaces.
@@ -180,3 +183,11 @@ def _rewritten(expected: str, text: str) -> str:
         f"{difference}\nUse a chat template that keeps earlier messages as they were (for templates "
         "that drop reasoning from history, save the tokenizer with a version that keeps it)."
     )
+
+
+def prompts_digest(few_shot_dir: str | None, task_type: str) -> str:
+    """SHA-256 of the worked examples, the task's prompts, and the text of a user's own task file."""
+    task = load_task(task_type)
+    own = Path(task_type).read_text() if Path(task_type).is_file() else ""
+    few_shot = read_few_shot(few_shot_dir, task_type)
+    return digest([few_shot, task.FIRST_PROMPT, task.CORRECTION_PROMPT, own])

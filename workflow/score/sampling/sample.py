@@ -15,7 +15,6 @@ import argparse
 import os
 import shutil
 import sys
-import time
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
@@ -24,28 +23,23 @@ import pandas as pd
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 
+from score.files import read_settings, write_synced
 from score.jobs.distributed import (
     inference_accelerator,
     join_launcher,
     leave_launcher,
     place_for_sampling,
 )
-from score.jobs.progress import duration
+from score.jobs.progress import Progress
 from score.jobs.writer_lock import sole_writer
 from score.policies.load import declared_generation, load_policy
-from score.problems.problem import read_problems, read_settings
+from score.problems.problem import read_problems
+from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import read_few_shot
-from score.sampling.rollout import Generate, HFGenerate, sampling_config, stop_ids_of
+from score.sampling.rollout import Generate
 from score.sampling.sampling_plan import SamplingPlan
 from score.sampling.settings import SampleSettings
-from score.sampling.shards import (
-    Job,
-    job_of,
-    missing_batches,
-    open_shards,
-    write_shard,
-    write_synced,
-)
+from score.sampling.shards import Job, job_of, missing_batches, open_shards, write_shard
 from score.sampling.vllm import VLLMGenerate
 
 
@@ -94,28 +88,6 @@ def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generat
     )
     policy = place_for_sampling(policy, accelerator)
     return HFGenerate(policy, config, settings.batch_size), stop_ids
-
-
-class Progress:
-    """A line a person can follow, at most every ten seconds."""
-
-    def __init__(self, total: int, found: int, shown: bool):
-        self.total, self.found, self.done, self.shown = total, found, found, shown
-        self.start = self.last = time.monotonic()
-        if shown:
-            print(f"sample: {found} of {total} rollouts found in shards", flush=True)
-
-    def __call__(self, done: int) -> None:
-        self.done += done
-        now = time.monotonic()
-        if self.shown and (now - self.last > 10 or self.done == self.total):
-            self.last = now
-            left = (now - self.start) / (self.done - self.found) * (self.total - self.done)
-            print(
-                f"sample: {self.done} of {self.total} rollouts ({self.found} found in shards), "
-                f"{duration(left)} left",
-                flush=True,
-            )
 
 
 def main() -> None:

@@ -1,13 +1,29 @@
-"""First attempts that are not sampled but taken from another policy's sampled.parquet.
+"""sampled.parquet, the rollouts of one policy: its rows written, read, and continued by others.
 
-So that policies can be compared on what they make of the very same first attempts. Token ids are
-carried over unchanged, which needs the same tokenizer and the same prompts: that is checked.
+A row is a rollout:
+
+problem_id, level, question, answer (JSON text)
+sample        which first attempt at the problem, from 0
+correction    which continuation of that first attempt, from 0
+attempt_t1, tokens_t1, truncated_t1, ids_t1, attempt_t2, …
+              of each turn the text, how many token ids, whether they ran into the limit, and
+              the ids exactly as sampled, with their end-of-turn token unless truncated
+critique_t2, critique_tokens_t2, …
+              of the critique before an attempt, where the policy was asked for one
+prompt_ids    the token ids up to attempt 1
+
+A policy may also continue the first attempts of another, so that policies can be compared on what they
+make of the very same first attempts. Token ids are carried over unchanged, which needs the same tokenizer
+and the same prompts: that is checked.
 """
 
+import json
 from pathlib import Path
 
-from score.sampling.rollout import Rollout
-from score.sampling.sampled_file import read_sampled
+import pandas as pd
+
+from score.problems.problem import Problem
+from score.sampling.rollout import Rollout, attempt_texts, texts_of
 from score.sampling.shards import Job
 
 _NEEDED = ("problem_id", "sample", "correction", "truncated_t1", "ids_t1", "prompt_ids")
@@ -80,3 +96,51 @@ def _refuse_gaps(taken: dict[Job, Rollout], prompts: dict, samples: int, path) -
             f"{len(short) - 1} others); expected samples 0 to {samples - 1} of each. Sample more "
             "there, or lower evaluation samples."
         )
+
+
+def read_sampled(path) -> pd.DataFrame:
+    """The rollouts of one policy. ValueError when the file is missing or no parquet file."""
+    if not Path(path).is_file():
+        raise ValueError(f"sampled file is {path}; expected an existing file. Sample first.")
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise ValueError(f"{path} can't be read as parquet: {error}. Sample again.") from None
+
+
+def rollout_rows(
+    problems: dict[str, Problem],
+    jobs: list[Job],
+    correction: int,
+    rollouts: list[Rollout],
+    tokenizer,
+) -> list[dict]:
+    """R rows for the rollouts of R jobs: all the same continuation of their first attempts.
+
+    problems: by id.
+    """
+    texts = attempt_texts(rollouts, tokenizer)
+    critiques = texts_of([rollout.critiques for rollout in rollouts], tokenizer)
+    rows = []
+    for (problem_id, sample), rollout, of_turns, between in zip(
+        jobs, rollouts, texts, critiques, strict=True
+    ):
+        problem = problems[problem_id]
+        row = {
+            "problem_id": problem_id,
+            "level": problem.level,
+            "question": problem.question,
+            "answer": json.dumps(problem.answer, ensure_ascii=False),
+            "sample": sample,
+            "correction": correction,
+        }
+        for t, text in enumerate(of_turns, start=1):
+            if t > 1 and between:
+                row[f"critique_t{t}"] = between[t - 2]
+                row[f"critique_tokens_t{t}"] = len(rollout.critiques[t - 2])
+            row[f"attempt_t{t}"] = text
+            row[f"tokens_t{t}"] = len(rollout.attempts[t - 1])
+            row[f"truncated_t{t}"] = rollout.truncated[t - 1]
+            row[f"ids_t{t}"] = rollout.attempts[t - 1]
+        rows.append({**row, "prompt_ids": rollout.prompt})
+    return rows

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from score.policies.fingerprint import digest, file_digest, policy_digest
-from score.policies.load import vocabulary_size
+from score.files import digest, file_digest
+from score.policies.load import policy_digest, vocabulary_size
 from score.problems.problem import Problem
 from score.sampling.draws import turn_seeds
 from score.sampling.prompts import (
@@ -16,8 +16,7 @@ from score.sampling.prompts import (
     prompt_ids,
 )
 from score.sampling.rollout import Generate, Rollout, begin_rollouts, continue_rollouts
-from score.sampling.sampled import read_first_attempts
-from score.sampling.sampled_rows import rollout_rows
+from score.sampling.sampled import read_first_attempts, rollout_rows
 from score.sampling.settings import SampleSettings
 from score.sampling.shards import Job
 from score.tasks import load_task

@@ -1,8 +1,7 @@
 """The settings of sampling."""
 
 from dataclasses import dataclass
-
-from score.sampling.backends import check_backend
+from importlib.util import find_spec
 
 _CHOICES = {"history": ("whole", "last"), "prompting": ("correction", "self_refine")}
 
@@ -56,3 +55,20 @@ class SampleSettings:
                 expected = " or ".join(map(repr, choices))
                 raise ValueError(f"{name} is {value!r}; expected {expected}. Choose one.")
         check_backend(self.rollout_backend)
+
+
+BACKENDS = ("transformers", "vllm")
+
+
+def check_backend(name: str) -> None:
+    """ValueError unless the backend is known and installed. Imports nothing, so it costs nothing."""
+    if name not in BACKENDS:
+        raise ValueError(
+            f"rollout_backend is {name!r}; expected one of {', '.join(BACKENDS)}. Choose one."
+        )
+    if name == "vllm" and find_spec("vllm") is None:
+        raise ValueError(
+            "rollout_backend is 'vllm', which is not installed here; expected it in the environment "
+            "of every job. Install it with `pip install -r requirements-vllm.txt`, or set "
+            "rollout_backend: transformers."
+        )

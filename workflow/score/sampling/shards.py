@@ -7,10 +7,9 @@ name, synced and renamed. Shards are only ever read by sampling that would make 
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
-from score.training.checkpoints import sync
+from score.files import write_synced
 
 Job = tuple[str, int]  # problem id, sample
 
@@ -62,24 +61,6 @@ def write_shard(folder: Path, rows: list[dict]) -> None:
     """Write one shard; RuntimeError where the disk doesn't take it. Earlier shards are untouched."""
     content = json.dumps(rows, ensure_ascii=False).encode()
     write_synced(folder / f"{_digest(content)}.json", content)
-
-
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        sync(path.parent)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RuntimeError(
-            f"{path} can't be written ({error.strerror}); expected {len(content)} bytes of free disk. "
-            "Make room and run again: what was written before is whole and is not sampled again."
-        ) from error
 
 
 def _read_rows(folder: Path) -> list[dict]:

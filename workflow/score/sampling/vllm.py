@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from score.policies.load import base_of, is_adapter, local_folder
 from score.sampling.engine_watch import watch_over_children
-from score.sampling.rollout import Rollout, cut_after_stop
+from score.sampling.generate import cut_after_stop
+from score.sampling.rollout import Rollout
 
 
 class VLLMGenerate:

@@ -3,8 +3,6 @@
 import torch
 from accelerate.utils import gather
 
-from score.training.loss import leave_one_out, scale_by_batch
-
 
 def rank_advantages(
     pay: torch.Tensor,
@@ -38,3 +36,29 @@ def _everyones(values: torch.Tensor, order: list[int]) -> torch.Tensor:
     in_groups = torch.empty_like(values)
     in_groups[order] = values
     return gather(in_groups)
+
+
+def leave_one_out(pay: torch.Tensor, k: int) -> torch.Tensor:
+    """Advantages (B, N): each pay minus the mean pay of the other K − 1 rollouts of its problem.
+
+    Rows must lie in groups of `k` rollouts of one problem. Each turn has its own baseline.
+    """
+    if k < 2:
+        raise ValueError(
+            f"number_output_initial_generations is {k}; expected 2 or more. The leave-one-out "
+            "baseline needs other rollouts of the same problem."
+        )
+    groups = pay.view(-1, k, pay.size(1))
+    others = (groups.sum(1, keepdim=True) - groups) / (k - 1)
+    return (groups - others).view_as(pay)
+
+
+def scale_by_batch(advantages: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
+    """Advantages (B, N) divided by one standard deviation over all rollouts and turns.
+
+    One number for all turns keeps the ratio between their pays, which α sets. The KL weights then
+    count against advantages of unit size. counted (B, N): true for what enters the deviation, None
+    for all; attempts that the policy did not write have no advantage.
+    """
+    entering = advantages if counted is None else advantages[counted]
+    return advantages / (entering.std() + 1e-4)

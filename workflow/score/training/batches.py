@@ -4,9 +4,12 @@ Legend of shapes: B rollouts of a batch, N turns, T positions. A row holds a who
 [prompt][attempt 1][bridge][attempt 2]…, padded on the right, so one forward pass serves both turns.
 """
 
-import torch
+from collections.abc import Callable, Iterator
 
-from score.sampling.rollout import Rollout
+import torch
+from torch.utils.data import Sampler
+
+from score.sampling.rollout import Rollout, attempt_texts
 
 IGNORED = -100
 
@@ -67,3 +70,64 @@ def token_logps(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, to
     shift = torch.nn.functional.pad
     entropy = out.entropy if out.entropy is not None else torch.zeros_like(out.log_probs)
     return shift(out.log_probs, (1, 0)), shift(entropy, (1, 0))
+
+
+# (attempts, answers) -> one score in [0, 1] each, or objects that float() turns into one.
+Score = Callable[[list[str], list], list]
+
+
+def score_attempts(
+    verifier: Score, rollouts: list[Rollout], answers: list, tokenizer
+) -> tuple[torch.Tensor, list[list]]:
+    """Scores (B, N) of rollouts, and the answers that each states in its turns (else their texts).
+
+    answers: the reference answer of each rollout's problem.
+    """
+    rows = attempt_texts(rollouts, tokenizer)
+    texts = [text for row in rows for text in row]
+    turns = len(texts) // len(rows)
+    verdicts = verifier(texts, [answer for answer in answers for _ in range(turns)])
+    stated = [getattr(v, "extracted", t) for v, t in zip(verdicts, texts, strict=True)]
+    scores = torch.tensor([float(verdict) for verdict in verdicts])
+    return scores.view(-1, turns), [stated[i : i + turns] for i in range(0, len(stated), turns)]
+
+
+class ProblemSampler(Sampler[int]):
+    """Indices of `size` problems, each `k` times in a row, `problems` of them for an update.
+
+    What an update samples is handed out `steps` times, once for each of its accumulation steps. The
+    order follows from seed and epoch alone (`epoch` tells the current one), so that training resumed
+    in a later epoch sees its problems in that epoch's order. Problems left over at the end of an
+    epoch wait for another.
+    """
+
+    def __init__(
+        self, size: int, problems: int, k: int, steps: int, seed: int, epoch: Callable[[], int]
+    ):
+        self.size, self.problems, self.k, self.steps = size, problems, k, steps
+        self.seed, self.epoch = seed, epoch
+
+    def __iter__(self) -> Iterator[int]:
+        order = epoch_order(self.size, self.seed, self.epoch())
+        for start in range(0, self.size - self.size % self.problems, self.problems):
+            for _ in range(self.steps):
+                for index in order[start : start + self.problems]:
+                    yield from [index] * self.k
+
+    def __len__(self) -> int:
+        return self.size // self.problems * self.problems * self.k * self.steps
+
+
+def epoch_order(size: int, seed: int, epoch: int) -> list[int]:
+    """The indices 0 … size − 1 as one epoch shuffles them."""
+    generator = torch.Generator().manual_seed(seed + 1_000_003 * epoch)
+    return torch.randperm(size, generator=generator).tolist()
+
+
+def whole_order(size: int, count: int, seed: int) -> list[int]:
+    """The first `count` indices of one epoch after another, each shuffled anew.
+
+    Training that is given this as its one epoch can't mistake which epoch it is resumed in.
+    """
+    epochs = -(-count // size)
+    return [i for epoch in range(epochs) for i in epoch_order(size, seed, epoch)][:count]

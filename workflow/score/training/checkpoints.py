@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from score.files import sync, sync_tree
+
 _MANIFEST = "whole.json"
 _WRITING = "writing"
 
@@ -57,21 +59,6 @@ def _seal(draft: Path, final: Path) -> None:
     shutil.rmtree(final, ignore_errors=True)  # a torn one of the same step
     draft.rename(final)
     sync(final.parent)
-
-
-def sync_tree(directory: Path) -> None:
-    """Have the system write everything below `directory` to disk, so that a rename comes after it."""
-    for path in (*directory.rglob("*"), directory):
-        sync(path)
-
-
-def sync(path: Path) -> None:
-    """Have the system write one file or the names in one folder to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def newest_whole_checkpoint(directory: str) -> str | None:

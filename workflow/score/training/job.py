@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from peft import LoraConfig
 
+from score.files import read_settings, sync_tree
 from score.jobs.distributed import (
     allow_offload_without_compiler,
     join_launcher,
@@ -24,15 +25,13 @@ from score.jobs.distributed import (
 from score.jobs.interruption import StopOnSignal, leave_stopped
 from score.jobs.writer_lock import sole_writer
 from score.policies.load import is_adapter
-from score.problems.problem import read_settings
 from score.training.checkpoints import (
     checkpoint_size,
     newest_whole_checkpoint,
     open_checkpoints,
     require_free_disk,
-    sync_tree,
 )
-from score.training.progress import silence_trainer, write_records
+from score.training.records import silence_trainer, write_records
 from score.training.tracking import PROJECT, continue_run, track
 
 

@@ -27,19 +27,6 @@ import torch
 KL_ESTIMATORS = ("k1", "k2")
 
 
-def kl_weights(objective: str, turns: int, init_kl_coef: float, corr_kl_coef: float) -> list[float]:
-    """β_t of each turn, N values.
-
-    stage_one: `init_kl_coef` (β2, large) holds every turn before the rewarded last one to the
-    reference; `corr_kl_coef` (β1) is the weight of the last.
-    stage_two, direct_multi_turn: `init_kl_coef` is the weight of the first attempt, `corr_kl_coef`
-    that of every correction; the paper uses β1 for all. single_turn: `init_kl_coef`, of its only turn.
-    """
-    if objective == "stage_one":
-        return [init_kl_coef] * (turns - 1) + [corr_kl_coef]
-    return [init_kl_coef] + [corr_kl_coef] * (turns - 1)
-
-
 def per_turn_sum(values: torch.Tensor, turn: torch.Tensor, turns: int) -> torch.Tensor:
     """Sums (B, N) of `values` (B, T) over the tokens of each turn."""
     masked = [values.masked_fill(turn != t, 0) for t in range(1, turns + 1)]
@@ -49,32 +36,6 @@ def per_turn_sum(values: torch.Tensor, turn: torch.Tensor, turns: int) -> torch.
 def charge_kl(pay: torch.Tensor, log_ratios: torch.Tensor, kl_weights: list[float]) -> torch.Tensor:
     """k1: pay (B, N) less β_t times the log-ratio (B, N) of each turn's attempt, Eq 2."""
     return pay - log_ratios.detach() * pay.new_tensor(kl_weights)
-
-
-def leave_one_out(pay: torch.Tensor, k: int) -> torch.Tensor:
-    """Advantages (B, N): each pay minus the mean pay of the other K − 1 rollouts of its problem.
-
-    Rows must lie in groups of `k` rollouts of one problem. Each turn has its own baseline.
-    """
-    if k < 2:
-        raise ValueError(
-            f"number_output_initial_generations is {k}; expected 2 or more. The leave-one-out "
-            "baseline needs other rollouts of the same problem."
-        )
-    groups = pay.view(-1, k, pay.size(1))
-    others = (groups.sum(1, keepdim=True) - groups) / (k - 1)
-    return (groups - others).view_as(pay)
-
-
-def scale_by_batch(advantages: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
-    """Advantages (B, N) divided by one standard deviation over all rollouts and turns.
-
-    One number for all turns keeps the ratio between their pays, which α sets. The KL weights then
-    count against advantages of unit size. counted (B, N): true for what enters the deviation, None
-    for all; attempts that the policy did not write have no advantage.
-    """
-    entering = advantages if counted is None else advantages[counted]
-    return advantages / (entering.std() + 1e-4)
 
 
 def policy_loss(

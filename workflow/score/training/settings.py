@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from score.fine_tuning.settings import steps_of_process
-from score.sampling.backends import check_backend
+from score.sampling.settings import check_backend
 from score.training.objectives import check_objective
 
 # Settings that change no result: neither a rule nor a checkpoint is redone for them.
@@ -117,3 +116,18 @@ class TrainSettings:
     def accumulation(self, processes: int) -> int:
         """Accumulation steps of each process; ValueError where the processes can't share evenly."""
         return steps_of_process(self.gradient_accumulation_steps, processes, "rollouts")
+
+
+def steps_of_process(steps: int, processes: int, things: str) -> int:
+    """Accumulation steps of each of the processes that share an update's rollouts or examples.
+
+    ValueError where they can't share evenly.
+    """
+    each, left = divmod(steps, processes)
+    if left or not each:
+        raise ValueError(
+            f"gradient_accumulation_steps is {steps}; expected a multiple of the {processes} "
+            f"processes, which share the {things} of an update. Raise it, and lower "
+            "per_device_train_batch_size to keep their product."
+        )
+    return each

@@ -1,20 +1,17 @@
 """Training curves for wandb, tensorboard and trackio; keys come from the environment alone."""
 
 import os
-import re
 import secrets
 import shutil
 from importlib import metadata
 from pathlib import Path
 
-from score.problems.problem import replace_bytes
+from score.files import replace_bytes
 from score.training.settings import TrainSettings
 
 TRACKERS = ("wandb", "tensorboard", "trackio")
 PROJECT = "score"
 _RUN_ID = "wandb_run_id"
-_KEY_NAME = re.compile(r"(?i)(api|access|auth|secret)_?key|(^|_)(token|secret|password)$")
-_KEY = re.compile(r"(local-)?[0-9a-fA-F]{40}|wandb_v\d+_\w{20,}|hf_\w{30,}")
 
 
 def trackers(report_to: str | list, wandb_project_name: str | None) -> list[str]:
@@ -39,30 +36,6 @@ def check_trackers(names: list[str]) -> None:
                 f"report_to is {name!r}, which is not installed; expected an installed tracker. "
                 f"Install it where jobs run, pip install {name}, or set report_to: none."
             ) from None
-
-
-def refuse_keys(config: dict) -> None:
-    """ValueError for an access key in a config: jobs would copy it into settings, scripts and logs."""
-    for path, value in _leaves(config):
-        name = path.rpartition(".")[2]
-        # The revision of a data set is a commit: 40 digits as well.
-        looks_like_one = name != "revision" and _KEY.fullmatch(str(value).strip())
-        if value is not None and (_KEY_NAME.search(name) or looks_like_one):
-            hub = str(value).startswith("hf_") or re.match("(?i)(hf|hub|huggingface)", name)
-            raise ValueError(
-                f"{path} holds what looks like an access key (not shown); expected none in a "
-                "config, whose values are copied into settings files and logs. Remove it and set "
-                f"the environment variable {'HF_TOKEN' if hub else 'WANDB_API_KEY'} instead."
-            )
-
-
-def _leaves(part, path: str = ""):
-    if isinstance(part, dict | list):
-        entries = part.items() if isinstance(part, dict) else enumerate(part)
-        for key, value in entries:
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, part
 
 
 def track(settings: TrainSettings, folder: str | Path) -> list[str]:

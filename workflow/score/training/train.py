@@ -13,11 +13,17 @@ from dataclasses import asdict
 
 from datasets import Dataset
 
+from score.files import file_digest
 from score.jobs.interruption import StopOnSignal
-from score.policies.fingerprint import file_digest, policy_digest, prompts_digest
-from score.policies.load import load_policy, vocabulary_size
+from score.policies.load import load_policy, policy_digest, vocabulary_size
 from score.problems.problem import read_problems
-from score.sampling.prompts import first_messages, load_tokenizer, prompt_ids, read_few_shot
+from score.sampling.prompts import (
+    first_messages,
+    load_tokenizer,
+    prompt_ids,
+    prompts_digest,
+    read_few_shot,
+)
 from score.tasks import load_task
 from score.training.config import SCoReConfig
 from score.training.job import (
@@ -30,7 +36,7 @@ from score.training.job import (
     train_on,
 )
 from score.training.offline_attempts import OfflineAttempts, read_offline_attempts
-from score.training.progress import ProgressLine
+from score.training.records import ProgressLine
 from score.training.settings import IDLE_SETTINGS, TrainSettings
 from score.training.trainer import SCoReTrainer
 from score.verifiers.verifier import Verifier

@@ -20,26 +20,18 @@ from trl.models import prepare_deepspeed, unwrap_model_for_generation
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_adapter
 
 from score.policies.load import is_adapter, load_policy
+from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, prompt_ids
-from score.sampling.rollout import (
-    HFGenerate,
-    Rollout,
-    sample_rollouts,
-    sampling_config,
-    stop_ids_of,
-)
+from score.sampling.rollout import Rollout, sample_rollouts
 from score.sampling.vllm import TrainingGenerate
 from score.training import loss as objective
 from score.training.advantages import rank_advantages
-from score.training.batches import pad_batches, token_logps
+from score.training.batches import ProblemSampler, Score, pad_batches, score_attempts, token_logps
 from score.training.checkpoints import writing_checkpoint, written_to
 from score.training.config import SCoReConfig
-from score.training.kl_control import current_weight
+from score.training.objectives import current_weight, turn_pay
 from score.training.offline_attempts import OfflineAttempts, StartingFrom, forget_offline_logps
 from score.training.records import TurnSums
-from score.training.rewards import turn_pay
-from score.training.sampler import ProblemSampler
-from score.training.scoring import Score, score_attempts
 
 
 class SCoReTrainer(GRPOTrainer):

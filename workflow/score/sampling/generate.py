@@ -1,0 +1,119 @@
+"""Attempts sampled through transformers, from the full softmax, in left-padded batches.
+
+Legend of shapes: R rollouts, L positions of a padded batch.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from transformers import GenerationConfig
+
+from score.sampling.draws import InverseCDF, uniforms
+from score.sampling.prompts import Bridge
+
+
+def sampling_config(
+    max_tokens: int, temperature: float, stop_ids: set[int], pad_id: int
+) -> GenerationConfig:
+    """Sampling from the full softmax at `temperature`; 0 means greedy.
+
+    Every filter is named and off, or the ones in a checkpoint's own generation_config (top_k,
+    repetition_penalty, …) would apply unseen, and log-probabilities would belong to another
+    distribution than the samples.
+    """
+    no_filters = {"temperature": temperature, "top_k": 0, "top_p": 1.0, "repetition_penalty": 1.0}
+    return GenerationConfig(
+        max_new_tokens=max_tokens,
+        do_sample=temperature > 0,
+        **(no_filters if temperature > 0 else {"repetition_penalty": 1.0}),
+        eos_token_id=sorted(stop_ids),
+        pad_token_id=pad_id,
+        use_cache=True,
+        disable_compile=True,
+    )
+
+
+def stop_ids_of(config: GenerationConfig, tokenizer, bridge: Bridge) -> set[int]:
+    """Ids that end an attempt: what the policy declares, and the template's end of turn."""
+    declared = config.eos_token_id
+    declared = declared if isinstance(declared, list) else [declared]
+    return {i for i in (*declared, tokenizer.eos_token_id, bridge.end) if i is not None}
+
+
+class HFGenerate:
+    """`Generate` through transformers, in left-padded batches of prompts of similar length.
+
+    Without seeds attempts come from torch's own generator.
+    """
+
+    def __init__(self, model, config: GenerationConfig, batch_size: int):
+        self.model = model
+        self.config = config
+        self.greedy = sampling_config(
+            config.max_new_tokens, 0, set(config.eos_token_id), config.pad_token_id
+        )
+        self.batch_size = batch_size
+
+    @torch.no_grad()
+    def __call__(self, prompts: list[list[int]], seeds: list[int] | None) -> list[list[int]]:
+        attempts: list[list[int]] = [[] for _ in prompts]
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]), reverse=True)
+        drawn = self.config.do_sample and seeds is not None
+        with self._in_charge(self.greedy if drawn else self.config):
+            for start in range(0, len(order), self.batch_size):
+                rows = order[start : start + self.batch_size]
+                row_seeds = [seeds[i] for i in rows] if drawn else None
+                sampled = self._generate([prompts[i] for i in rows], row_seeds)
+                for i, attempt in zip(rows, sampled, strict=True):
+                    attempts[i] = attempt
+        return attempts
+
+    def _generate(self, prompts: list[list[int]], seeds: list[int] | None) -> list[list[int]]:
+        input_ids, mask = left_pad(prompts, self.config.pad_token_id, self.model.device)
+        config, draw = self.config, []
+        if seeds is not None:
+            config = self.greedy
+            draws = uniforms(seeds, self.config.max_new_tokens).to(self.model.device)
+            draw = [InverseCDF(draws, self.config.temperature, start=input_ids.size(1))]
+        ids = self.model.generate(
+            input_ids=input_ids,
+            attention_mask=mask,
+            logits_processor=draw,
+            generation_config=config,
+        )
+        stop = set(self.config.eos_token_id)
+        return [cut_after_stop(row, stop) for row in ids[:, input_ids.size(1) :].tolist()]
+
+    @contextmanager
+    def _in_charge(self, config: GenerationConfig) -> Iterator[None]:
+        """The policy, and that below an adapter, samples by `config` alone: its own says nothing."""
+        adapted = hasattr(self.model, "get_base_model")
+        policies = [self.model, self.model.get_base_model()] if adapted else [self.model]
+        theirs, training = [p.generation_config for p in policies], self.model.training
+        for policy in policies:
+            policy.generation_config = config
+        self.model.eval()
+        try:
+            yield
+        finally:
+            for policy, own in zip(policies, theirs, strict=True):
+                policy.generation_config = own
+            self.model.train(training)
+
+
+def left_pad(rows: list[list[int]], pad_id: int, device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask, (R, L) each, padded on the left. The mask comes from lengths, so it is right
+    when the padding token is also the end-of-turn token."""
+    length = max(map(len, rows))
+    ids = [[pad_id] * (length - len(row)) + row for row in rows]
+    mask = [[0] * (length - len(row)) + [1] * len(row) for row in rows]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+
+def cut_after_stop(ids: list[int], stop_ids: set[int]) -> list[int]:
+    """The attempt up to and with its first stop token; whole when it has none."""
+    for i, token in enumerate(ids):
+        if token in stop_ids:
+            return ids[: i + 1]
+    return ids
