@@ -1,14 +1,15 @@
 """Intervals over problems and seeds: one paired, hierarchical bootstrap of all arms at once.
 
 Problems are drawn once for all arms, since all arms answer the same ones. Seeds are drawn once for
-all arms with the same seeds, since these share what they were trained from (Stage I of that seed).
-So a difference of two arms is resampled pair by pair. An arm of one instance varies over problems
-alone. S seeds are resampled by drawing S - 1 of them, with replacement (Rao and Wu, 1988): a mean of
-S - 1 draws varies as a mean of S seeds does, where S draws would vary by (S - 1) / S too little,
-which matters at 2 or 3 seeds. Runs that are pooled (seeds `run/seed`) are drawn as wholes, with all
-their seeds: their means vary by the choice of seeds already. Chance that is of a problem and a seed
-alone is counted up to three times, as in every bootstrap of two crossed factors (Owen, 2007):
-intervals err on the wide side.
+all arms with the same seeds, since these start from the same policy (Stage I of that seed). So the
+difference of two arms is resampled as pairs. An arm of one instance varies over problems alone.
+
+S seeds are resampled by drawing S - 1 of them, with replacement (Rao and Wu, 1988): a mean of S - 1
+draws varies as a mean of S seeds does, where S draws would vary by (S - 1) / S too little, which
+matters at 2 or 3 seeds. Pooled runs (seeds `run/seed`) are drawn as wholes, with all their seeds:
+the mean of a run already varies with its seeds. Variance of single outcomes, beyond that of problems
+and of seeds, is counted up to three times, as in every bootstrap of two crossed factors (Owen,
+2007), so intervals are rather too wide than too narrow.
 """
 
 from typing import NamedTuple
@@ -22,7 +23,7 @@ _CELLS_AT_ONCE = 2_000_000  # bounds the memory of the drawn problems
 
 
 class Effect(NamedTuple):
-    """A rate, or a difference of two, with its 95 % interval and its bootstrap variance."""
+    """A rate, or a difference of two: a fraction, its 95 % interval and its bootstrap variance."""
 
     value: float
     low: float
@@ -34,8 +35,9 @@ class Effect(NamedTuple):
 class Resamples:
     """The rates of every arm, as measured and in every resample.
 
-    arms: at the same problems. samples: resamples. seed: of the drawing. A rate is one of
-    score.evaluation.metrics.RATES or `unchanged`; it is the mean over an arm's seeds.
+    arms: at the same problems. samples: number of resamples. seed: of the random draws. A rate is
+    one of score.evaluation.metrics.RATES or `unchanged`, as the mean over an arm's seeds.
+    ValueError for less than one resample.
     """
 
     def __init__(self, arms: list[Arm], samples: int = 10_000, seed: int = 0):
@@ -48,10 +50,11 @@ class Resamples:
             self._resampled[arm.name] = rates_of(sums, self.num_problems)
 
     def rate(self, name: str, arm: str) -> Effect:
+        """The rate called `name` of an arm."""
         return self._effect(self._measured[arm][name], self._resampled[arm][name])
 
     def difference(self, name: str, arm: str, other: str) -> Effect:
-        """The rate of `arm` minus that of `other`."""
+        """The rate called `name` of `arm` minus that of `other`."""
         value = self._measured[arm][name] - self._measured[other][name]
         return self._effect(value, self._resampled[arm][name] - self._resampled[other][name])
 
@@ -61,10 +64,10 @@ class Resamples:
 
 
 def resampled_sums(arms: list[Arm], samples: int, seed: int) -> list[np.ndarray]:
-    """(samples, 4) for each arm: its outcomes summed over drawn problems, averaged over seeds.
+    """(samples, 4) for each arm: its outcomes summed over drawn problems, averaged over drawn seeds.
 
-    ValueError for less than one resample. Which problems are drawn depends on their number and
-    the seed alone, which seeds on their names: an arm's interval is the same in every company.
+    ValueError for less than one resample. The problems drawn depend on their number and `seed` alone,
+    the seeds drawn on their names: an arm's interval does not depend on the other arms.
     """
     if samples < 1:
         raise ValueError(f"bootstrap samples is {samples}; expected at least 1 (10000 is usual).")
@@ -90,9 +93,10 @@ def _drawn_counts(size: int, num: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def seed_weights(seeds: tuple[str, ...], samples: int, seed: int) -> np.ndarray:
-    """(samples, seeds): weights with sum 1, equal for arms with the same seeds or runs of seeds.
+    """(samples, seeds): the weight of each seed in each resample, with sum 1 over seeds.
 
-    What precedes a slash is the run; seeds without a slash are drawn one by one.
+    seeds: `run/seed` of pooled runs, which are drawn as wholes, or names without a slash, which are
+    drawn one by one. Equal names get equal weights.
     """
     runs = [name.partition("/")[0] for name in seeds]
     drawn = list(dict.fromkeys(runs))

@@ -4,20 +4,21 @@
         --attempts base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet ... \
         --markdown claims.md --json claims.json
 
-Both files are computed from the judged attempts alone; what a run does not show stays in them.
+Both files are computed from verified attempts alone, and name what a run lacks to test a claim.
 """
 
-import argparse
 import json
-import sys
 from dataclasses import asdict
 
 from score.comparison.bootstrap import Resamples
 from score.comparison.hypotheses import LEVEL, Claim, Part, paper_claims
 from score.comparison.outcomes import read_arms
 from score.comparison.settings import ClaimsSettings
-from score.comparison.tables import interval, markdown_table, p_text
+from score.comparison.tables import interval, markdown_table, p_text, write_page
 from score.files.atomic import replace_file
+from score.jobs.command import Command, optional, several
+
+COMMAND = Command(__spec__, __doc__)
 
 
 def markdown_text(claims: list[Claim], settings: ClaimsSettings) -> str:
@@ -61,34 +62,27 @@ def _part_cells(part: Part) -> list[str]:
 
 def json_text(claims: list[Claim], settings: ClaimsSettings) -> str:
     """The same for programs: settings and level, then every claim with its parts, fractions."""
-    told = {"level": LEVEL, "settings": asdict(settings), "claims": [asdict(c) for c in claims]}
-    return json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    content = {"level": LEVEL, "settings": asdict(settings), "claims": [asdict(c) for c in claims]}
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.comparison.claims", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        arguments,
+        settings="JSON file of ClaimsSettings",
+        attempts=several("arm/seed=parquet file ..."),
+        scaling=optional("CSV of sampling budgets, one a run, for claim 8", nargs="+", default=[]),
+        markdown="claims for people to write",
+        json="claims for programs to write",
     )
-    parser.add_argument("--settings", required=True, help="JSON file of ClaimsSettings")
-    parser.add_argument("--attempts", required=True, nargs="+", help="arm/seed=parquet file ...")
-    parser.add_argument(
-        "--scaling", nargs="+", default=[], help="CSV of sampling budgets, one a run, for claim 8"
-    )
-    parser.add_argument("--markdown", required=True, help="claims for people to write")
-    parser.add_argument("--json", required=True, help="claims for programs to write")
-    flags = parser.parse_args(arguments)
-    try:
+    with COMMAND.errors():
         settings = ClaimsSettings.read(flags.settings)
         resamples = Resamples(
             read_arms(flags.attempts), settings.bootstrap_samples, settings.bootstrap_seed
         )
         claims = paper_claims(resamples, settings, flags.scaling)
-    except ValueError as error:
-        sys.exit(f"claims: {error}")
-    markdown = markdown_text(claims, settings)
-    replace_file(flags.markdown, markdown.encode())
     replace_file(flags.json, json_text(claims, settings).encode())
-    sys.stdout.buffer.write(markdown.encode())
+    write_page(flags.markdown, markdown_text(claims, settings))
 
 
 if __name__ == "__main__":

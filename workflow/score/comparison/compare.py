@@ -8,36 +8,27 @@
 Rows come in the given order. The CSVs hold fractions, the markdown percents with intervals.
 """
 
-import argparse
-import csv
-import io
 import itertools
-import sys
 
-from score.comparison.bootstrap import Resamples
+from score.comparison.bootstrap import Effect, Resamples
 from score.comparison.outcomes import SPENT, Arm, read_arms, read_budgets
 from score.comparison.settings import IntervalSettings
 from score.comparison.significance import holm, mcnemar_p, p_different
-from score.comparison.tables import interval, markdown_table, p_text
+from score.comparison.tables import csv_text, interval, markdown_table, p_text, write_page
 from score.evaluation.metrics import ENDS, RATES
 from score.files.atomic import replace_file
+from score.jobs.command import Command, optional, several
 
+COMMAND = Command(__spec__, __doc__)
 HEADINGS = ("Accuracy@t1", "Accuracy@t2", "Δ(t1,t2)", "Δ i→c", "Δ c→i")
-SIGNED = "delta"
-COLUMNS = (
-    "num_problems",
-    *(f"{rate}{end}" for rate in RATES for end in ENDS),
-    "seeds",
-    "mcnemar_p",
-)
+RATE_COLUMNS = tuple(f"{rate}{end}" for rate in RATES for end in ENDS)
+COLUMNS = ("num_problems", *RATE_COLUMNS, "seeds", "mcnemar_p")
 BUDGET = dict(zip(SPENT, ("training_attempts", "updates", "tuning_attempts"), strict=True))
 COMPARED = {"accuracy_t2": "Accuracy@t2", "delta": "Δ(t1,t2)"}
 PAIR_COLUMNS = tuple(f"{rate}{part}" for rate in COMPARED for part in (*ENDS, "_p", "_p_holm"))
-RATES_EXPLAINED = (
+EXPLANATION = (
     "Percent of all problems. Accuracy@t1 and @t2: right in attempt 1 and 2. Δ(t1,t2): the "
     "difference, which is Δ i→c (wrong, then right) minus Δ c→i (right, then wrong). "
-)
-EXPLANATION = (
     "Mean over seeds. In brackets: 95 % paired bootstrap interval over problems and, of arms with "
     "several, seeds, or whole runs where runs are pooled. p: McNemar's test of Δ = 0, exact where "
     "a problem has one rollout; of several seeds the largest, so a small p says that every seed "
@@ -56,7 +47,10 @@ PAIRS_EXPLAINED = (
 
 
 def table_rows(arms: list[Arm], resamples: Resamples, budgets: dict | None = None) -> list[dict]:
-    """One row of `policy`, COLUMNS and, with budgets, their columns for each arm."""
+    """One row for each arm: `policy`, COLUMNS as fractions and, with budgets, what training took.
+
+    budgets: arm -> SPENT, see `read_budgets`; an arm that is not in it has empty cells.
+    """
     rows = []
     for arm in arms:
         row = {"policy": arm.name, "num_problems": resamples.num_problems}
@@ -71,7 +65,7 @@ def table_rows(arms: list[Arm], resamples: Resamples, budgets: dict | None = Non
 
 
 def pair_rows(arms: list[Arm], resamples: Resamples) -> list[dict]:
-    """One row of `policy`, `other` and PAIR_COLUMNS for each two arms, in order."""
+    """One row for each two arms: `policy`, `other` and PAIR_COLUMNS, `policy` minus `other`."""
     rows = []
     for arm, other in itertools.combinations([arm.name for arm in arms], 2):
         row = {"policy": arm, "other": other}
@@ -86,16 +80,8 @@ def pair_rows(arms: list[Arm], resamples: Resamples) -> list[dict]:
     return rows
 
 
-def _ends(rate: str, effect) -> dict:
+def _ends(rate: str, effect: Effect) -> dict:
     return {f"{rate}{end}": float(value) for end, value in zip(ENDS, effect, strict=False)}
-
-
-def csv_text(rows: list[dict], columns) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def markdown_text(rows: list[dict]) -> str:
@@ -105,11 +91,10 @@ def markdown_text(rows: list[dict]) -> str:
     cells = [["policy", "problems", "seeds", *HEADINGS, "p", *headings]]
     for row in rows:
         counts = [row["policy"], str(row["num_problems"]), str(row["seeds"])]
-        rates = [_cell(row, rate, rate == SIGNED) for rate in RATES]
+        rates = [_cell(row, rate, signed=rate == "delta") for rate in RATES]
         budget = ["" if row[column] is None else f"{row[column]:,.0f}" for column in spent]
         cells.append([*counts, *rates, p_text(row["mcnemar_p"]), *budget])
-    explained = RATES_EXPLAINED + EXPLANATION
-    return f"{markdown_table(cells)}\n{explained}{BUDGET_EXPLAINED if spent else ''}\n"
+    return f"{markdown_table(cells)}\n{EXPLANATION}{BUDGET_EXPLAINED if spent else ''}\n"
 
 
 def pairs_markdown_text(rows: list[dict]) -> str:
@@ -130,32 +115,26 @@ def _cell(row: dict, rate: str, signed: bool) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.comparison.compare", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        arguments,
+        settings="JSON file of IntervalSettings",
+        attempts=several("arm/seed=parquet file ..."),
+        budgets=optional("JSON file: arm -> attempts, updates, tuning_attempts"),
+        csv="table of fractions to write",
+        markdown="table of percents to write",
+        pairs_csv="differences of fractions to write",
+        pairs_markdown="differences in points to write",
     )
-    parser.add_argument("--settings", required=True, help="JSON file of IntervalSettings")
-    parser.add_argument("--attempts", required=True, nargs="+", help="arm/seed=parquet file ...")
-    parser.add_argument("--budgets", help="JSON file: arm -> attempts, updates, tuning_attempts")
-    parser.add_argument("--csv", required=True, help="table of fractions to write")
-    parser.add_argument("--markdown", required=True, help="table of percents to write")
-    parser.add_argument("--pairs-csv", required=True, help="differences of fractions to write")
-    parser.add_argument("--pairs-markdown", required=True, help="differences in points to write")
-    flags = parser.parse_args(arguments)
-    try:
+    with COMMAND.errors():
         settings = IntervalSettings.read(flags.settings)
         arms = read_arms(flags.attempts)
         budgets = None if flags.budgets is None else read_budgets(flags.budgets)
         resamples = Resamples(arms, settings.bootstrap_samples, settings.bootstrap_seed)
-    except ValueError as error:
-        sys.exit(f"compare: {error}")
     rows, pairs = table_rows(arms, resamples, budgets), pair_rows(arms, resamples)
-    markdown = markdown_text(rows)
-    pair_columns = ("policy", "other", *PAIR_COLUMNS)
     replace_file(flags.csv, csv_text(rows, rows[0]).encode())
-    replace_file(flags.markdown, markdown.encode())
-    replace_file(flags.pairs_csv, csv_text(pairs, pair_columns).encode())
+    replace_file(flags.pairs_csv, csv_text(pairs, ("policy", "other", *PAIR_COLUMNS)).encode())
     replace_file(flags.pairs_markdown, pairs_markdown_text(pairs).encode())
-    sys.stdout.buffer.write(markdown.encode())
+    write_page(flags.markdown, markdown_text(rows))
 
 
 if __name__ == "__main__":

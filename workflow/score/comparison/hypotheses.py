@@ -1,7 +1,7 @@
 """The paper's eight claims as hypotheses, each a conjunction of parts, and what decides them.
 
 A claim holds when every part does, so its p is the largest of theirs (intersection-union test),
-then Holm-corrected over the claims that could be tested. No verdict is anybody's opinion.
+then Holm-corrected over the claims that could be tested.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,10 +21,10 @@ SCALING_COLUMNS = ("difference", "difference_low", "difference_high", "p_greater
 
 @dataclass(frozen=True)
 class Part:
-    """A quantity and the condition it has to meet, with the p of either being chance.
+    """A quantity and the condition that it has to meet, in percent, and how sure either is.
 
-    value, low, high: fractions, 95 % interval. p: small where the condition is met. p_against:
-    small where its opposite is.
+    value, low, high: the quantity and its 95 % interval, fractions. p: small where the condition is
+    met. p_against: small where its opposite is met.
     """
 
     quantity: str
@@ -38,7 +38,10 @@ class Part:
 
 @dataclass
 class Claim:
-    """missing: what the run lacks to test it; then there are no parts and p is None."""
+    """A claim of the paper, its parts and its verdict.
+
+    missing: what the run lacks to test it; if anything, there are no parts and p is None.
+    """
 
     number: int
     claim: str
@@ -50,31 +53,35 @@ class Claim:
 
 
 class Evidence:
-    """Parts of claims about the arms of `resamples`, in the paper's terms."""
+    """The parts that claims about arms of `resamples` consist of."""
 
     def __init__(self, resamples: Resamples, settings: ClaimsSettings):
         self.resamples, self.settings = resamples, settings
 
-    def corrects_itself(self, arm: str) -> list[Part]:
+    def gains(self, arm: str) -> list[Part]:
+        """Δ is above 0."""
         return [_above(f"Δ({arm})", self.resamples.rate("delta", arm))]
 
     def gains_nothing(self, arm: str) -> list[Part]:
-        """Non-superiority: Δ is below the margin. A lack of evidence of a gain would not do."""
-        effect = self.resamples.rate("delta", arm)
-        return [_below(f"Δ({arm})", effect, self.settings.claims_margin)]
+        """Δ is below the margin. That a gain could not be shown would not be enough."""
+        effect, null = self.resamples.rate("delta", arm), self.settings.claims_margin
+        return [_part(f"Δ({arm})", "<", effect, null, p_less, p_greater)]
 
-    def falls_short(self, arm: str, of: str) -> list[Part]:
-        return [self._higher(name, of, arm) for name in ("delta", "accuracy_t2")]
+    def surpasses(self, better: str, arm: str) -> list[Part]:
+        """`better` has the higher Δ and the higher accuracy of attempt 2."""
+        return [self._higher(name, better, arm) for name in ("delta", "accuracy_t2")]
 
-    def copies(self, arm: str, other: str) -> list[Part]:
-        """Repeats nearly all its answers, and more of them than `other`.
+    def surpasses_a_copier(self, better: str, arm: str) -> list[Part]:
+        """`better` surpasses `arm`, which repeats nearly all its answers, and more than `better` does.
 
-        The first alone would hold for an arm that rightly keeps right answers, the second for one
-        that still changes many. A comparison with base would say nothing: bases may copy as well.
+        Nearly all answers are repeated also by an arm that rightly keeps right ones, and more than
+        `better` repeats also by an arm that still changes many. The base policy is no measure here,
+        since base policies may copy as well.
         """
-        effect = self.resamples.rate("unchanged", arm)
-        nearly_all = _above(f"{SIGNS['unchanged']}({arm})", effect, self.settings.claims_copy_rate)
-        return [nearly_all, self._higher("unchanged", arm, other)]
+        effect, null = self.resamples.rate("unchanged", arm), self.settings.claims_copy_rate
+        nearly_all = _above(f"{SIGNS['unchanged']}({arm})", effect, null)
+        more = self._higher("unchanged", arm, better)
+        return [*self.surpasses(better, arm), nearly_all, more]
 
     def _higher(self, name: str, arm: str, other: str) -> Part:
         quantity = f"{SIGNS[name]}({arm}) − {SIGNS[name]}({other})"
@@ -85,10 +92,6 @@ def _above(quantity: str, effect: Effect, null: float = 0.0) -> Part:
     return _part(quantity, ">", effect, null, p_greater, p_less)
 
 
-def _below(quantity: str, effect: Effect, null: float) -> Part:
-    return _part(quantity, "<", effect, null, p_less, p_greater)
-
-
 def _part(quantity: str, sign: str, effect: Effect, null: float, test, opposite) -> Part:
     ends = effect.value, effect.low, effect.high
     condition = f"{sign} {100 * null:g}"
@@ -96,60 +99,41 @@ def _part(quantity: str, sign: str, effect: Effect, null: float, test, opposite)
 
 
 def paper_claims(
-    resamples: Resamples, arms: ClaimsSettings, scaling: Sequence[str] = ()
+    resamples: Resamples, settings: ClaimsSettings, scaling: Sequence[str] = ()
 ) -> list[Claim]:
-    """The eight claims, decided. scaling: CSVs of sampling budgets, one a run, for the eighth."""
-    evidence, present = Evidence(resamples, arms), set(resamples.arms)
+    """The eight claims with their verdicts.
 
-    def claim(number: int, text: str, needed: list[str], parts: Callable[[], list]) -> Claim:
-        missing = [f"arm {arm}" for arm in needed if arm not in present]
-        return Claim(number, text, [] if missing else parts(), missing)
+    scaling: CSV files of score.analyses.scaling, one a run, for the eighth. ValueError where one is
+    malformed.
+    """
+    evidence, base, score = Evidence(resamples, settings), settings.base, settings.score
+    single, direct = settings.single_turn_rl, settings.direct_multi_turn_rl
+    drifts = "Direct multi-turn RL falls short of SCoRe and drifts to copying its first answer"
+    claims: list[Claim] = []
 
-    score, direct = arms.score, arms.direct_multi_turn_rl
-    claims = [
-        claim(
-            1,
-            "The base policy gains nothing from a second attempt",
-            [arms.base],
-            lambda: evidence.gains_nothing(arms.base),
-        ),
-        claim(2, "SCoRe corrects itself", [score], lambda: evidence.corrects_itself(score)),
-        claim(
-            3,
-            "Direct multi-turn RL falls short of SCoRe and drifts to copying its first answer",
-            [score, direct],
-            lambda: evidence.falls_short(direct, score) + evidence.copies(direct, score),
-        ),
-        claim(
-            4,
-            "Single-turn RL does not teach self-correction",
-            [arms.single_turn_rl],
-            lambda: evidence.gains_nothing(arms.single_turn_rl),
-        ),
-        claim(
-            5,
-            "Without Stage I SCoRe falls short",
-            [score, arms.no_stage_one],
-            lambda: evidence.falls_short(arms.no_stage_one, score),
-        ),
-        claim(
-            6,
-            "Without reward shaping SCoRe falls short",
-            [score, arms.no_shaping],
-            lambda: evidence.falls_short(arms.no_shaping, score),
-        ),
-        _fine_tuning_claim(evidence, arms, present),
-        _scaling_claim(score, scaling),
-    ]
+    def test(text: str, parts_of: Callable[..., list[Part]], *arms: str) -> None:
+        missing = [f"arm {arm}" for arm in arms if arm not in resamples.arms]
+        parts = [] if missing else parts_of(*arms)
+        claims.append(Claim(len(claims) + 1, text, parts, missing))
+
+    test("The base policy gains nothing from a second attempt", evidence.gains_nothing, base)
+    test("SCoRe corrects itself", evidence.gains, score)
+    test(drifts, evidence.surpasses_a_copier, score, direct)
+    test("Single-turn RL does not teach self-correction", evidence.gains_nothing, single)
+    test("Without Stage I SCoRe falls short", evidence.surpasses, score, settings.no_stage_one)
+    test("Without reward shaping SCoRe falls short", evidence.surpasses, score, settings.no_shaping)
+    claims += [_fine_tuning_claim(evidence, settings), _scaling_claim(score, scaling)]
     return decided(claims)
 
 
-def _fine_tuning_claim(evidence: Evidence, arms: ClaimsSettings, present: set[str]) -> Claim:
-    families = (arms.star, arms.star_plus), (arms.pair_sft, arms.pair_sft_plus)
-    missing = [] if arms.score in present else [f"arm {arms.score}"]
-    missing += [f"arm {' or '.join(f)}" for f in families if not present.intersection(f)]
-    there = [arm for family in families for arm in family if arm in present]
-    parts = [] if missing else [part for a in there for part in evidence.falls_short(a, arms.score)]
+def _fine_tuning_claim(evidence: Evidence, settings: ClaimsSettings) -> Claim:
+    """SCoRe against all fine-tuned arms that the run has, of which each family needs one."""
+    score, present = settings.score, evidence.resamples.arms
+    families = (settings.star, settings.star_plus), (settings.pair_sft, settings.pair_sft_plus)
+    missing = [] if score in present else [f"arm {score}"]
+    missing += [f"arm {' or '.join(f)}" for f in families if not set(f).intersection(present)]
+    tuned = [arm for family in families for arm in family if arm in present]
+    parts = [] if missing else [part for arm in tuned for part in evidence.surpasses(score, arm)]
     return Claim(7, "STaR and Pair-SFT fall short of SCoRe", parts, missing)
 
 
@@ -158,18 +142,18 @@ def _scaling_claim(score: str, paths: Sequence[str]) -> Claim:
     text = "At an equal budget correcting attempts beats sampling more of them in parallel"
     if not paths:
         return Claim(8, text, [], ["table of sampling budgets"])
-    told = {path: f" {path}" if len(paths) > 1 else "" for path in paths}
-    parts = {path: _scaling_part(score, path, told[path]) for path in paths}
-    missing = [
-        f"arm {score} in the table of sampling budgets{told[path]}"
-        for path, part in parts.items()
-        if part is None
-    ]
-    return Claim(8, text, [] if missing else list(parts.values()), missing)
+    parts, missing = [], []
+    for path in paths:
+        where = f" {path}" if len(paths) > 1 else ""
+        part = _scaling_part(score, path, where)
+        if part is None:
+            missing.append(f"arm {score} in the table of sampling budgets{where}")
+        parts.append(part)
+    return Claim(8, text, [] if missing else parts, missing)
 
 
-def _scaling_part(score: str, path: str, told: str) -> Part | None:
-    """What a CSV, named as `told`, says of the largest budget of `score`; None if it lacks the arm."""
+def _scaling_part(score: str, path: str, where: str) -> Part | None:
+    """What a CSV says of the largest budget of `score`; None if it lacks the arm. where: its name."""
     try:
         table = pd.read_csv(path)
         rows = table[table["arm"] == score]
@@ -182,7 +166,7 @@ def _scaling_part(score: str, path: str, told: str) -> Part | None:
         raise ValueError(f"scaling table {path}: malformed ({error!r}). Make it again.") from None
     if not 0 <= p <= 1:
         raise ValueError(f"scaling table {path}: p_greater of {score!r} is {p}; expected 0 to 1.")
-    quantity = f"sequential − parallel({score}, budget {budget}){told}"
+    quantity = f"sequential − parallel({score}, budget {budget}){where}"
     return Part(quantity, "> 0", value, low, high, p, 1 - p)
 
 

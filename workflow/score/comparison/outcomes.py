@@ -1,19 +1,15 @@
-"""What a comparison counts: the judged attempts of every instance, at the same problems.
-
-An instance is one training of a policy, `score/seed0`. The part before the slash is its arm, a row
-of the table; without seeds the instance is called like its arm.
-"""
+"""What a comparison counts: outcomes of all arms at the same problems, and what their training took."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from score.evaluation.metrics import booleans, means_by_problem, unchanged_answers
+from score.comparison.instances import by_arm, instance_values, read_attempts
+from score.evaluation.metrics import means_by_problem, unchanged_answers
 
-COLUMNS = ("problem_id", "correct_t1", "correct_t2", "extracted_t1", "extracted_t2")
+SPENT = ("attempts", "updates", "tuning_attempts")
 SHOWN = 3  # problems named in a message
 
 
@@ -38,25 +34,18 @@ def read_arms(pairs: list[str]) -> list[Arm]:
 
     ValueError names the pair, the file or the problems that don't fit the others.
     """
-    grouped, names, reference = {}, set(), None
-    for pair in pairs:
-        instance, equals, path = pair.partition("=")
-        arm, slash, seed = instance.partition("/")
-        if not (arm and equals and path) or (slash and not seed):
-            raise ValueError(f"--attempts holds {pair!r}; expected arm/seed=path or arm=path.")
-        if instance in names:
-            raise ValueError(f"--attempts names {instance!r} twice; expected each once.")
-        names.add(instance)
-        problems, outcomes, one_rollout = _read_outcomes(instance, Path(path))
-        if reference is None:
-            reference = instance, problems
-        elif problems != reference[1]:
-            raise ValueError(_differing(instance, problems, *reference))
-        grouped.setdefault(arm, []).append((seed, outcomes, one_rollout))
-    return [_grouped(arm, instances) for arm, instances in grouped.items()]
+    instances, expected = {}, None
+    for name, path in instance_values("--attempts", pairs).items():
+        problems, outcomes = _read_outcomes(name, path)
+        ids = list(dict.fromkeys(problems))
+        expected = expected or (name, ids)
+        if ids != expected[1]:
+            raise ValueError(_differing(name, ids, *expected))
+        instances[name] = name.partition("/")[2], outcomes, len(ids) == len(problems)
+    return [_joined(arm, seeds) for arm, seeds in by_arm(instances).items()]
 
 
-def _grouped(name: str, instances: list[tuple]) -> Arm:
+def _joined(name: str, instances: list[tuple]) -> Arm:
     seeds, outcomes, one_rollout = zip(*instances, strict=True)
     if "" in seeds and len(seeds) > 1:
         raise ValueError(
@@ -66,44 +55,28 @@ def _grouped(name: str, instances: list[tuple]) -> Arm:
     return Arm(name, seeds, np.stack(outcomes), all(one_rollout))
 
 
-def _read_outcomes(instance: str, path: Path) -> tuple[list[str], np.ndarray, bool]:
-    """Problem ids, their (problems, 4) outcomes, and whether each has one rollout."""
-    where = f"attempts of {instance!r}, {path}"
-    if not path.is_file():
-        raise ValueError(f"{where}: no such file. Judge that instance first.")
-    try:
-        attempts = pd.read_parquet(path, columns=list(COLUMNS))
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise ValueError(f"{where}: can't be read: {error}. Judge that instance again.") from None
-    if attempts["problem_id"].isna().any():
-        raise ValueError(f"{where}: problem_id holds a null. Judge that instance again.")
+def _read_outcomes(instance: str, path: str) -> tuple[list[str], np.ndarray]:
+    """The problem of each rollout, sorted, and the (problems, 4) outcomes; see Arm."""
+    attempts = read_attempts(instance, path, ("correct", "extracted"))
     attempts = attempts.sort_values("problem_id", kind="stable")
-    try:
-        first, second = (booleans(attempts[name], name) for name in COLUMNS[1:3])
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
+    first, second = (attempts[f"correct_t{turn}"].to_numpy() for turn in (1, 2))
     unchanged = unchanged_answers(attempts["extracted_t1"], attempts["extracted_t2"])
     rollouts = np.stack([first & second, first & ~second, ~first & second, unchanged], axis=1)
-    problems = list(attempts["problem_id"].unique())
-    outcomes = means_by_problem(rollouts, attempts["problem_id"])
-    return problems, outcomes, len(problems) == len(attempts)
+    return list(attempts["problem_id"]), means_by_problem(rollouts, attempts["problem_id"])
 
 
 def _differing(instance: str, problems: list, other: str, expected: list) -> str:
     missing = [str(name) for name in expected if name not in set(problems)]
     extra = [str(name) for name in problems if name not in set(expected)]
-    told = [
+    differences = [
         f"{what} {len(names)} ({', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''})"
         for what, names in (("lacks", missing), ("adds", extra))
         if names
     ]
     return (
-        f"problems of {instance!r} are not those of {other!r}: it {' and '.join(told)}. "
-        "Expected the same for all. Sample and judge it on the same problems."
+        f"problems of {instance!r} are not those of {other!r}: it {' and '.join(differences)}. "
+        "Expected the same for all. Sample and verify it on the same problems."
     )
-
-
-SPENT = ("attempts", "updates", "tuning_attempts")
 
 
 def read_budgets(path: str | Path) -> dict[str, dict[str, float | None]]:

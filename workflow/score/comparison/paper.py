@@ -3,20 +3,21 @@
     python -m score.comparison.paper --csv self_correction.csv --published data/published_rows.csv \
         --run run.json --markdown paper_comparison.md
 
-Levels can't be compared: models, problems and ways of sampling differ. Signs and orders can.
+Levels can't be compared, since models, problems and ways of sampling differ. The signs of changes and
+the order of methods can.
 """
 
-import argparse
 import itertools
 import math
-import sys
 
 import pandas as pd
 
 from score.comparison.settings import RunDescription
-from score.comparison.tables import interval, markdown_table
-from score.files.atomic import replace_file
+from score.comparison.tables import interval, markdown_table, points, write_page
+from score.evaluation.metrics import ENDS
+from score.jobs.command import Command
 
+COMMAND = Command(__spec__, __doc__)
 GROUP = ["source", "model", "dataset"]
 TEXTS = [*GROUP, "protocol", "row", "method"]
 RATES = ["t1", "t2", "t3", "delta", "i_to_c", "c_to_i"]
@@ -43,7 +44,7 @@ ORDER_EXPLAINED = (
 
 
 def read_table(path, needed: list[str]) -> pd.DataFrame:
-    """A CSV with all texts and missing values as they are. ValueError names what is missing."""
+    """A CSV file as it is. ValueError where it can't be read or lacks one of the `needed` columns."""
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
@@ -97,7 +98,7 @@ def _our_cells(arm: str, row: pd.Series, run: RunDescription) -> list[str]:
     cells = [f"this run: {arm}{seeds}", run.model_path, run.dataset, run.protocol]
     cells.append(f"{row['num_problems']:.0f}")
     for rate in RATES:
-        ends = [row[f"{OURS[rate]}{end}"] for end in ("", "_low", "_high")] if rate in OURS else []
+        ends = [row[f"{OURS[rate]}{end}"] for end in ENDS] if rate in OURS else []
         cells.append(interval(*ends, signed=rate == "delta") if ends else "")
     return cells
 
@@ -105,12 +106,8 @@ def _our_cells(arm: str, row: pd.Series, run: RunDescription) -> list[str]:
 def _their_cells(row: pd.Series) -> list[str]:
     problems = "not stated" if math.isnan(row["problems"]) else f"{row['problems']:.0f}"
     name = f"{row['row']} ({row['source']})"
-    rates = ["" if math.isnan(row[rate]) else _percent(row[rate], rate) for rate in RATES]
+    rates = ["" if math.isnan(row[r]) else points(row[r], signed=r == "delta") for r in RATES]
     return [name, row["model"], row["dataset"], row["protocol"], problems, *rates]
-
-
-def _percent(value: float, rate: str) -> str:
-    return format(value, "+z.1f" if rate == "delta" else "z.1f")
 
 
 def _signs_and_orders(table: pd.DataFrame, published: pd.DataFrame) -> str:
@@ -128,29 +125,24 @@ def _signs_and_orders(table: pd.DataFrame, published: pd.DataFrame) -> str:
 
 def _agreeing(pairs: list[tuple[float, float]]) -> str:
     """`2 of 3` pairs have one sign, of those whose first is not 0."""
-    told = [theirs * ours > 0 for theirs, ours in pairs if theirs]
-    return f"{sum(told)} of {len(told)}"
+    same = [theirs * ours > 0 for theirs, ours in pairs if theirs]
+    return f"{sum(same)} of {len(same)}"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.comparison.paper", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        arguments,
+        csv="table of score.comparison.compare",
+        published="CSV of published rows, in percent",
+        run="JSON file of RunDescription",
+        markdown="page to write",
     )
-    parser.add_argument("--csv", required=True, help="table of score.comparison.compare")
-    parser.add_argument("--published", required=True, help="CSV of published rows, in percent")
-    parser.add_argument("--run", required=True, help="JSON file of RunDescription")
-    parser.add_argument("--markdown", required=True, help="page to write")
-    flags = parser.parse_args(arguments)
-    try:
-        ends = [f"{rate}{end}" for rate in OURS.values() for end in ("", "_low", "_high")]
-        table = read_table(flags.csv, ["policy", "num_problems", "seeds", *ends])
+    with COMMAND.errors():
+        columns = [f"{rate}{end}" for rate in OURS.values() for end in ENDS]
+        table = read_table(flags.csv, ["policy", "num_problems", "seeds", *columns])
         published = read_published(flags.published)
         run = RunDescription.read(flags.run)
-    except ValueError as error:
-        sys.exit(f"paper: {error}")
-    markdown = markdown_text(table.set_index("policy"), published, run)
-    replace_file(flags.markdown, markdown.encode())
-    sys.stdout.buffer.write(markdown.encode())
+    write_page(flags.markdown, markdown_text(table.set_index("policy"), published, run))
 
 
 if __name__ == "__main__":

@@ -2,26 +2,27 @@
 
     python -m score.comparison.pool results/claims results/claims-base1 --output results/claims-pooled
 
-An arm is then trained once for each seed of each run. Intervals and p are those of drawing whole runs
-as well as problems, so that they count how results differ from base policy to base policy. Each run
-has to show claim 8. Nothing is trained or sampled.
+In the pooled tables an arm has an instance for each seed of each run. Whole runs are resampled as well
+as problems, so intervals and p include how results differ from base policy to base policy. Claim 8
+has to hold in every run. Nothing is trained or sampled.
 """
 
-import argparse
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 from score.comparison import claims, compare
+from score.jobs.command import Command
+
+COMMAND = Command(__spec__, __doc__)
 
 SHARED = ("problems/test.jsonl", "compare_settings.json", "claims_settings.json", "budgets.json")
 
 
 def pooled_attempts(runs: list[Path]) -> list[str]:
-    """`arm/run/seed=file` of the judged test attempts of all runs, arms in the order of their table.
+    """`arm/run/seed=file` of the verified test attempts of all runs, arms in the order of their table.
 
-    ValueError names what a run lacks, or in what it isn't like the first.
+    ValueError names what a run lacks, or in what it differs from the first.
     """
     names = [run.name for run in runs]
     if len(runs) < 2 or len(set(names)) < len(names):
@@ -34,21 +35,21 @@ def pooled_attempts(runs: list[Path]) -> list[str]:
                     f"{run / file} differs from {runs[0] / file}. Pool runs of one config, which "
                     "differ by model_path and run_name alone."
                 )
-    found = [_attempts(run) for run in runs]
-    kinds = [{arm: list(seeds) for arm, seeds in arms.items()} for arms in found]
-    for run, kind in zip(runs, kinds, strict=True):
-        if kind != kinds[0]:
+    files = [_attempts(run) for run in runs]
+    seeds = [{arm: list(of_seeds) for arm, of_seeds in arms.items()} for arms in files]
+    for run, its_seeds in zip(runs, seeds, strict=True):
+        if its_seeds != seeds[0]:
             raise ValueError(f"arms or seeds of {run} are not those of {runs[0]}. Run both alike.")
     return [
         f"{'/'.join(filter(None, (arm, run.name, seed)))}={file}"
-        for arm in found[0]
-        for run, arms in zip(runs, found, strict=True)
+        for arm in files[0]
+        for run, arms in zip(runs, files, strict=True)
         for seed, file in arms[arm].items()
     ]
 
 
 def _attempts(run: Path) -> dict[str, dict[str, Path]]:
-    """Arm -> seed -> file of judged attempts; the seed is "" for an arm without."""
+    """Arm -> seed -> file of verified attempts; the seed is "" for an arm without seeds."""
     table = pd.read_csv(run / "self_correction.csv")
     arms = {}
     for arm, count in zip(table["policy"], table["seeds"], strict=True):
@@ -70,18 +71,12 @@ def _content(file: Path) -> bytes:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.comparison.pool", description=__doc__.partition("\n")[0]
-    )
+    parser = COMMAND.parser(output="folder to write")
     parser.add_argument("runs", nargs="+", type=Path, help="folders of results")
-    parser.add_argument("--output", required=True, type=Path, help="folder to write")
     flags = parser.parse_args(arguments)
-    try:
+    with COMMAND.errors(OSError, ValueError, KeyError):
         attempts = pooled_attempts(flags.runs)
-    except (OSError, ValueError, KeyError) as error:
-        sys.exit(f"pool: {error}")
-    first, output = flags.runs[0], flags.output
-    output.mkdir(parents=True, exist_ok=True)
+    first, output = flags.runs[0], Path(flags.output)
     table = ["--settings", first / "compare_settings.json", "--budgets", first / "budgets.json"]
     table += ["--csv", output / "self_correction.csv", "--markdown", output / "self_correction.md"]
     table += ["--pairs-csv", output / "pairs.csv", "--pairs-markdown", output / "pairs.md"]

@@ -7,19 +7,15 @@ from score.files.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class IntervalSettings(Settings):
-    """By how many resamples the intervals are found, and with which seed."""
+    """How many resamples the intervals come from, and the seed with which these are drawn."""
 
     bootstrap_samples: int = 10_000
     bootstrap_seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClaimsSettings(IntervalSettings):
-    """Which arm of the run is which policy of the paper, and how it is tested; keys of settings.json.
-
-    claims_margin: a Δ below it is no gain, a fraction. claims_copy_rate: the fraction of unchanged
-    answers above which a policy copies.
-    """
+class PaperArms(Settings):
+    """The name that each policy of the paper has among the arms of the run."""
 
     base: str = "base"
     score: str = "score"
@@ -31,13 +27,22 @@ class ClaimsSettings(IntervalSettings):
     star_plus: str = "star_plus"
     pair_sft: str = "pair_sft"
     pair_sft_plus: str = "pair_sft_plus"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimsSettings(IntervalSettings, PaperArms):
+    """Which arms the claims are about, and how they are tested; keys of settings.json.
+
+    claims_margin: a Δ below it is no gain, a fraction. claims_copy_rate: the fraction of unchanged
+    answers above which a policy copies.
+    """
+
     claims_margin: float | int = 0.01
     claims_copy_rate: float | int = 0.9
 
     def __post_init__(self):
         for name in ("claims_margin", "claims_copy_rate"):
-            if not 0 <= getattr(self, name) < 1:
-                value = getattr(self, name)
+            if not 0 <= (value := getattr(self, name)) < 1:
                 raise ValueError(f"{name} is {value}; expected a fraction, 0 to below 1.")
 
 
@@ -55,6 +60,7 @@ class RunDescription(Settings):
 
     @property
     def protocol(self) -> str:
+        """How attempts were sampled, in the words of data/published_rows.csv."""
         if self.temperature == 0:
             return "greedy"
         return f"mean of {self.samples} at T {self.temperature:g}"

@@ -1,4 +1,4 @@
-"""How likely chance alone is: McNemar's test, tests of an effect, Holm's correction."""
+"""Values of p: McNemar's test, tests of an effect by its standard error, Holm's correction."""
 
 import math
 
@@ -10,14 +10,14 @@ from statsmodels.stats.multitest import multipletests
 from score.comparison.bootstrap import Effect
 from score.comparison.outcomes import Arm
 
-ROUNDING = 1e-12  # an effect below it is arithmetic
+ROUNDING = 1e-12  # an effect below it comes from rounding
 
 
 def mcnemar_p(arm: Arm) -> float:
-    """Two-sided p of "attempt 2 is as often right as attempt 1", that is of Δ = 0.
+    """Two-sided p of the hypothesis Δ = 0: attempt 2 is right as often as attempt 1.
 
     One rollout a problem: McNemar's exact test. Several: its normal form with a problem's mean
-    change as the unit, z = Σ d / sqrt(Σ d²). Several seeds: the largest of their p, so that a
+    change d as the unit, z = Σ d / sqrt(Σ d²). Several seeds: the largest of their p, so that a
     small one says that every seed shows the change; 1 where seeds change in opposite directions.
     """
     changes = arm.outcomes[:, :, 2] - arm.outcomes[:, :, 1]  # (seeds, problems)
@@ -40,14 +40,15 @@ def _clustered_p(outcomes: np.ndarray) -> float:
 
 
 def z_score(effect: Effect, null: float = 0.0) -> float:
-    """How many standard errors an effect lies above `null`, if the truth were `null`.
+    """By how many standard errors an effect lies above `null`, a fraction, if `null` were the truth.
 
-    The bootstrap's variance is about the measured effect. About the null it is larger by
-    (effect - null)² / problems, which makes z of one seed equal to McNemar's, and keeps a handful
-    of problems that happen to agree from looking certain. At a null of m other than 0 it is at
-    least |m| (1 - |m|) / problems, the least that outcomes of -1, 0 and 1 with mean m vary.
-    p comes from z and not from the share of resamples beyond the null, which can't tell a p below
-    1 / resamples, too coarse to be corrected for many tests.
+    The bootstrap's variance is the one around the measured effect. Around the null it is larger by
+    (effect - null)² / problems. With that, z of one seed equals McNemar's, and a few problems that
+    happen to agree do not look certain. At a null of m other than 0 the variance is at least
+    |m| (1 - |m|) / problems, the least that outcomes of -1, 0 and 1 with mean m can have.
+
+    p is computed from z. The share of resamples beyond the null can't show a p below 1 / resamples,
+    which is too coarse to be corrected for many tests.
     """
     shift = effect.value - null
     if abs(shift) < ROUNDING:
@@ -58,20 +59,20 @@ def z_score(effect: Effect, null: float = 0.0) -> float:
 
 
 def p_greater(effect: Effect, null: float = 0.0) -> float:
-    """One-sided p of "at most null"."""
+    """One-sided p of the hypothesis that the effect is at most `null`."""
     return float(norm.sf(z_score(effect, null)))
 
 
 def p_less(effect: Effect, null: float = 0.0) -> float:
-    """One-sided p of "at least null"."""
+    """One-sided p of the hypothesis that the effect is at least `null`."""
     return float(norm.cdf(z_score(effect, null)))
 
 
 def p_different(effect: Effect) -> float:
-    """Two-sided p of "0"; 1 for an effect of exactly 0."""
+    """Two-sided p of the hypothesis that the effect is 0; 1 for a measured effect of exactly 0."""
     return float(2 * norm.sf(abs(z_score(effect))))
 
 
 def holm(ps: list[float]) -> list[float]:
-    """Holm's correction: the chance of a single false alarm among all is at most the level."""
+    """Holm's correction of p: whatever the level, the chance of any false alarm is at most the level."""
     return [float(p) for p in multipletests(ps, method="holm")[1]] if ps else []

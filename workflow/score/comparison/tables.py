@@ -1,9 +1,25 @@
-"""Markdown tables, and how numbers look in them: percents with intervals, values of p."""
+"""Tables as CSV and markdown, and how numbers look in them: percents with intervals, values of p."""
+
+import csv
+import io
+import sys
+from collections.abc import Iterable, Sequence
+
+from score.files.atomic import replace_file
 
 LEAST_P = 1e-12  # smaller ones say nothing more
 
 
-def markdown_table(rows: list[list[str]]) -> str:
+def csv_text(rows: Iterable[dict], columns: Iterable[str]) -> str:
+    """Rows as CSV, numbers with all their digits. ValueError where a row has other columns."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     """Rows of texts as an aligned table; the first is the heading. A | in a text is escaped."""
     rows = [[text.replace("|", "\\|") for text in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -14,15 +30,22 @@ def markdown_table(rows: list[list[str]]) -> str:
     )
 
 
-def percent(fraction: float, signed: bool = False) -> str:
+def points(percent: float, signed: bool = False) -> str:
     """`12.3`, or `+12.3`; never a minus sign on a zero."""
-    return format(100 * fraction, "+z.1f" if signed else "z.1f")
+    return format(percent, "+z.1f" if signed else "z.1f")
 
 
 def interval(value: float, low: float, high: float, signed: bool = False) -> str:
     """`12.3 [11.0, 13.5]` of fractions."""
-    return f"{percent(value, signed)} [{percent(low, signed)}, {percent(high, signed)}]"
+    value, low, high = (points(100 * fraction, signed) for fraction in (value, low, high))
+    return f"{value} [{low}, {high}]"
 
 
 def p_text(p: float) -> str:
     return f"<{LEAST_P:.0e}" if p < LEAST_P else f"{p:.2g}"
+
+
+def write_page(path: str, markdown: str) -> None:
+    """Write a page for people, and print it."""
+    replace_file(path, markdown.encode())
+    sys.stdout.buffer.write(markdown.encode())

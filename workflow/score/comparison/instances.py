@@ -1,0 +1,86 @@
+"""Instances of a run: how flags name them, and the verified attempts of each.
+
+An instance is one training of an arm with one seed, such as `score/seed0`. The part before the slash
+is the arm, a row of the tables. An arm without seeds has one instance, named like the arm.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from score.evaluation.metrics import booleans, turns_of
+
+
+def arm_of(instance: str) -> str:
+    return instance.partition("/")[0]
+
+
+def by_arm(instances: dict) -> dict[str, list]:
+    """Instance -> value becomes arm -> the values of its instances, both in the given order."""
+    arms: dict[str, list] = {}
+    for name, value in instances.items():
+        arms.setdefault(arm_of(name), []).append(value)
+    return arms
+
+
+def instance_pairs(
+    flag: str, pairs: Sequence[str] | None, kind: str = "path"
+) -> list[tuple[str, str]]:
+    """The `instance=value` arguments of a flag, in order; an instance may have several values.
+
+    pairs: None where the flag was left out. kind: what the values are, for the ValueError about an
+    argument of another form.
+    """
+    parsed = []
+    for pair in pairs or []:
+        instance, equals, value = pair.partition("=")
+        arm, slash, seed = instance.partition("/")
+        if not (arm and equals and value) or (slash and not seed):
+            expected = f"arm/seed={kind} or arm={kind}"
+            raise ValueError(f"{flag} holds {pair!r}; expected {expected}. Correct that pair.")
+        parsed.append((instance, value))
+    return parsed
+
+
+def instance_values(flag: str, pairs: Sequence[str] | None, kind: str = "path") -> dict[str, str]:
+    """Instance -> value, see `instance_pairs`. ValueError also for an instance that comes twice."""
+    values: dict[str, str] = {}
+    for instance, value in instance_pairs(flag, pairs, kind):
+        if instance in values:
+            raise ValueError(f"{flag} names {instance!r} twice; expected each once. Drop one.")
+        values[instance] = value
+    return values
+
+
+def read_attempts(
+    instance: str, path: str, columns: Sequence[str], if_present: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The verified attempts of an instance, one row a rollout, verdicts as booleans.
+
+    columns: `correct` and others, of which `{column}_t{turn}` is read for every turn. if_present:
+    columns that a file may lack. Beside these and problem_id nothing is read. ValueError names the
+    instance and its file where that is missing, malformed, empty or without one of the columns.
+    """
+    where = f"attempts of {instance!r}, {path}"
+    if not Path(path).is_file():
+        raise ValueError(f"{where}: no such file. Verify that instance first.")
+    try:
+        present = pq.read_schema(path).names
+        turns = turns_of(present, "correct")
+        wanted = ["problem_id", *(f"{column}_t{turn}" for column in columns for turn in turns)]
+        if missing := [column for column in wanted if column not in present]:
+            raise ValueError(f"columns {missing} are missing")
+        frame = pd.read_parquet(path, columns=[*wanted, *(c for c in if_present if c in present)])
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise ValueError(f"{where}: can't be read: {error}. Verify that instance again.") from None
+    try:
+        if frame["problem_id"].isna().any():
+            raise ValueError("problem_id holds a null.")
+        verdicts = {
+            name: booleans(frame[name], name) for name in frame if name.startswith("correct_t")
+        }
+    except ValueError as error:
+        raise ValueError(f"{where}: {error} Verify that instance again.") from None
+    return frame.assign(**verdicts)
