@@ -16,14 +16,15 @@ from score.analyses.curves import main as analyse_curves
 from score.analyses.figures import arm_styles
 from score.analyses.fixed import correction
 from score.analyses.fixed import main as analyse_fixed
-from score.analyses.instances import named, read_attempts, read_records
 from score.analyses.lengths import lengths
 from score.analyses.lengths import main as analyse_lengths
 from score.analyses.levels import by_level, in_order
 from score.analyses.levels import main as analyse_levels
+from score.analyses.records import read_records
 from score.analyses.scaling import main as analyse_scaling
 from score.analyses.successive import main as analyse_successive
 from score.analyses.successive import successive
+from score.comparison.instances import instance_values, read_attempts
 
 QUICK = {"samples": 20, "seed": 0}
 
@@ -161,28 +162,28 @@ def test_costs_follow_the_chain_and_what_was_not_measured_is_unknown():
 def test_files_of_rounds_that_tell_nothing_are_named(tmp_path):
     (tmp_path / "c.json").write_text('{"examples": 3}')
     for path in ("c.json", "missing.json"):
-        with pytest.raises(ValueError, match=f"--rounds of policy 'star', .*{path}"):
+        with pytest.raises(ValueError, match=f"--rounds of 'star', .*{path}"):
             read_by_instance("--rounds", [f"star={tmp_path / path}"], attempt_length)
 
 
 def test_inputs_are_refused_by_the_name_of_the_policy(tmp_path):
     for pairs, message in ((["a"], "holds 'a'"), (["a=1", "a=2"], "names 'a' twice")):
         with pytest.raises(ValueError, match=message):
-            named("--attempts", pairs)
+            instance_values("--attempts", pairs)
     frame, path = _attempts(), tmp_path / "a.parquet"
     for spoiled, message in (
-        (frame.drop(columns="tokens_t2"), "'tokens_t2'.* are missing. Judge that policy again"),
-        (frame[:0], "no rows"),
-        (frame.assign(correct_t1=None), "correct_t1 is not all true or false"),
+        (frame.drop(columns="tokens_t2"), "'tokens_t2'.* are missing. Verify that instance again"),
+        (frame[:0], "correct_t1 is empty"),
+        (frame.assign(correct_t1=None), "correct_t1 holds something else"),
         (frame.drop(columns=["correct_t1"]), "expected 1, 2 and so on"),
     ):
         spoiled.to_parquet(path)
         with pytest.raises(ValueError, match=f"'x', .*{message}"):
-            read_attempts("--attempts", [f"x={path}"], ("tokens", "correct"))
+            read_attempts("x", path, ("tokens", "correct"))
     path.write_text("{")
     with pytest.raises(ValueError, match=r"'x', .*a.parquet"):
-        read_attempts("--attempts", [f"x={path}"], ("correct",))
-    with pytest.raises(ValueError, match="records of policy 'x'"):
+        read_attempts("x", path, ("correct",))
+    with pytest.raises(ValueError, match="records of 'x'"):
         read_records("--records", [f"x={path}"])
 
 

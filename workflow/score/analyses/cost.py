@@ -5,33 +5,29 @@
         --rounds star/seed0=…/corrections.json --sampling star/seed0=…/sample.tsv \
         --csv cost.csv --figure cost.png --json cost.json
 
---chain adds to an arm those that it starts from. Seconds are those of its updates, sampling
-included; where sampling is a job of its own, those of the job, its start included.
+An arm's numbers include those of the policies that it starts from, see --chain. Seconds are those of
+updates, sampling included. Where sampling is a job of its own, that job's seconds are added, with its
+start.
 """
 
+import argparse
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from score.analyses.command import add_attempts_flags, analysis_parser, write_analysis
+from score.analyses.command import ATTEMPTS, analyse, attempts_of, resampling
 from score.analyses.figures import arm_styles, dot_panels, ranges
-from score.analyses.instances import (
-    arm_of,
-    by_arm,
-    lineage,
-    named,
-    named_often,
-    outcomes,
-    read_attempts,
-    read_records,
-)
-from score.analyses.intervals import estimate
+from score.analyses.intervals import estimate, outcomes
+from score.analyses.records import lineage, read_records
+from score.comparison.instances import arm_of, by_arm, instance_pairs, instance_values
 from score.comparison.outcomes import SPENT, read_budgets
 from score.files.atomic import replace_file
+from score.jobs.command import Command, optional
 
+COMMAND = Command(__spec__, __doc__)
 COUNTED = ((1e6, "millions, "), (1e3, "thousands, "), (1, ""))
 SHOWN = (
     ("attempts", COUNTED, "attempts sampled", "in training"),
@@ -50,8 +46,8 @@ def costs(
 ) -> pd.DataFrame:
     """One row an arm of `budgets`: SPENT, tokens, seconds; means over seeds, NaN for what is unknown.
 
-    records, lengths, sampling: by instance. lengths: mean tokens of an attempt in each round of
-    fine-tuning, which its records don't tell. sampling: seconds of sampling that are in no record.
+    records, chain, lengths, sampling: by instance. lengths: mean tokens of an attempt in each round
+    of fine-tuning, which its records do not hold. sampling: seconds of sampling in jobs of its own.
     """
     tokens: dict[str, list[float]] = {}
     seconds: dict[str, list[float]] = {}
@@ -90,16 +86,16 @@ def _seconds(records: dict, sampling: dict, instance: str) -> float:
     return trained + sum(sampling.get(instance, []))
 
 
-def read_by_instance(flag: str, pairs: list[str] | None, value_of) -> dict[str, list[float]]:
+def read_by_instance(
+    flag: str, pairs: list[str] | None, value_of: Callable[[str], float]
+) -> dict[str, list[float]]:
     """Instance -> value_of(path) of each of its files. ValueError names the flag and the file."""
     found: dict[str, list[float]] = {}
-    for name, path in named_often(flag, pairs):
+    for name, path in instance_pairs(flag, pairs):
         try:
             found.setdefault(name, []).append(float(value_of(path)))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{flag} of policy {name!r}, {path}: {error!r}. Make it again."
-            ) from None
+            raise ValueError(f"{flag} of {name!r}, {path}: {error!r}. Make it again.") from None
     return found
 
 
@@ -113,40 +109,43 @@ def benchmarked_seconds(path: str) -> float:
     return pd.read_csv(path, sep="\t")["s"].sum()
 
 
-def with_accuracy(table: pd.DataFrame, instances: dict[str, pd.DataFrame], *, samples, seed):
-    """The table with accuracy_t2 and its interval beside the costs; arms without attempts go."""
+def with_accuracy(
+    costly: pd.DataFrame, instances: dict[str, pd.DataFrame], *, samples: int, seed: int
+) -> pd.DataFrame:
+    """The table of costs with accuracy_t2 and its interval beside it, for arms with attempts.
+
+    instances: instance -> verified attempts. ValueError for an arm that the table lacks.
+    """
     rows = []
     for arm, seeds in by_arm(instances).items():
         values = [outcomes(attempts)[["accuracy_t2"]] for attempts in seeds]
-        row = {"arm": arm, "num_seeds": len(seeds)}
-        rows.append(row | estimate(values, samples=samples, seed=seed))
-    missing = [row["arm"] for row in rows if row["arm"] not in set(table["arm"])]
-    if missing:
+        rows.append({"arm": arm, **estimate(values, samples=samples, seed=seed)})
+    accuracy = pd.DataFrame(rows).drop(columns="num_problems")
+    if missing := [arm for arm in accuracy["arm"] if arm not in set(costly["arm"])]:
         raise ValueError(f"budgets lack {missing}; expected every arm of --attempts. Add them.")
-    return (
-        pd.DataFrame(rows)[["arm", "num_seeds"]]
-        .merge(table, on="arm")
-        .merge(pd.DataFrame(rows).drop(columns="num_seeds"), on="arm")
-    )
+    columns = ["arm", "num_seeds", *costly.columns[1:], *accuracy.columns[2:]]
+    return accuracy.merge(costly, on="arm")[columns]
 
 
 def plot(table: pd.DataFrame, arms: list[str] | None = None):
     """A row an arm: accuracy of attempt 2 with its interval, then bars of what it took."""
-    shown = [part for part in SHOWN if table[part[0]].notna().any()]
     label = "% of problems, 95 % interval"
     parts = [("accuracy of attempt 2", label, "o", [ranges(table, "accuracy_t2", 100)])]
-    units = [_unit(units, table[name].max()) for name, units, _, _ in shown]
-    for (_, many), (_, _, heading, label) in zip(units, shown, strict=True):
-        parts.append((heading, f"{many}{label}", "o", []))
-    colours = arm_styles(arms, list(table["arm"]))
-    figure, axes = dot_panels("What training took, and the accuracy it led to", colours, parts)
-    for axis, (unit, _), (name, *_) in zip(axes[1:], units, shown, strict=True):
-        _bars(axis, table[name] / unit, [style.colour for style in colours.values()])
+    bars = []
+    for name, units, heading, label in SHOWN:
+        if table[name].notna().any():
+            unit, word = _unit(units, table[name].max())
+            parts.append((heading, f"{word}{label}", "o", []))
+            bars.append(table[name] / unit)
+    colours = [style.colour for style in arm_styles(arms, table["arm"]).values()]
+    figure, axes = dot_panels("What training took, and the accuracy it led to", table, arms, parts)
+    for axis, values in zip(axes[1:], bars, strict=True):
+        _bars(axis, values, colours)
     return figure
 
 
 def _unit(units: tuple, most: float) -> tuple[float, str]:
-    """The largest unit that suits numbers up to `most`, and its word; the last one suits all."""
+    """The largest unit of which `most` is at least ten, with its word, or else the last one."""
     return next((unit for unit in units if most >= 10 * unit[0]), units[-1])
 
 
@@ -161,37 +160,37 @@ def _bars(axis, values: pd.Series, colours: list[str]) -> None:
     axis.set_xlim(0, max(1.3 * values.max(), 1e-9))
 
 
+def _table(flags: argparse.Namespace) -> pd.DataFrame:
+    """The table of flags; also writes the JSON file of costs."""
+    costly = costs(
+        read_budgets(flags.budgets),
+        read_records("--records", flags.records),
+        instance_values("--chain", flags.chain, "instance"),
+        read_by_instance("--rounds", flags.rounds, attempt_length),
+        read_by_instance("--sampling", flags.sampling, benchmarked_seconds),
+    )
+    attempts = attempts_of("--attempts", flags.attempts, "correct")
+    table = with_accuracy(costly, attempts, **resampling(flags))
+    by_name = costly.set_index("arm")
+    entries = by_name.astype(object).where(by_name.notna(), None).to_dict("index")
+    replace_file(flags.json, f"{json.dumps(entries, indent=2)}\n".encode())
+    return table
+
+
 def main(arguments: list[str] | None = None) -> None:
-    parser = analysis_parser("analyse_cost", __doc__)
-    add_attempts_flags(parser)
-    parser.add_argument("--budgets", required=True, help="JSON file: arm -> its budget")
-    parser.add_argument("--records", nargs="*", help="policy=training.jsonl ...")
-    parser.add_argument("--rounds", nargs="*", help="policy=corrections.json ... of each round")
-    parser.add_argument("--sampling", nargs="*", help="policy=benchmark.tsv ... of Snakemake")
-    parser.add_argument("--chain", nargs="*", help="policy=the policy it starts from ...")
-    parser.add_argument("--json", required=True, help="JSON file to write: arm -> what it took")
-    flags = parser.parse_args(arguments)
-    try:
-        records = read_records("--records", flags.records)
-        costly = costs(
-            read_budgets(flags.budgets),
-            records,
-            named("--chain", flags.chain),
-            read_by_instance("--rounds", flags.rounds, attempt_length),
-            read_by_instance("--sampling", flags.sampling, benchmarked_seconds),
-        )
-        table = with_accuracy(
-            costly,
-            read_attempts("--attempts", flags.attempts, ("correct",)),
-            samples=flags.bootstrap_samples,
-            seed=flags.bootstrap_seed,
-        )
-    except ValueError as error:
-        sys.exit(f"analyse_cost: {error}")
-    entries = costly.set_index("arm").astype(object).where(costly.set_index("arm").notna(), None)
-    text = json.dumps(entries.to_dict("index"), indent=2)
-    replace_file(flags.json, f"{text}\n".encode())
-    write_analysis(flags, table, plot)
+    analyse(
+        COMMAND,
+        arguments,
+        _table,
+        plot,
+        **ATTEMPTS,
+        budgets="JSON file: arm -> its budget",
+        records=optional("arm/seed=training.jsonl ...", nargs="*"),
+        rounds=optional("arm/seed=corrections.json ... of each round", nargs="*"),
+        sampling=optional("arm/seed=benchmark.tsv ... of Snakemake", nargs="*"),
+        chain=optional("arm/seed=the instance it starts from ...", nargs="*"),
+        json="JSON file to write: arm -> what it took",
+    )
 
 
 if __name__ == "__main__":

@@ -7,22 +7,19 @@
 A policy's curve continues that of the policy it starts from, which is drawn once.
 """
 
+import argparse
 import re
-import sys
+from collections.abc import Iterable
 
 import pandas as pd
 
-from score.analyses.command import analysis_parser, write_analysis
-from score.analyses.figures import (
-    arm_styles,
-    band_key,
-    legend,
-    line_key,
-    notice,
-    panels,
-)
-from score.analyses.instances import arm_of, lineage, named, read_records
+from score.analyses.command import analyse
+from score.analyses.figures import Style, arm_styles, band_key, legend, line_key, notice, panels
+from score.analyses.records import lineage, read_records
+from score.comparison.instances import arm_of, instance_values
+from score.jobs.command import Command, optional, several
 
+COMMAND = Command(__spec__, __doc__)
 PER_TURN = {"reward": "reward", "kl": "KL to base (nats)", "tokens": "tokens", "entropy": "entropy"}
 CHANGES = {
     "answer_change": "answers changed (%)",
@@ -36,9 +33,10 @@ TITLE = "Training, by update"
 def curves(records: dict[str, pd.DataFrame], chain: dict[str, str]) -> pd.DataFrame:
     """One row an arm and update: each quantity's mean over seeds, with `_min` and `_max`.
 
-    records: instance -> one row an update. chain: instance -> the instance it starts from. `update`
-    counts on from the policy that an arm starts from, `step` from the arm's own start. Quantities
-    that no policy recorded have no column. ValueError where a chain leads to unknown records.
+    records: instance -> one row an update. chain: instance -> the instance it starts from. `step`
+    counts updates from the arm's own start, `update` from the start of the first policy in its
+    chain. Quantities that no policy recorded have no column. ValueError where a chain leads to an
+    instance without records.
     """
     parts = []
     for instance, frame in records.items():
@@ -74,8 +72,8 @@ def _quantities(frame: pd.DataFrame) -> pd.DataFrame:
     return values.copy()
 
 
-def in_order(names) -> list[str]:
-    """Quantities by kind, then turn."""
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of quantities, by kind and then by turn."""
     kinds = [*PER_TURN, *CHANGES]
 
     def place(name: str) -> tuple[int, int]:
@@ -122,7 +120,7 @@ def _heading(name: str) -> str:
     return f"{PER_TURN[kind]}, turn {turn}"
 
 
-def _draw(axis, part: pd.DataFrame, name: str, scale: float, style) -> None:
+def _draw(axis, part: pd.DataFrame, name: str, scale: float, style: Style) -> None:
     if part[name].isna().all():
         return
     window = max(1, len(part) // SMOOTHED)
@@ -133,17 +131,20 @@ def _draw(axis, part: pd.DataFrame, name: str, scale: float, style) -> None:
     axis.plot(part["update"], value, color=style.colour, ls=style.dash, lw=1.2, marker=dot, ms=3)
 
 
+def _table(flags: argparse.Namespace) -> pd.DataFrame:
+    chain = instance_values("--chain", flags.chain, "instance")
+    return curves(read_records("--records", flags.records), chain)
+
+
 def main(arguments: list[str] | None = None) -> None:
-    parser = analysis_parser("analyse_curves", __doc__)
-    parser.add_argument("--records", required=True, nargs="+", help="policy=training.jsonl ...")
-    parser.add_argument("--chain", nargs="*", help="policy=the policy it starts from ...")
-    flags = parser.parse_args(arguments)
-    try:
-        chain = named("--chain", flags.chain)
-        table = curves(read_records("--records", flags.records), chain)
-    except ValueError as error:
-        sys.exit(f"analyse_curves: {error}")
-    write_analysis(flags, table, plot)
+    analyse(
+        COMMAND,
+        arguments,
+        _table,
+        plot,
+        records=several("arm/seed=training.jsonl ..."),
+        chain=optional("arm/seed=the instance it starts from ...", nargs="*"),
+    )
 
 
 if __name__ == "__main__":

@@ -1,16 +1,18 @@
 """How figures look: a colour for each arm, panels, dots with intervals, and bytes that repeat.
 
 Colours are Okabe and Ito's, which colour-blind people tell apart. An arm keeps its colour over all
-figures of a run whose commands are told the same arms; `base` is black.
+figures of a run whose commands get the same --arms; `base` is black.
 """
 
 import io
 import math
 import textwrap
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import matplotlib
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -40,33 +42,31 @@ LOOK = {
 }
 
 
-@dataclass(frozen=True)
-class Style:
-    """How an arm is drawn: arms beyond six share colours and differ by their dashes."""
+class Style(NamedTuple):
+    """How an arm is drawn."""
 
     colour: str
     dash: str | tuple
 
 
-def styles(arms: list[str]) -> dict[str, Style]:
-    """A style for each arm, which depends on its place among `arms` alone."""
-    others = [arm for arm in dict.fromkeys(arms) if arm != "base"]
+def arm_styles(arms: list[str] | None, drawn: Iterable[str]) -> dict[str, Style]:
+    """A style for each of the `drawn` arms, in their order.
+
+    arms: all arms of the run, on which colours depend; None for those that are drawn. Arms beyond
+    six share colours and differ by their dashes.
+    """
+    drawn = list(dict.fromkeys(drawn))
     found = {"base": Style("#000000", "-")}
+    others = [arm for arm in dict.fromkeys([*(arms or []), *drawn]) if arm != "base"]
     for place, arm in enumerate(others):
         dash = DASHES[place // len(COLOURS) % len(DASHES)]
         found[arm] = Style(COLOURS[place % len(COLOURS)], dash)
-    return found
-
-
-def arm_styles(told: list[str] | None, drawn: list[str]) -> dict[str, Style]:
-    """The arms to draw, in their order, styled by their places among all that a command was told."""
-    found = styles([*(told or []), *drawn])
-    return {arm: found[arm] for arm in dict.fromkeys(drawn)}
+    return {arm: found[arm] for arm in drawn}
 
 
 @contextmanager
-def look():
-    """Within it figures are made and saved in one look, whatever a user's own settings are."""
+def look() -> Iterator[None]:
+    """A context in which figures look alike, whatever the user's own settings of matplotlib are."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(LOOK)
@@ -76,7 +76,8 @@ def look():
 def panels(count: int, title: str, *, most: int = 4, size=(2.5, 1.9), x="", y="", **share):
     """A figure of `count` panels, filled row by row, and its axes.
 
-    most: panels in a row. size: of one, in inches. x, y: labels of the outer panels.
+    most: panels in a row. size: of a panel, in inches. x, y: labels of the outer panels. share:
+    sharex, sharey.
     """
     rows = math.ceil(count / most)
     columns = math.ceil(count / rows)
@@ -95,14 +96,25 @@ def panels(count: int, title: str, *, most: int = 4, size=(2.5, 1.9), x="", y=""
     return figure, axes[:count]
 
 
+def arm_panels(title: str, table: pd.DataFrame, arms: list[str] | None, *, x: str, y: str):
+    """A figure with a panel for each arm, and (axis, the arm's rows of the table, colour) of each."""
+    styles = arm_styles(arms, table["arm"])
+    figure, axes = panels(len(styles), title, x=x, y=y, sharex=True, sharey=True)
+    drawn = []
+    for axis, (arm, style) in zip(axes, styles.items(), strict=True):
+        axis.set_title(arm)
+        drawn.append((axis, table[table["arm"] == arm], style.colour))
+    return figure, drawn
+
+
 def headline(figure: Figure, title: str) -> None:
-    """What the figure shows, in the width it has."""
+    """The title of a figure, wrapped to its width."""
     characters = int(figure.get_figwidth() * 12)
     figure.suptitle(textwrap.fill(title, characters), x=0.01, ha="left")
 
 
 def legend(figure: Figure, handles: list) -> None:
-    """Below the panels, in as few lines as fit; columns are filled one after the other."""
+    """A legend below the panels, in as few lines as fit; its columns are filled one by one."""
     room = figure.get_figwidth() * 13  # characters
     lines = 1
     while lines < len(handles):
@@ -128,31 +140,37 @@ def dot_key(label: str, hollow: bool, marker: str = "o") -> Line2D:
     return Line2D([], [], color=GREY, marker=marker, ms=5, mfc=fill, lw=1.2, label=label)
 
 
-def dot_panels(title: str, colours: dict[str, Style], parts: list, *, most: int = 5):
-    """Panels with arms from top to bottom and dots with intervals along the x axis.
+def dot_panels(
+    title: str, table: pd.DataFrame, arms: list[str] | None, parts: list, *, most: int = 5
+):
+    """Panels with the arms of a table from top to bottom and dots with intervals along the x axis.
 
-    colours: the arms, in order. parts: a panel each, (heading, x label, marker, series); series: up
-    to two of arm -> (value, low, high), the first drawn hollow where there are two. An arm without
-    a value is left blank.
+    parts: a panel each, (heading, x label, marker, series); series: up to two of arm -> (value, low,
+    high), the first drawn hollow where there are two. An arm without a value is left blank. most:
+    panels in a row. Returns the figure and its axes.
     """
-    arms = list(colours)
-    size = (2.6, 0.5 + 0.24 * len(arms))
+    styles = arm_styles(arms, table["arm"])
+    size = (2.6, 0.5 + 0.24 * len(styles))
     figure, axes = panels(len(parts), title, size=size, most=most, sharey=True)
     for axis, (heading, label, marker, series) in zip(axes, parts, strict=True):
         axis.set(title=heading, xlabel=label)
         for place, values in enumerate(series):
             shift = 0.0 if len(series) == 1 else (-0.17, 0.17)[place]
             hollow = place == 0 and len(series) > 1
-            _dots(axis, colours, values, shift, "white" if hollow else None, marker)
+            _dots(axis, styles, values, shift, "white" if hollow else None, marker)
         axis.grid(axis="y", visible=False)
         axis.tick_params(axis="y", length=0)
-    axes[0].set_yticks(range(len(arms)), arms)
-    axes[0].set_ylim(len(arms) - 0.5, -0.5)
+    axes[0].set_yticks(range(len(styles)), styles)
+    axes[0].set_ylim(len(styles) - 0.5, -0.5)
     return figure, axes
 
 
-def _dots(axis, colours: dict[str, Style], values: dict, shift: float, fill, marker: str) -> None:
-    for row, (arm, style) in enumerate(colours.items()):
+def dot_legend(figure: Figure, *keys: Line2D) -> None:
+    legend(figure, [*keys, line_key("95 % interval", lw=1.2)])
+
+
+def _dots(axis, styles: dict[str, Style], values: dict, shift: float, fill, marker: str) -> None:
+    for row, (arm, style) in enumerate(styles.items()):
         value, low, high = values.get(arm, (math.nan,) * 3)
         if math.isnan(value):
             continue
@@ -163,27 +181,27 @@ def _dots(axis, colours: dict[str, Style], values: dict, shift: float, fill, mar
 
 
 def same_limits(axes: list) -> None:
-    """One range of x for all: the widest."""
+    """Give all axes one range of x that holds the ranges of all."""
     lows, highs = zip(*(axis.get_xlim() for axis in axes), strict=True)
     for axis in axes:
         axis.set_xlim(min(lows), max(highs))
 
 
 def percent_limits(axes: list) -> None:
-    """No range of x beyond 0 and 100, but for the width of a dot, and none below one point."""
+    """Keep ranges of x within 0 to 100, with room for a dot, and at least one point wide."""
     for axis in axes:
         low, high = axis.get_xlim()
         axis.set_xlim(max(low, -1.0), min(max(high, low + 1.0), 101.0))
 
 
-def ranges(table, name: str, scale: float = 1.0) -> dict[str, tuple]:
-    """Arm -> (value, low, high) of a quantity, from rows of a table with one row an arm."""
+def ranges(table: pd.DataFrame, name: str, scale: float = 1.0) -> dict[str, tuple]:
+    """Arm -> (value, low, high) of a quantity, times `scale`, from a table with one row an arm."""
     cells = scale * table[[name, f"{name}_low", f"{name}_high"]].to_numpy(float)
     return dict(zip(table["arm"], map(tuple, cells), strict=True))
 
 
 def notice(title: str, text: str) -> Figure:
-    """In place of a figure for which there is nothing to draw: says why."""
+    """A figure that has nothing to show, with a text that says why."""
     figure = Figure(figsize=(6, 1.6), layout="constrained")
     headline(figure, title)
     figure.text(0.02, 0.4, textwrap.fill(text, 80), va="center", color="#555555")
@@ -191,7 +209,7 @@ def notice(title: str, text: str) -> Figure:
 
 
 def save(path: str, figure: Figure) -> None:
-    """PNG, whole or not at all; equal figures have equal bytes."""
+    """Write a figure as PNG, whole or not at all; equal figures have equal bytes."""
     data = io.BytesIO()
     figure.savefig(data, format="png", metadata={"Software": None})
     replace_file(path, data.getvalue())

@@ -7,22 +7,13 @@
 import pandas as pd
 
 from score.analyses.command import analyse_attempts
-from score.analyses.figures import (
-    arm_styles,
-    dot_key,
-    dot_panels,
-    legend,
-    line_key,
-    percent_limits,
-    ranges,
-)
-from score.analyses.instances import (
-    by_arm,
-    per_problem,
-)
-from score.analyses.intervals import estimate
+from score.analyses.figures import dot_key, dot_legend, dot_panels, percent_limits, ranges
+from score.analyses.intervals import estimate, per_problem
+from score.comparison.instances import by_arm
 from score.evaluation.metrics import turns_of
+from score.jobs.command import Command
 
+COMMAND = Command(__spec__, __doc__)
 SHOWN = (
     ("tokens", 1, "mean length", "tokens of an attempt"),
     ("truncated_rate", 100, "cut at the limit", "% of attempts"),
@@ -30,8 +21,11 @@ SHOWN = (
 
 
 def lengths(instances: dict[str, pd.DataFrame], *, samples: int, seed: int) -> pd.DataFrame:
-    """One row an arm and turn: mean tokens of an attempt and share of truncated ones, with
-    intervals, and tokens_max, the longest attempt."""
+    """One row an arm and turn: mean tokens of an attempt, share of truncated ones, longest attempt.
+
+    instances: instance -> verified attempts with tokens and truncated of every turn. The first two
+    have intervals; tokens_max is a number of tokens.
+    """
     rows = []
     for arm, seeds in by_arm(instances).items():
         for turn in turns_of(seeds[0].columns, "tokens"):
@@ -40,9 +34,7 @@ def lengths(instances: dict[str, pd.DataFrame], *, samples: int, seed: int) -> p
                 per_problem(part["problem_id"], part[list(columns)].rename(columns=columns))
                 for part in seeds
             ]
-            row = {"arm": arm, "turn": turn, "num_seeds": len(seeds)}
-            row["num_problems"] = len(values[0])
-            row |= estimate(values, samples=samples, seed=seed)
+            row = {"arm": arm, "turn": turn, **estimate(values, samples=samples, seed=seed)}
             row["tokens_max"] = max(int(part[f"tokens_t{turn}"].max()) for part in seeds)
             rows.append(row)
     return pd.DataFrame(rows)
@@ -55,17 +47,14 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     for name, scale, heading, label in SHOWN:
         series = [ranges(table[table["turn"] == turn], name, scale) for turn in (1, last)]
         parts.append((heading, label, "o", series))
-    title = "Length of attempts, and how many were cut"
-    figure, axes = dot_panels(title, arm_styles(arms, list(table["arm"])), parts)
+    figure, axes = dot_panels("Length of attempts, and how many were cut", table, arms, parts)
     percent_limits(axes[1:])
-    keys = [dot_key("attempt 1", True), dot_key(f"attempt {last}", False)]
-    legend(figure, [*keys, line_key("95 % interval", lw=1.2)])
+    dot_legend(figure, dot_key("attempt 1", True), dot_key(f"attempt {last}", False))
     return figure
 
 
 def main(arguments: list[str] | None = None) -> None:
-    needed = ("tokens", "truncated", "correct")
-    analyse_attempts("analyse_lengths", __doc__, lengths, plot, arguments, needed=needed)
+    analyse_attempts(COMMAND, arguments, lengths, plot, "tokens", "truncated", "correct")
 
 
 if __name__ == "__main__":

@@ -6,33 +6,31 @@
 Problems without a level are left out. Where none has one, the table is empty.
 """
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from score.analyses.command import analyse_attempts
 from score.analyses.figures import (
-    arm_styles,
     dot_key,
+    dot_legend,
     dot_panels,
-    legend,
-    line_key,
     notice,
     percent_limits,
     ranges,
     same_limits,
 )
-from score.analyses.instances import (
-    by_arm,
-    outcomes,
-)
-from score.analyses.intervals import estimate
-from score.evaluation.metrics import RATES
+from score.analyses.intervals import estimate, outcomes
+from score.comparison.instances import by_arm
+from score.evaluation.metrics import ENDS, RATES
+from score.jobs.command import Command
 
+COMMAND = Command(__spec__, __doc__)
 TITLE = "Accuracy, and what a second attempt changes, by level of difficulty"
 COLUMNS = ("arm", "level", "num_seeds", "num_problems")
-ENDS = ("", "_low", "_high", "_sd")
 
 
-def in_order(levels) -> list[str]:
+def in_order(levels: Iterable[str]) -> list[str]:
     """Distinct levels, by number where all are numbers, else by their text."""
     distinct = sorted(set(levels))
     try:
@@ -49,16 +47,19 @@ def _names(levels: pd.Series) -> pd.Series:
 
 
 def by_level(instances: dict[str, pd.DataFrame], *, samples: int, seed: int) -> pd.DataFrame:
-    """One row an arm and level: RATES as fractions of the level's problems, with intervals."""
-    columns = [*COLUMNS, *(f"{rate}{end}" for rate in RATES for end in ENDS)]
+    """One row an arm and level: RATES as fractions of the level's problems, with intervals.
+
+    instances: instance -> verified attempts, with a column `level` where problems have one.
+    """
+    columns = [*COLUMNS, *(f"{rate}{end}" for rate in RATES for end in (*ENDS, "_sd"))]
     rows = []
     for arm, seeds in by_arm(instances).items():
         named = [part.assign(level=_names(part["level"])) for part in seeds if "level" in part]
         for level in in_order(level for part in named for level in part["level"].dropna()):
             values = [outcomes(part[part["level"] == level]) for part in named]
-            row = {"arm": arm, "level": level, "num_seeds": len(seeds)}
-            row["num_problems"] = len(values[0])
-            rows.append(row | estimate(values, samples=samples, seed=seed))
+            rows.append(
+                {"arm": arm, "level": level, **estimate(values, samples=samples, seed=seed)}
+            )
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -77,27 +78,18 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
             heading = f"level {level} ({part['num_problems'].max()} problems)"
             series = [ranges(part, rate, 100) for rate in (hollow, filled)]
             parts.append((heading, label, marker, series))
-    colours = arm_styles(arms, list(table["arm"]))
-    figure, axes = dot_panels(TITLE, colours, parts, most=len(levels))
+    figure, axes = dot_panels(TITLE, table, arms, parts, most=len(levels))
     percent_limits(axes)
     same_limits(axes[: len(levels)])
     same_limits(axes[len(levels) :])
     keys = [dot_key("attempt 1", True), dot_key("attempt 2", False)]
     keys += [dot_key("right → wrong", True, "D"), dot_key("wrong → right", False, "D")]
-    legend(figure, [*keys, line_key("95 % interval", lw=1.2)])
+    dot_legend(figure, *keys)
     return figure
 
 
 def main(arguments: list[str] | None = None) -> None:
-    analyse_attempts(
-        "analyse_levels",
-        __doc__,
-        by_level,
-        plot,
-        arguments,
-        needed=("correct",),
-        optional=("level",),
-    )
+    analyse_attempts(COMMAND, arguments, by_level, plot, "correct", if_present=("level",))
 
 
 if __name__ == "__main__":

@@ -7,37 +7,94 @@ At a budget of 2K attempts a problem, `parallel` votes over 2K first attempts an
 K second attempts, each a correction of one of K first attempts (SCoRe, section 6). Samples are
 those of the policy at temperature 0.7. At a budget of 2, sequential is the plain accuracy of
 attempt 2.
+
+The accuracy of a vote over k of S samples is its expectation over all subsets without replacement. An
+attempt without an answer does not vote, and a vote without voters is wrong. Where answers tie, each
+is as likely, so a tie counts with the mean over the tied answers. An answer is as right as its voters
+are on average: all or none of them, unless answers with different verdicts share a key.
 """
 
+import argparse
+import itertools
 import math
-import sys
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from score.analyses.command import add_attempts_flags, analysis_parser, write_analysis
-from score.analyses.figures import GREY, arm_styles, band_key, legend, line_key, panels
-from score.analyses.instances import (
-    by_arm,
-    read_attempts,
-)
-from score.analyses.intervals import resampled
-from score.analyses.majority import vote_accuracy
-from score.evaluation.metrics import CONFIDENCE
+from score.analyses.command import ATTEMPTS, analyse, attempts_of, resampling
+from score.analyses.figures import GREY, arm_panels, band_key, legend, line_key
+from score.analyses.intervals import resampled, sizes, with_ends
+from score.comparison.instances import by_arm
+from score.jobs.command import Command, optional
 from score.tasks import load_task, vote_key_of
 
+COMMAND = Command(__spec__, __doc__)
 BUDGETS = (2, 4, 8, 16, 32)
 QUANTITIES = ("parallel", "sequential", "difference")
+_CELLS_AT_ONCE = 10_000_000  # bounds the memory of the counts of a chunk of problems
+
+
+def vote_accuracy(
+    keys: np.ndarray, correct: np.ndarray, voters: int, *, subsets: int = 500, seed: int = 0
+) -> np.ndarray:
+    """Expected correctness of the vote over `voters` of the S samples, one value a problem.
+
+    keys: (problems, S) integers, equal for equal answers of a problem, below 0 for no answer; they
+    are smaller than S. correct: (problems, S) booleans. subsets: as many are drawn, or all taken
+    where there are no more. ValueError unless 1 <= voters <= S.
+    """
+    problems, size = keys.shape
+    if not 1 <= voters <= size:
+        raise ValueError(f"voters is {voters}; expected 1 to {size}, the samples of a problem.")
+    chosen = _subsets(size, voters, subsets, seed)
+    chunk = max(1, _CELLS_AT_ONCE // (len(chosen) * size))
+    parts = [
+        _vote(keys[start : start + chunk], correct[start : start + chunk], chosen)
+        for start in range(0, problems, chunk)
+    ]
+    return np.concatenate(parts)
+
+
+def _subsets(size: int, voters: int, subsets: int, seed: int) -> np.ndarray:
+    """(subsets, size) zeros and ones: which samples vote."""
+    if math.comb(size, voters) <= subsets:
+        members = np.array(list(itertools.combinations(range(size), voters)))
+    else:
+        drawn = np.random.default_rng(seed).random((subsets, size))
+        members = np.argpartition(drawn, voters - 1, axis=1)[:, :voters]
+    chosen = np.zeros((len(members), size), dtype=np.float32)
+    np.put_along_axis(chosen, members, 1.0, axis=1)
+    return chosen
+
+
+def _vote(keys: np.ndarray, correct: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    answers = int(keys.max()) + 1
+    if answers < 1:
+        return np.zeros(len(keys))
+    votes_for = (keys[:, :, None] == np.arange(answers)).astype(np.float32)  # (P, S, answers)
+    votes = chosen @ votes_for  # (P, subsets, answers)
+    right = chosen @ (votes_for * correct[:, :, None])
+    most = votes.max(axis=2, keepdims=True)
+    wins = (votes == most) & (most > 0)
+    share = np.divide(right, votes, out=np.zeros_like(right), where=votes > 0)
+    value = (share * wins).sum(axis=2) / np.maximum(wins.sum(axis=2), 1)
+    return value.mean(axis=1, dtype=float)
 
 
 def votes(
-    attempts: pd.DataFrame, vote_key, budgets=BUDGETS, *, subsets: int = 500, seed: int = 0
+    attempts: pd.DataFrame,
+    vote_key: Callable,
+    budgets: Sequence[int] = BUDGETS,
+    *,
+    subsets: int = 500,
+    seed: int = 0,
 ) -> dict[int, pd.DataFrame]:
     """Budget -> QUANTITIES, one row a problem (index): expected correctness of the votes.
 
     attempts: S rollouts of each problem with extracted and correct of turns 1 and 2, of which each
-    first attempt counts with its first correction. vote_key: answer -> what equal answers share.
-    ValueError where a budget is odd or larger than S.
+    first attempt counts with its first correction. vote_key: stated answer -> what equal answers
+    share. subsets, seed: see `vote_accuracy`. ValueError where a budget is odd or larger than S.
     """
     if "correction" in attempts:
         attempts = attempts[attempts["correction"] == 0]
@@ -65,7 +122,7 @@ def votes(
     return result
 
 
-def _keys(answers: pd.Series, vote_key, shape: tuple[int, int]) -> np.ndarray:
+def _keys(answers: pd.Series, vote_key: Callable, shape: tuple[int, int]) -> np.ndarray:
     """(problems, S): equal numbers below S for equal answers of a problem, -1 for no answer."""
     known = {answer: vote_key(answer) for answer in answers.dropna().unique()}
     codes = pd.factorize(answers.map(known, na_action="ignore"))[0].reshape(shape)
@@ -74,36 +131,40 @@ def _keys(answers: pd.Series, vote_key, shape: tuple[int, int]) -> np.ndarray:
 
 
 def scaling(
-    instances: dict[str, pd.DataFrame], vote_key, budgets=BUDGETS, *, subsets=500, samples, seed
+    instances: dict[str, pd.DataFrame],
+    vote_key: Callable,
+    budgets: Sequence[int] = BUDGETS,
+    *,
+    subsets: int = 500,
+    samples: int,
+    seed: int,
 ) -> pd.DataFrame:
     """One row an arm and budget: QUANTITIES with intervals, and p_greater.
 
-    p_greater: one-sided normal p value of a difference (sequential - parallel) not above 0, its
-    standard error from the bootstrap over problems and seeds.
+    instances: instance -> attempts, see `votes`. p_greater: one-sided normal p of the hypothesis that
+    the difference (sequential - parallel) is at most 0, its standard error that of the bootstrap.
     """
     voted = {}
     for name, attempts in instances.items():
         try:
             voted[name] = votes(attempts, vote_key, budgets, subsets=subsets, seed=seed)
         except ValueError as error:
-            raise ValueError(f"policy {name!r}: {error}") from None
+            raise ValueError(f"attempts of {name!r}: {error}") from None
     rows = []
     for arm, seeds in by_arm(voted).items():
         for budget in budgets:
             by_seed = [frames[budget] for frames in seeds]
             point, draws, _ = resampled(by_seed, samples=samples, seed=seed)
-            row = {"arm": arm, "budget": budget, "num_seeds": len(seeds)}
-            row["num_problems"] = len(by_seed[0])
+            row = {"arm": arm, "budget": budget, **sizes(by_seed)}
             for name in QUANTITIES:
-                ends = draws[name].quantile([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-                row[name] = point[name].iloc[0]
-                row[f"{name}_low"], row[f"{name}_high"] = ends
+                row |= with_ends(name, point, draws)
             row["p_greater"] = _p_greater(row["difference"], draws["difference"].std(ddof=0))
             rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _p_greater(difference: float, error: float) -> float:
+    """Unlike score.comparison.significance.p_greater, the error is that around the difference."""
     if error == 0:
         return 0.5 if difference == 0 else float(difference < 0)
     return 0.5 * math.erfc(difference / error / math.sqrt(2))
@@ -111,54 +172,47 @@ def _p_greater(difference: float, error: float) -> float:
 
 def plot(table: pd.DataFrame, arms: list[str] | None = None):
     """A panel an arm: accuracy of both votes over the budget, with 95 % bands."""
-    colours = arm_styles(arms, list(table["arm"]))
-    drawn = list(colours)
     title = "Accuracy of a majority vote, by attempts sampled for a problem"
     labels = {"x": "attempts sampled for a problem", "y": "accuracy (% of problems)"}
-    figure, axes = panels(len(drawn), title, **labels, sharex=True, sharey=True)
-    for axis, arm in zip(axes, drawn, strict=True):
-        part = table[table["arm"] == arm]
-        for name, colour, dash in (
-            ("parallel", GREY, (0, (3, 1.5))),
-            ("sequential", colours[arm].colour, "-"),
-        ):
+    figure, drawn = arm_panels(title, table, arms, **labels)
+    dashed = (0, (3, 1.5))
+    for axis, part, of_arm in drawn:
+        for name, colour, dash in (("parallel", GREY, dashed), ("sequential", of_arm, "-")):
             low, high = (100 * part[f"{name}_{end}"] for end in ("low", "high"))
             axis.fill_between(part["budget"], low, high, color=colour, alpha=0.2, lw=0)
             axis.plot(part["budget"], 100 * part[name], color=colour, ls=dash, marker=".")
-        axis.set_title(arm)
         axis.set_xscale("log", base=2)
         budgets = sorted(table["budget"].unique())
         axis.set_xticks(budgets, [str(budget) for budget in budgets])
         axis.minorticks_off()
     keys = [
         line_key("sequential: half as many, each corrected once", "#444444", marker="."),
-        line_key("parallel: first attempts alone", GREY, (0, (3, 1.5)), marker="."),
+        line_key("parallel: first attempts alone", GREY, dashed, marker="."),
         band_key("95 % interval"),
     ]
     legend(figure, keys)
     return figure
 
 
+def _table(flags: argparse.Namespace) -> pd.DataFrame:
+    attempts = attempts_of(
+        "--attempts", flags.attempts, "extracted", "correct", if_present=("correction",)
+    )
+    vote_key = vote_key_of(load_task(flags.task))
+    return scaling(attempts, vote_key, flags.budgets, subsets=flags.subsets, **resampling(flags))
+
+
 def main(arguments: list[str] | None = None) -> None:
-    parser = analysis_parser("analyse_scaling", __doc__)
-    add_attempts_flags(parser)
-    parser.add_argument("--task", required=True, help="name or file of the task: what equals what")
-    parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS, help="even numbers")
-    parser.add_argument("--subsets", type=int, default=500, help="drawn for each vote")
-    flags = parser.parse_args(arguments)
-    try:
-        needed = ("extracted", "correct")
-        table = scaling(
-            read_attempts("--attempts", flags.attempts, needed, ("correction",)),
-            vote_key_of(load_task(flags.task)),
-            flags.budgets,
-            subsets=flags.subsets,
-            samples=flags.bootstrap_samples,
-            seed=flags.bootstrap_seed,
-        )
-    except ValueError as error:
-        sys.exit(f"analyse_scaling: {error}")
-    write_analysis(flags, table, plot)
+    analyse(
+        COMMAND,
+        arguments,
+        _table,
+        plot,
+        **ATTEMPTS,
+        task="name or file of the task, which says what answers are equal",
+        budgets=optional("even numbers", type=int, nargs="+", default=BUDGETS),
+        subsets=optional("drawn for each vote", type=int, default=500),
+    )
 
 
 if __name__ == "__main__":
