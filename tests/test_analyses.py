@@ -179,10 +179,10 @@ def test_inputs_are_refused_by_the_name_of_the_policy(tmp_path):
     ):
         spoiled.to_parquet(path)
         with pytest.raises(ValueError, match=f"'x', .*{message}"):
-            read_attempts("x", path, ("tokens", "correct"))
+            read_attempts("--attempts", [f"x={path}"], ("tokens", "correct"))
     path.write_text("{")
     with pytest.raises(ValueError, match=r"'x', .*a.parquet"):
-        read_attempts("x", path, ("correct",))
+        read_attempts("--attempts", [f"x={path}"], ("correct",))
     with pytest.raises(ValueError, match="records of 'x'"):
         read_records("--records", [f"x={path}"])
 

@@ -8,15 +8,13 @@ A policy that collapsed into copying has an edit-distance ratio of 0. Two histog
 policy revises its answers to training problems but copies those to test problems (SCoRe, section 4).
 """
 
-import argparse
-
 import numpy as np
 import pandas as pd
 
-from score.analyses.command import ATTEMPTS, analyse, attempts_of, resampling
+from score.analyses.command import ATTEMPTS, analysis_flags, resampling, write_analysis
 from score.analyses.figures import arm_panels, legend, line_key
 from score.analyses.intervals import estimate, per_problem
-from score.comparison.instances import by_arm
+from score.comparison.instances import by_arm, read_attempts
 from score.evaluation.metrics import edit_distance_ratio, unchanged_answers
 from score.jobs.command import Command, optional
 
@@ -88,16 +86,17 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     return figure
 
 
-def _table(flags: argparse.Namespace) -> pd.DataFrame:
-    columns = ("attempt", "extracted", "correct")
-    test = attempts_of("--attempts", flags.attempts, *columns)
-    train = attempts_of("--train-attempts", flags.train_attempts, *columns)
-    return change_table({"test": test, "train": train}, **resampling(flags))
-
-
 def main(arguments: list[str] | None = None) -> None:
     train = optional("the same on training problems", nargs="*")
-    analyse(COMMAND, arguments, _table, plot, **ATTEMPTS, train_attempts=train)
+    flags = analysis_flags(COMMAND, arguments, **ATTEMPTS, train_attempts=train)
+    with COMMAND.errors():
+        columns = ("attempt", "extracted", "correct")
+        splits = {
+            "test": read_attempts("--attempts", flags.attempts, columns),
+            "train": read_attempts("--train-attempts", flags.train_attempts, columns),
+        }
+        table = change_table(splits, **resampling(flags))
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

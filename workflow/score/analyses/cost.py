@@ -10,7 +10,6 @@ updates, sampling included. Where sampling is a job of its own, that job's secon
 start.
 """
 
-import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +17,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from score.analyses.command import ATTEMPTS, analyse, attempts_of, resampling
+from score.analyses.command import ATTEMPTS, analysis_flags, resampling, write_analysis
 from score.analyses.figures import arm_styles, dot_panels, ranges
 from score.analyses.intervals import estimate, outcomes
 from score.analyses.records import lineage, read_records
-from score.comparison.instances import arm_of, by_arm, instance_pairs, instance_values
+from score.comparison.instances import (
+    arm_of,
+    by_arm,
+    instance_pairs,
+    instance_values,
+    read_attempts,
+)
 from score.comparison.outcomes import SPENT, read_budgets
 from score.files.atomic import replace_file
 from score.jobs.command import Command, optional
@@ -160,29 +165,10 @@ def _bars(axis, values: pd.Series, colours: list[str]) -> None:
     axis.set_xlim(0, max(1.3 * values.max(), 1e-9))
 
 
-def _table(flags: argparse.Namespace) -> pd.DataFrame:
-    """The table of flags; also writes the JSON file of costs."""
-    costly = costs(
-        read_budgets(flags.budgets),
-        read_records("--records", flags.records),
-        instance_values("--chain", flags.chain, "instance"),
-        read_by_instance("--rounds", flags.rounds, attempt_length),
-        read_by_instance("--sampling", flags.sampling, benchmarked_seconds),
-    )
-    attempts = attempts_of("--attempts", flags.attempts, "correct")
-    table = with_accuracy(costly, attempts, **resampling(flags))
-    by_name = costly.set_index("arm")
-    entries = by_name.astype(object).where(by_name.notna(), None).to_dict("index")
-    replace_file(flags.json, f"{json.dumps(entries, indent=2)}\n".encode())
-    return table
-
-
 def main(arguments: list[str] | None = None) -> None:
-    analyse(
+    flags = analysis_flags(
         COMMAND,
         arguments,
-        _table,
-        plot,
         **ATTEMPTS,
         budgets="JSON file: arm -> its budget",
         records=optional("arm/seed=training.jsonl ...", nargs="*"),
@@ -191,6 +177,20 @@ def main(arguments: list[str] | None = None) -> None:
         chain=optional("arm/seed=the instance it starts from ...", nargs="*"),
         json="JSON file to write: arm -> what it took",
     )
+    with COMMAND.errors():
+        costly = costs(
+            read_budgets(flags.budgets),
+            read_records("--records", flags.records),
+            instance_values("--chain", flags.chain, "instance"),
+            read_by_instance("--rounds", flags.rounds, attempt_length),
+            read_by_instance("--sampling", flags.sampling, benchmarked_seconds),
+        )
+        attempts = read_attempts("--attempts", flags.attempts, ["correct"])
+        table = with_accuracy(costly, attempts, **resampling(flags))
+    by_name = costly.set_index("arm")
+    entries = by_name.astype(object).where(by_name.notna(), None).to_dict("index")
+    replace_file(flags.json, f"{json.dumps(entries, indent=2)}\n".encode())
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

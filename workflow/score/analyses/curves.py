@@ -7,13 +7,12 @@
 A policy's curve continues that of the policy it starts from, which is drawn once.
 """
 
-import argparse
 import re
 from collections.abc import Iterable
 
 import pandas as pd
 
-from score.analyses.command import analyse
+from score.analyses.command import analysis_flags, write_analysis
 from score.analyses.figures import Style, arm_styles, band_key, legend, line_key, notice, panels
 from score.analyses.records import lineage, read_records
 from score.comparison.instances import arm_of, instance_values
@@ -131,20 +130,17 @@ def _draw(axis, part: pd.DataFrame, name: str, scale: float, style: Style) -> No
     axis.plot(part["update"], value, color=style.colour, ls=style.dash, lw=1.2, marker=dot, ms=3)
 
 
-def _table(flags: argparse.Namespace) -> pd.DataFrame:
-    chain = instance_values("--chain", flags.chain, "instance")
-    return curves(read_records("--records", flags.records), chain)
-
-
 def main(arguments: list[str] | None = None) -> None:
-    analyse(
+    flags = analysis_flags(
         COMMAND,
         arguments,
-        _table,
-        plot,
         records=several("arm/seed=training.jsonl ..."),
         chain=optional("arm/seed=the instance it starts from ...", nargs="*"),
     )
+    with COMMAND.errors():
+        chain = instance_values("--chain", flags.chain, "instance")
+        table = curves(read_records("--records", flags.records), chain)
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

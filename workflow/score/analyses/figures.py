@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from score.evaluation.metrics import ENDS
 from score.files.atomic import replace_file
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -107,6 +108,13 @@ def arm_panels(title: str, table: pd.DataFrame, arms: list[str] | None, *, x: st
     return figure, drawn
 
 
+def draw_band(axis, x: pd.Series, table: pd.DataFrame, name: str, *, color: str, ls="-") -> None:
+    """A line of a quantity, a fraction, in percent, with its interval as a band."""
+    value, low, high = (100 * table[f"{name}{end}"] for end in ENDS)
+    axis.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
+    axis.plot(x, value, color=color, ls=ls, marker=".")
+
+
 def headline(figure: Figure, title: str) -> None:
     """The title of a figure, wrapped to its width."""
     characters = int(figure.get_figwidth() * 12)
@@ -170,11 +178,11 @@ def dot_legend(figure: Figure, *keys: Line2D) -> None:
 
 
 def _dots(axis, styles: dict[str, Style], values: dict, shift: float, fill, marker: str) -> None:
-    for row, (arm, style) in enumerate(styles.items()):
+    for row, (arm, (colour, _)) in enumerate(styles.items()):
         value, low, high = values.get(arm, (math.nan,) * 3)
         if math.isnan(value):
             continue
-        place, colour = row + shift, style.colour
+        place = row + shift
         axis.plot([low, high], [place, place], color=colour, lw=1.2, solid_capstyle="butt")
         dot = {"mfc": fill or colour, "ms": 4.5, "mew": 1.1, "clip_on": False}  # whole at 100 %
         axis.plot(value, place, marker, color=colour, **dot)
@@ -196,7 +204,7 @@ def percent_limits(axes: list) -> None:
 
 def ranges(table: pd.DataFrame, name: str, scale: float = 1.0) -> dict[str, tuple]:
     """Arm -> (value, low, high) of a quantity, times `scale`, from a table with one row an arm."""
-    cells = scale * table[[name, f"{name}_low", f"{name}_high"]].to_numpy(float)
+    cells = scale * table[[f"{name}{end}" for end in ENDS]].to_numpy(float)
     return dict(zip(table["arm"], map(tuple, cells), strict=True))
 
 

@@ -7,14 +7,12 @@ A policy may gain by better first attempts or by better corrections. On first at
 same for all, sampled once from the base policy, corrections alone make the difference.
 """
 
-import argparse
-
 import pandas as pd
 
-from score.analyses.command import ATTEMPTS, analyse, attempts_of, resampling
+from score.analyses.command import ATTEMPTS, analysis_flags, resampling, write_analysis
 from score.analyses.figures import dot_key, dot_legend, dot_panels, percent_limits, ranges
 from score.analyses.intervals import estimate, outcomes
-from score.comparison.instances import by_arm
+from score.comparison.instances import by_arm, read_attempts
 from score.jobs.command import Command, several
 
 COMMAND = Command(__spec__, __doc__)
@@ -69,15 +67,14 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     return figure
 
 
-def _table(flags: argparse.Namespace) -> pd.DataFrame:
-    own = attempts_of("--attempts", flags.attempts, "correct")
-    fixed = attempts_of("--fixed", flags.fixed, "correct")
-    return correction({"own": own, "fixed": fixed}, **resampling(flags))
-
-
 def main(arguments: list[str] | None = None) -> None:
     fixed = several("attempts after the base policy's attempts 1, as in --attempts")
-    analyse(COMMAND, arguments, _table, plot, **ATTEMPTS, fixed=fixed)
+    flags = analysis_flags(COMMAND, arguments, **ATTEMPTS, fixed=fixed)
+    with COMMAND.errors():
+        own = read_attempts("--attempts", flags.attempts, ["correct"])
+        fixed = read_attempts("--fixed", flags.fixed, ["correct"])
+        table = correction({"own": own, "fixed": fixed}, **resampling(flags))
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    analyse_attempts(COMMAND, arguments, lengths, plot, "tokens", "truncated", "correct")
+    analyse_attempts(COMMAND, arguments, lengths, plot, ("tokens", "truncated", "correct"))
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    analyse_attempts(COMMAND, arguments, by_level, plot, "correct", if_present=("level",))
+    analyse_attempts(COMMAND, arguments, by_level, plot, ["correct"], if_present=["level"])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ is as likely, so a tie counts with the mean over the tied answers. An answer is 
 are on average: all or none of them, unless answers with different verdicts share a key.
 """
 
-import argparse
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -22,10 +21,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from score.analyses.command import ATTEMPTS, analyse, attempts_of, resampling
-from score.analyses.figures import GREY, arm_panels, band_key, legend, line_key
+from score.analyses.command import ATTEMPTS, analysis_flags, resampling, write_analysis
+from score.analyses.figures import GREY, arm_panels, band_key, draw_band, legend, line_key
 from score.analyses.intervals import resampled, sizes, with_ends
-from score.comparison.instances import by_arm
+from score.comparison.instances import by_arm, read_attempts
 from score.jobs.command import Command, optional
 from score.tasks import load_task, vote_key_of
 
@@ -177,10 +176,8 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     figure, drawn = arm_panels(title, table, arms, **labels)
     dashed = (0, (3, 1.5))
     for axis, part, of_arm in drawn:
-        for name, colour, dash in (("parallel", GREY, dashed), ("sequential", of_arm, "-")):
-            low, high = (100 * part[f"{name}_{end}"] for end in ("low", "high"))
-            axis.fill_between(part["budget"], low, high, color=colour, alpha=0.2, lw=0)
-            axis.plot(part["budget"], 100 * part[name], color=colour, ls=dash, marker=".")
+        draw_band(axis, part["budget"], part, "parallel", color=GREY, ls=dashed)
+        draw_band(axis, part["budget"], part, "sequential", color=of_arm)
         axis.set_xscale("log", base=2)
         budgets = sorted(table["budget"].unique())
         axis.set_xticks(budgets, [str(budget) for budget in budgets])
@@ -194,25 +191,24 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     return figure
 
 
-def _table(flags: argparse.Namespace) -> pd.DataFrame:
-    attempts = attempts_of(
-        "--attempts", flags.attempts, "extracted", "correct", if_present=("correction",)
-    )
-    vote_key = vote_key_of(load_task(flags.task))
-    return scaling(attempts, vote_key, flags.budgets, subsets=flags.subsets, **resampling(flags))
-
-
 def main(arguments: list[str] | None = None) -> None:
-    analyse(
+    flags = analysis_flags(
         COMMAND,
         arguments,
-        _table,
-        plot,
         **ATTEMPTS,
         task="name or file of the task, which says what answers are equal",
         budgets=optional("even numbers", type=int, nargs="+", default=BUDGETS),
         subsets=optional("drawn for each vote", type=int, default=500),
     )
+    with COMMAND.errors():
+        table = scaling(
+            read_attempts("--attempts", flags.attempts, ("extracted", "correct"), ["correction"]),
+            vote_key_of(load_task(flags.task)),
+            flags.budgets,
+            subsets=flags.subsets,
+            **resampling(flags),
+        )
+    write_analysis(flags, table, plot)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ turns that a policy was trained on.
 import pandas as pd
 
 from score.analyses.command import analyse_attempts
-from score.analyses.figures import GREY, arm_panels, band_key, legend, line_key
+from score.analyses.figures import GREY, arm_panels, band_key, draw_band, legend, line_key
 from score.analyses.intervals import estimate, outcomes
 from score.comparison.instances import by_arm
-from score.evaluation.metrics import ENDS, RATES, turns_of
+from score.evaluation.metrics import RATES, turns_of
 from score.jobs.command import Command
 
 COMMAND = Command(__spec__, __doc__)
@@ -42,9 +42,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     for axis, part, colour in drawn:
         for _, other, _ in drawn:
             axis.plot(other["turn"], 100 * other["accuracy"], color="#C8C8C8", lw=0.8)
-        value, low, high = (100 * part[f"accuracy{end}"] for end in ENDS)
-        axis.fill_between(part["turn"], low, high, color=colour, alpha=0.2, lw=0)
-        axis.plot(part["turn"], value, color=colour, marker=".")
+        draw_band(axis, part["turn"], part, "accuracy", color=colour)
         last = table["turn"].max()
         axis.set_xticks(range(1, last + 1, 1 if last <= 10 else 2))
     keys = [line_key("the panel's policy", "#444444", marker="."), band_key("95 % interval")]
@@ -55,7 +53,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    analyse_attempts(COMMAND, arguments, successive, plot, "correct")
+    analyse_attempts(COMMAND, arguments, successive, plot, ["correct"])
 
 
 if __name__ == "__main__":

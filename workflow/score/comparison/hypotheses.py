@@ -5,7 +5,7 @@ then Holm-corrected over the claims that could be tested.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -49,7 +49,7 @@ class Claim:
     missing: list[str]
     p: float | None = None
     p_holm: float | None = None
-    verdict: str = field(default=UNDECIDED)
+    verdict: str = UNDECIDED
 
 
 class Evidence:

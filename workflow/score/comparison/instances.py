@@ -55,15 +55,20 @@ def instance_values(flag: str, pairs: Sequence[str] | None, kind: str = "path") 
 
 
 def read_attempts(
-    instance: str, path: str, columns: Sequence[str], if_present: Sequence[str] = ()
-) -> pd.DataFrame:
-    """The verified attempts of an instance, one row a rollout, verdicts as booleans.
+    flag: str, pairs: Sequence[str] | None, columns: Sequence[str], if_present: Sequence[str] = ()
+) -> dict[str, pd.DataFrame]:
+    """Instance -> its verified attempts, one row a rollout, of `instance=path` arguments of a flag.
 
-    columns: `correct` and others, of which `{column}_t{turn}` is read for every turn. if_present:
-    columns that a file may lack. Beside these and problem_id nothing is read. ValueError names the
-    instance and its file where that is missing, malformed, empty or without one of the columns.
+    columns: `correct`, as booleans, and others, of which `{column}_t{turn}` is read for every turn.
+    if_present: columns that a file may lack. Beside these and problem_id nothing is read. ValueError
+    names the instance and its file where that is missing, malformed, empty or lacks a column.
     """
-    where = f"attempts of {instance!r}, {path}"
+    paths = instance_values(flag, pairs).items()
+    return {name: _read_frame(name, path, columns, if_present) for name, path in paths}
+
+
+def _read_frame(name: str, path: str, columns: Sequence[str], if_present: Sequence[str]):
+    where = f"attempts of {name!r}, {path}"
     if not Path(path).is_file():
         raise ValueError(f"{where}: no such file. Verify that instance first.")
     try:
@@ -78,9 +83,7 @@ def read_attempts(
     try:
         if frame["problem_id"].isna().any():
             raise ValueError("problem_id holds a null.")
-        verdicts = {
-            name: booleans(frame[name], name) for name in frame if name.startswith("correct_t")
-        }
+        verdicts = [column for column in frame if column.startswith("correct_t")]
+        return frame.assign(**{column: booleans(frame[column], column) for column in verdicts})
     except ValueError as error:
         raise ValueError(f"{where}: {error} Verify that instance again.") from None
-    return frame.assign(**verdicts)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from score.comparison.instances import by_arm, instance_values, read_attempts
+from score.comparison.instances import by_arm, read_attempts
 from score.evaluation.metrics import means_by_problem, unchanged_answers
 
 SPENT = ("attempts", "updates", "tuning_attempts")
@@ -35,13 +36,14 @@ def read_arms(pairs: list[str]) -> list[Arm]:
     ValueError names the pair, the file or the problems that don't fit the others.
     """
     instances, expected = {}, None
-    for name, path in instance_values("--attempts", pairs).items():
-        problems, outcomes = _read_outcomes(name, path)
-        ids = list(dict.fromkeys(problems))
-        expected = expected or (name, ids)
-        if ids != expected[1]:
-            raise ValueError(_differing(name, ids, *expected))
-        instances[name] = name.partition("/")[2], outcomes, len(ids) == len(problems)
+    for name, attempts in read_attempts("--attempts", pairs, ("correct", "extracted")).items():
+        attempts = attempts.sort_values("problem_id", kind="stable")
+        problems = list(attempts["problem_id"].unique())
+        expected = expected or (name, problems)
+        if problems != expected[1]:
+            raise ValueError(_differing(name, problems, *expected))
+        one_rollout = len(problems) == len(attempts)
+        instances[name] = name.partition("/")[2], _outcomes(attempts), one_rollout
     return [_joined(arm, seeds) for arm, seeds in by_arm(instances).items()]
 
 
@@ -55,14 +57,12 @@ def _joined(name: str, instances: list[tuple]) -> Arm:
     return Arm(name, seeds, np.stack(outcomes), all(one_rollout))
 
 
-def _read_outcomes(instance: str, path: str) -> tuple[list[str], np.ndarray]:
-    """The problem of each rollout, sorted, and the (problems, 4) outcomes; see Arm."""
-    attempts = read_attempts(instance, path, ("correct", "extracted"))
-    attempts = attempts.sort_values("problem_id", kind="stable")
+def _outcomes(attempts: pd.DataFrame) -> np.ndarray:
+    """(problems, 4) outcomes, see Arm."""
     first, second = (attempts[f"correct_t{turn}"].to_numpy() for turn in (1, 2))
     unchanged = unchanged_answers(attempts["extracted_t1"], attempts["extracted_t2"])
     rollouts = np.stack([first & second, first & ~second, ~first & second, unchanged], axis=1)
-    return list(attempts["problem_id"]), means_by_problem(rollouts, attempts["problem_id"])
+    return means_by_problem(rollouts, attempts["problem_id"])
 
 
 def _differing(instance: str, problems: list, other: str, expected: list) -> str:

@@ -14,20 +14,14 @@ import pandas as pd
 
 from score.comparison.settings import RunDescription
 from score.comparison.tables import interval, markdown_table, points, write_page
-from score.evaluation.metrics import ENDS
+from score.evaluation.metrics import ENDS, RATES
 from score.jobs.command import Command
 
 COMMAND = Command(__spec__, __doc__)
 GROUP = ["source", "model", "dataset"]
 TEXTS = [*GROUP, "protocol", "row", "method"]
-RATES = ["t1", "t2", "t3", "delta", "i_to_c", "c_to_i"]
-OURS = {  # column of --published: column of --csv
-    "t1": "accuracy_t1",
-    "t2": "accuracy_t2",
-    "delta": "delta",
-    "i_to_c": "incorrect_to_correct",
-    "c_to_i": "correct_to_incorrect",
-}
+PUBLISHED = ["t1", "t2", "t3", "delta", "i_to_c", "c_to_i"]
+OURS = dict(zip(("t1", "t2", "delta", "i_to_c", "c_to_i"), RATES, strict=True))  # in --csv
 HEADINGS = ("row", "model", "dataset", "protocol", "problems")
 RATE_HEADINGS = ("Acc@t1", "Acc@t2", "Acc@t3", "Δ(t1,t2)", "Δ i→c", "Δ c→i")
 INTRODUCTION = (
@@ -60,7 +54,7 @@ def read_published(path) -> pd.DataFrame:
 
     ValueError for a missing column, and for a row whose published delta is not t2 - t1.
     """
-    table = read_table(path, [*TEXTS, "problems", *RATES])
+    table = read_table(path, [*TEXTS, "problems", *PUBLISHED])
     table[TEXTS] = table[TEXTS].fillna("")
     difference = (table["t2"] - table["t1"]).round(1)
     wrong = (table["delta"] - difference).abs() > 0.05  # False where there is none
@@ -97,7 +91,7 @@ def _our_cells(arm: str, row: pd.Series, run: RunDescription) -> list[str]:
     seeds = f", {row['seeds']:.0f} seeds" if row["seeds"] > 1 else ""
     cells = [f"this run: {arm}{seeds}", run.model_path, run.dataset, run.protocol]
     cells.append(f"{row['num_problems']:.0f}")
-    for rate in RATES:
+    for rate in PUBLISHED:
         ends = [row[f"{OURS[rate]}{end}"] for end in ENDS] if rate in OURS else []
         cells.append(interval(*ends, signed=rate == "delta") if ends else "")
     return cells
@@ -106,7 +100,7 @@ def _our_cells(arm: str, row: pd.Series, run: RunDescription) -> list[str]:
 def _their_cells(row: pd.Series) -> list[str]:
     problems = "not stated" if math.isnan(row["problems"]) else f"{row['problems']:.0f}"
     name = f"{row['row']} ({row['source']})"
-    rates = ["" if math.isnan(row[r]) else points(row[r], signed=r == "delta") for r in RATES]
+    rates = ["" if math.isnan(row[r]) else points(row[r], signed=r == "delta") for r in PUBLISHED]
     return [name, row["model"], row["dataset"], row["protocol"], problems, *rates]
 
 

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from rapidfuzz.distance import Levenshtein
 
+from score.verifiers.verifier import VERDICTS
+
 RATES = ("accuracy_t1", "accuracy_t2", "delta", "incorrect_to_correct", "correct_to_incorrect")
-VERDICTS = ("correct", "incorrect", "no_answer", "timeout", "error")
 ENDS = ("", "_low", "_high")
 CONFIDENCE = 0.95
 _CELLS_AT_ONCE = 4_000_000  # bounds the memory of the resampled counts
