@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from score.analyses.figures import look, save
+from score.analyses.figures import write_figure
 from score.comparison.instances import read_attempts
 from score.files.atomic import replace_file
 from score.jobs.command import Command, optional, several
@@ -61,5 +61,4 @@ def write_analysis(flags: Namespace, table: pd.DataFrame, plot: Callable) -> Non
     """
     text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     replace_file(flags.csv, text.encode())
-    with look():
-        save(flags.figure, plot(table, flags.arms))
+    write_figure(flags.figure, lambda: plot(table, flags.arms))

@@ -54,22 +54,19 @@ def costs(
     records, chain, lengths, sampling: by instance. lengths: mean tokens of an attempt in each round
     of fine-tuning, which its records do not hold. sampling: seconds of sampling in jobs of its own.
     """
-    tokens: dict[str, list[float]] = {}
-    seconds: dict[str, list[float]] = {}
+    taken = {}
     for instance in records:
         line = lineage(instance, chain)
         counts = np.diff([0, *(_number(budgets, name, "attempts") for name in line)])
         means = [_mean_length(records, lengths or {}, name) for name in line]
-        tokens.setdefault(arm_of(instance), []).append(np.dot(counts, means))
-        spent = sum(_seconds(records, sampling or {}, name) for name in line)
-        seconds.setdefault(arm_of(instance), []).append(spent)
-    rows = []
+        seconds = sum(_seconds(records, sampling or {}, name) for name in line)
+        taken[instance] = np.dot(counts, means), seconds
+    of_arms, rows = by_arm(taken), []
     for arm, budget in budgets.items():
         row = {"arm": arm, **{key: _number(budgets, arm, key) for key in SPENT}}
         unknown = 0.0 if budget["attempts"] == budget["updates"] == 0 else np.nan
-        row["tokens"] = np.mean(tokens.get(arm, unknown))
-        row["seconds"] = np.mean(seconds.get(arm, unknown))
-        rows.append(row)
+        tokens, seconds = zip(*of_arms.get(arm, [(unknown, unknown)]), strict=True)
+        rows.append({**row, "tokens": np.mean(tokens), "seconds": np.mean(seconds)})
     return pd.DataFrame(rows)
 
 

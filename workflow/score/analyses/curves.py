@@ -7,9 +7,6 @@
 A policy's curve continues that of the policy it starts from, which is drawn once.
 """
 
-import re
-from collections.abc import Iterable
-
 import pandas as pd
 
 from score.analyses.command import analysis_flags, write_analysis
@@ -46,7 +43,7 @@ def curves(records: dict[str, pd.DataFrame], chain: dict[str, str]) -> pd.DataFr
         parts.append(values)
     grouped = pd.concat(parts).groupby(["arm", "update", "step"], sort=False)
     table = grouped.size().rename("num_seeds").to_frame()
-    for name in in_order(set().union(*parts) - {"arm", "update", "step"}):
+    for name in sorted(set().union(*parts) - {"arm", "update", "step"}, key=_place):
         table[name] = grouped[name].mean()
         table[f"{name}_min"], table[f"{name}_max"] = grouped[name].min(), grouped[name].max()
     return table.reset_index()
@@ -64,22 +61,22 @@ def _updates_before(instance: str, records: dict, chain: dict[str, str]) -> int:
 
 
 def _quantities(frame: pd.DataFrame) -> pd.DataFrame:
-    kept = [c for c in frame if re.fullmatch(rf"({'|'.join(PER_TURN)})_t\d+", c) or c in CHANGES]
-    values = frame[kept]
+    values = frame[[c for c in frame if c in CHANGES or _kind_and_turn(c)[1]]]
     if "unchanged" in frame:
         values = values.assign(answer_change=1 - frame["unchanged"])
     return values.copy()
 
 
-def in_order(names: Iterable[str]) -> list[str]:
-    """Names of quantities, by kind and then by turn."""
-    kinds = [*PER_TURN, *CHANGES]
+def _kind_and_turn(name: str) -> tuple[str, int]:
+    """The parts of the name of a quantity; the turn is 0 for one of CHANGES."""
+    kind, _, turn = name.rpartition("_t")
+    return (kind, int(turn)) if kind in PER_TURN and turn.isdecimal() else (name, 0)
 
-    def place(name: str) -> tuple[int, int]:
-        kind, _, turn = name.rpartition("_t")
-        return (kinds.index(kind), int(turn)) if kind in PER_TURN else (kinds.index(name), 0)
 
-    return sorted(names, key=place)
+def _place(name: str) -> tuple[int, int]:
+    """By what quantities are sorted: the kind, then the turn."""
+    kind, turn = _kind_and_turn(name)
+    return [*PER_TURN, *CHANGES].index(kind), turn
 
 
 def plot(table: pd.DataFrame, arms: list[str] | None = None):
@@ -101,7 +98,8 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
             if part["update"].iloc[0] > part["step"].iloc[0]:
                 start = part["update"].iloc[0] - part["step"].iloc[0]
                 axis.axvline(start, color="#999999", lw=0.7, ls=":", zorder=0)
-        axis.set_title(_heading(name))
+        kind, turn = _kind_and_turn(name)
+        axis.set_title(f"{PER_TURN[kind]}, turn {turn}" if turn else CHANGES[kind])
         axis.set_xlim(left=0)
     keys = [line_key(arm, colours[arm].colour, colours[arm].dash) for arm in drawn]
     if table["num_seeds"].max() > 1:
@@ -110,13 +108,6 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
         keys.append(line_key("start from another policy", "#999999", ":", lw=0.7))
     legend(figure, keys)
     return figure
-
-
-def _heading(name: str) -> str:
-    if name in CHANGES:
-        return CHANGES[name]
-    kind, _, turn = name.rpartition("_t")
-    return f"{PER_TURN[kind]}, turn {turn}"
 
 
 def _draw(axis, part: pd.DataFrame, name: str, scale: float, style: Style) -> None:

@@ -7,8 +7,7 @@ figures of a run whose commands get the same --arms; `base` is black.
 import io
 import math
 import textwrap
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import matplotlib
@@ -63,15 +62,6 @@ def arm_styles(arms: list[str] | None, drawn: Iterable[str]) -> dict[str, Style]
         dash = DASHES[place // len(COLOURS) % len(DASHES)]
         found[arm] = Style(COLOURS[place % len(COLOURS)], dash)
     return {arm: found[arm] for arm in drawn}
-
-
-@contextmanager
-def look() -> Iterator[None]:
-    """A context in which figures look alike, whatever the user's own settings of matplotlib are."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(LOOK)
-        yield
 
 
 def panels(count: int, title: str, *, most: int = 4, size=(2.5, 1.9), x="", y="", **share):
@@ -216,8 +206,14 @@ def notice(title: str, text: str) -> Figure:
     return figure
 
 
-def save(path: str, figure: Figure) -> None:
-    """Write a figure as PNG, whole or not at all; equal figures have equal bytes."""
+def write_figure(path: str, draw: Callable[[], Figure]) -> None:
+    """Draw a figure and write it as PNG, in LOOK whatever the user's own settings of matplotlib are.
+
+    Equal figures have equal bytes.
+    """
     data = io.BytesIO()
-    figure.savefig(data, format="png", metadata={"Software": None})
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(LOOK)
+        draw().savefig(data, format="png", metadata={"Software": None})
     replace_file(path, data.getvalue())

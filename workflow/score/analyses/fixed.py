@@ -68,8 +68,8 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    fixed = several("attempts after the base policy's attempts 1, as in --attempts")
-    flags = analysis_flags(COMMAND, arguments, **ATTEMPTS, fixed=fixed)
+    on_base = several("the same, on first attempts of the base policy")
+    flags = analysis_flags(COMMAND, arguments, **ATTEMPTS, fixed=on_base)
     with COMMAND.errors():
         own = read_attempts("--attempts", flags.attempts, ["correct"])
         fixed = read_attempts("--fixed", flags.fixed, ["correct"])
