@@ -20,11 +20,10 @@ from score.analyses.lengths import lengths
 from score.analyses.lengths import main as analyse_lengths
 from score.analyses.levels import by_level, in_order
 from score.analyses.levels import main as analyse_levels
-from score.analyses.records import read_records
 from score.analyses.scaling import main as analyse_scaling
 from score.analyses.successive import main as analyse_successive
 from score.analyses.successive import successive
-from score.comparison.instances import instance_values, read_attempts
+from score.comparison.instances import instance_values, read_attempts, read_records
 
 QUICK = {"samples": 20, "seed": 0}
 

@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from score.analyses.scaling import main, scaling, vote_accuracy, votes
+from score.analyses.majority import vote_accuracy
+from score.analyses.scaling import main, scaling, votes
 from score.tasks import load_task, vote_key_of
 
 PLAIN = vote_key_of(load_task("qa"))

@@ -20,13 +20,14 @@ import pandas as pd
 from score.analyses.command import ATTEMPTS, analysis_flags, resampling, write_analysis
 from score.analyses.figures import arm_styles, dot_panels, ranges
 from score.analyses.intervals import estimate, outcomes
-from score.analyses.records import lineage, read_records
 from score.comparison.instances import (
     arm_of,
     by_arm,
     instance_pairs,
     instance_values,
+    lineage,
     read_attempts,
+    read_records,
 )
 from score.comparison.outcomes import SPENT, read_budgets
 from score.files.atomic import replace_file

@@ -11,8 +11,7 @@ import pandas as pd
 
 from score.analyses.command import analysis_flags, write_analysis
 from score.analyses.figures import Style, arm_styles, band_key, legend, line_key, notice, panels
-from score.analyses.records import lineage, read_records
-from score.comparison.instances import arm_of, instance_values
+from score.comparison.instances import arm_of, instance_values, lineage, read_records
 from score.jobs.command import Command, optional, several
 
 COMMAND = Command(__spec__, __doc__)

@@ -1,9 +1,10 @@
-"""Instances of a run: how flags name them, and the verified attempts of each.
+"""Instances of a run: how flags name them, their verified attempts and their training records.
 
 An instance is one training of an arm with one seed, such as `score/seed0`. The part before the slash
 is the arm, a row of the tables. An arm without seeds has one instance, named like the arm.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,3 +88,45 @@ def _read_frame(name: str, path: str, columns: Sequence[str], if_present: Sequen
         return frame.assign(**{column: booleans(frame[column], column) for column in verdicts})
     except ValueError as error:
         raise ValueError(f"{where}: {error} Verify that instance again.") from None
+
+
+def read_records(flag: str, pairs: Sequence[str] | None) -> dict[str, pd.DataFrame]:
+    """Training records, one frame an instance and one row an update; all numbers, with `step`.
+
+    An instance that comes several times was trained in rounds, whose steps are counted on from one
+    to the next; a round that had nothing to learn has no records. ValueError names the instance and
+    the file that is missing, malformed or without steps.
+    """
+    frames: dict[str, pd.DataFrame] = {}
+    for name, path in instance_pairs(flag, pairs):
+        where = f"records of {name!r}, {path}"
+        try:
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
+            rows = [json.loads(line) for line in lines]
+            frame = pd.DataFrame(rows, columns=None if rows else ["step", "step_time"], dtype=None)
+            frame = frame.astype(float) if frame.empty else frame.select_dtypes("number")
+        except (OSError, ValueError, AttributeError) as error:
+            raise ValueError(f"{where}: {error}. Train that instance again.") from None
+        if "step" not in frame:
+            raise ValueError(f"{where}: no records with a step. Train that instance again.")
+        frame = frame.sort_values("step", ignore_index=True)
+        if name in frames:
+            frame["step"] += frames[name]["step"].max() if len(frames[name]) else 0
+            frame = pd.concat([frames[name], frame], ignore_index=True)
+        frames[name] = frame
+    return frames
+
+
+def lineage(instance: str, chain: dict[str, str]) -> list[str]:
+    """The instances that an instance was trained from, oldest first, and itself last.
+
+    chain: instance -> the instance it starts from. ValueError for a circle.
+    """
+    line = [instance]
+    while line[0] in chain:
+        if chain[line[0]] in line:
+            raise ValueError(
+                f"--chain leads from {instance!r} back to {line[0]!r}; expected an end."
+            )
+        line.insert(0, chain[line[0]])
+    return line

@@ -15,7 +15,6 @@ from score.comparison import claims, compare
 from score.jobs.command import Command
 
 COMMAND = Command(__spec__, __doc__)
-
 SHARED = ("problems/test.jsonl", "compare_settings.json", "claims_settings.json", "budgets.json")
 
 
