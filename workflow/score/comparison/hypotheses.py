@@ -74,9 +74,9 @@ class Evidence:
     def surpasses_a_copier(self, better: str, arm: str) -> list[Part]:
         """`better` surpasses `arm`, which repeats nearly all its answers, and more than `better` does.
 
-        Nearly all answers are repeated also by an arm that rightly keeps right ones, and more than
-        `better` repeats also by an arm that still changes many. The base policy is no measure here,
-        since base policies may copy as well.
+        Both conditions on copying are needed. An arm that rightly keeps right answers may repeat
+        nearly all answers as well, and an arm that repeats more than `better` may still change many.
+        The base policy is no measure here, since it may copy too.
         """
         effect, null = self.resamples.rate("unchanged", arm), self.settings.claims_copy_rate
         nearly_all = _above(f"{SIGNS['unchanged']}({arm})", effect, null)
