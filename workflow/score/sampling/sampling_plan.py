@@ -67,7 +67,7 @@ class SamplingPlan:
                 vocabulary_size(path, settings.cache_dir),
             )
 
-    def made_with(self) -> dict:
+    def provenance(self) -> dict:
         """All that attempts depend on: settings as they are, the rest as digests."""
         settings = asdict(self.settings).items()
         return {
