@@ -42,8 +42,8 @@ def open_shards(folder: Path, provenance: dict) -> list[dict]:
     A folder whose shards were made with anything else is set aside under another name, with a line
     that says what differs. Only the first process may call this, before any shard is written.
     """
-    told = folder / _PROVENANCE
-    differing = _differing(told, provenance) if any(folder.glob("*.json")) else []
+    path = folder / _PROVENANCE
+    differing = _differing(path, provenance) if any(folder.glob("*.json")) else []
     if differing:
         aside = _free_name(folder)
         folder.rename(aside)
@@ -53,7 +53,7 @@ def open_shards(folder: Path, provenance: dict) -> list[dict]:
             flush=True,
         )
     folder.mkdir(parents=True, exist_ok=True)
-    replace_file(told, json.dumps(provenance, indent=1, sort_keys=True).encode())
+    replace_file(path, json.dumps(provenance, indent=1, sort_keys=True).encode())
     return _read_rows(folder)
 
 
@@ -76,12 +76,12 @@ def _read_rows(folder: Path) -> list[dict]:
     return rows
 
 
-def _differing(told: Path, provenance: dict) -> list[str]:
+def _differing(path: Path, provenance: dict) -> list[str]:
     """The names under which `provenance` differs from what the folder tells."""
     try:
-        old = json.loads(told.read_bytes())
+        old = json.loads(path.read_bytes())
     except (OSError, ValueError):
-        return [f"{told.name} is missing or not whole"]
+        return [f"{path.name} is missing or not whole"]
     return sorted(key for key in {*old, *provenance} if old.get(key) != provenance.get(key))
 
 
