@@ -9,7 +9,7 @@ import torch
 from score.policies.load import load_policy
 from score.training.checkpoints import open_checkpoints, writing_checkpoint, written_to
 from score.training.settings import TrainSettings
-from score.training.train import made_with
+from score.training.train import provenance
 from training_runs import BASE
 
 ALONE = SimpleNamespace(is_main_process=True, wait_for_everyone=lambda: None)
@@ -65,7 +65,7 @@ def test_a_training_with_another_input_than_its_checkpoints_is_refused(
 
     def start(**changes):
         flags = Namespace(first_attempts=None, few_shot_dir=None, **{**given, **changes})
-        open_checkpoints(str(folder), made_with(SETTINGS, flags))
+        open_checkpoints(str(folder), provenance(SETTINGS, flags))
 
     start()
     with writing_checkpoint(str(folder), 2, ALONE):

@@ -7,11 +7,9 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from score.files import replace_bytes, write_synced
+from score.files.atomic import replace_file
 from score.sampling.shards import open_shards, write_shard
 
-WRITERS = [replace_bytes, write_synced]  # all that write a file in one step
-SYNCING = [write_synced]  # those whose files also outlast a power cut
 OLD, NEW = b"old " * 8, b"new " * 4096
 MADE_WITH = {"temperature": 1.0, "policy": "a"}
 ROWS = [{"problem_id": "p-1", "sample": 0, "attempt_t1": "six × 7"}]
@@ -76,43 +74,37 @@ class Killed(BaseException):
     """Stands for the end of the process: nothing that cleans up after errors runs for it."""
 
 
-@pytest.mark.parametrize("write", WRITERS)
-def test_a_reader_at_any_moment_finds_the_old_file_or_the_new_one(tmp_path, old, write):
+def test_a_reader_at_any_moment_finds_the_old_file_or_the_new_one(tmp_path, old):
     """Catches a file that is written in place: a reader would find it empty or cut."""
     target, seen = tmp_path / "result.json", []
     with looking(lambda: seen.append(read(target))):
-        write(target, NEW)
+        replace_file(target, NEW)
     changes = [now for before, now in zip([None, *seen], seen, strict=False) if now != before]
     assert changes == ([NEW] if old is None else [old, NEW])
 
 
-@pytest.mark.parametrize("write", WRITERS)
-def test_a_disk_that_fills_up_half_way_leaves_the_file_as_it_was(tmp_path, old, write):
+def test_a_disk_that_fills_up_half_way_leaves_the_file_as_it_was(tmp_path, old):
     """Catches a file that is written in place: what fits on the disk would replace the old one."""
     target = tmp_path / "result.json"
     with disk_that_takes(len(NEW) // 2), pytest.raises((OSError, RuntimeError)):
-        write(target, NEW)
+        replace_file(target, NEW)
     assert read(target) == old
     assert [*tmp_path.glob("*.json")] == ([] if old is None else [target]), "a torn file shows"
-    write(target, NEW)
+    replace_file(target, NEW)
     assert read(target) == NEW
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), Killed()], ids=type)
-@pytest.mark.parametrize("write", WRITERS)
-def test_the_new_file_has_its_name_by_a_rename_alone(tmp_path, old, write, error):
+def test_the_new_file_has_its_name_by_a_rename_alone(tmp_path, old, error):
     """Catches a file that takes its name before all of it is written."""
     target = tmp_path / "result.json"
     with no_rename(error), pytest.raises((OSError, RuntimeError, Killed)):
-        write(target, NEW)
+        replace_file(target, NEW)
     assert read(target) == old
     assert [*tmp_path.glob("*.json")] == ([] if old is None else [target]), "a torn file shows"
 
 
-@pytest.mark.parametrize("write", SYNCING)
-def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_return(
-    tmp_path, monkeypatch, write
-):
+def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_return(tmp_path, monkeypatch):
     """Catches a rename that a power cut may keep while it loses what the file holds."""
     fsync, replace, rename, done = os.fsync, os.replace, os.rename, []
 
@@ -132,7 +124,7 @@ def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_return(
     monkeypatch.setattr(os, "replace", noted(replace))
     monkeypatch.setattr(os, "rename", noted(rename))
     target = tmp_path / "result.json"
-    write(target, NEW)
+    replace_file(target, NEW)
     ((_, partial, _),) = (step for step in done if step[0] == "rename")
     expected = [("sync", partial), ("rename", partial, str(target)), ("sync", str(tmp_path))]
     assert done == expected
