@@ -16,7 +16,9 @@ def _help(text: str) -> dict[str, str]:
 
 @dataclass
 class SCoReConfig(GRPOConfig):
-    """GRPOConfig with the settings of SCoRe, by default those of the workflow; raises ValueError for what the method excludes.
+    """GRPOConfig with the settings of SCoRe, by default those of the workflow.
+
+    ValueError for what the method excludes.
 
     Of the inherited fields, `num_generations` is K, the rollouts of one problem, and
     `max_completion_length` the token limit of one attempt. An update covers
