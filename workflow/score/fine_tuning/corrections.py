@@ -92,8 +92,8 @@ def _nothing_to_imitate(attempts: pd.DataFrame, settings: CorrectionSettings) ->
         found += f", {gained} score more in turn 2, and {cut} are cut off there"
     return (
         f"no correction is kept with keep: {settings.keep} ({found}); expected at least one. Sample "
-        "more rollouts of each problem, raise max_tokens where many are cut off, use keep: non_decreasing, "
-        "or begin with a policy that corrects itself at times."
+        "more rollouts of each problem, raise max_tokens where many are cut off, use keep: "
+        "non_decreasing, or begin with a policy that corrects itself at times."
     )
 
 
