@@ -13,6 +13,7 @@ import torch
 from score.training import loss
 from score.training.advantages import leave_one_out, scale_by_batch
 from score.training.objectives import OBJECTIVES
+from score.training.settings import MethodSettings
 
 TOKENS = list(itertools.product(range(2), range(2)))
 ROLLOUTS = [(a, b) for a in range(4) for b in range(4)]
@@ -95,9 +96,8 @@ def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, ch
     turn = TURN[:, :tokens].expand(len(logps), -1)
     log_ratios = loss.per_turn_sum(logps - ref_logps, turn, turns).detach()
     weights = OBJECTIVES[stage].kl_weights(turns, *BETAS[stage])
-    parts = change(
-        rewards=OBJECTIVES[stage].rewards(scores, ALPHA), log_ratios=log_ratios, weights=weights
-    )
+    rewards = OBJECTIVES[stage].rewards(scores, MethodSettings(stage2_alpha=ALPHA))
+    parts = change(rewards=rewards, log_ratios=log_ratios, weights=weights)
     rewards = parts["rewards"]
     if kl == "k1":
         rewards = loss.charge_kl(rewards, parts["log_ratios"], weights)
@@ -246,14 +246,14 @@ def test_token_of_unknown_sampling_probability_counts_once_and_spoils_no_other()
     ids=["right to right", "wrong to wrong", "wrong to right", "right to wrong"],
 )
 def test_stage_two_pays_the_bonus_on_turn_2_alone(scores, rewards):
-    assert OBJECTIVES["stage_two"].rewards(torch.tensor([scores]).float(), 10.0).tolist() == [
-        list(rewards)
-    ]
+    assert OBJECTIVES["stage_two"].rewards(
+        torch.tensor([scores]).float(), MethodSettings()
+    ).tolist() == [list(rewards)]
 
 
 def test_stage_one_pays_nothing_for_the_first_attempt():
     scores = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
-    assert OBJECTIVES["stage_one"].rewards(scores, 10.0).tolist() == [[0, 0], [0, 1]]
+    assert OBJECTIVES["stage_one"].rewards(scores, MethodSettings()).tolist() == [[0, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_stage_one_pays_nothing_for_the_first_attempt():
 def test_pay_of_three_turns_is_this_by_hand(objective_name, rewards):
     """Stage I(b) pays attempt 3 alone; in Stage II each bonus is against the attempt before."""
     scores = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
-    assert OBJECTIVES[objective_name].rewards(scores, 10.0).tolist() == rewards
+    assert OBJECTIVES[objective_name].rewards(scores, MethodSettings()).tolist() == rewards
 
 
 def test_kl_weights_of_one_two_and_three_turns():
