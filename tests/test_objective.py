@@ -10,8 +10,10 @@ import itertools
 
 import pytest
 import torch
-from score.training import loss as objective
-from score.training.objectives import turn_pay
+from score.training import loss
+from score.training.advantages import leave_one_out, scale_by_batch
+from score.training.objectives import OBJECTIVES
+from score.training.settings import MethodSettings
 
 TOKENS = list(itertools.product(range(2), range(2)))
 ROLLOUTS = [(a, b) for a in range(4) for b in range(4)]
@@ -92,14 +94,15 @@ def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, ch
     logps, ref_logps, scores = logps[:, :tokens], ref_logps[:, :tokens], scores[:, :turns]
     old_logps = None if old_logps is None else old_logps[:, :tokens]
     turn = TURN[:, :tokens].expand(len(logps), -1)
-    log_ratios = objective.per_turn_sum(logps - ref_logps, turn, turns).detach()
-    weights = objective.kl_weights(stage, turns, *BETAS[stage])
-    parts = change(pay=turn_pay(scores, stage, ALPHA), log_ratios=log_ratios, weights=weights)
-    pay = parts["pay"]
+    log_ratios = loss.per_turn_sum(logps - ref_logps, turn, turns).detach()
+    weights = OBJECTIVES[stage].kl_weights(turns, *BETAS[stage])
+    rewards = OBJECTIVES[stage].rewards(scores, MethodSettings(stage2_alpha=ALPHA))
+    parts = change(rewards=rewards, log_ratios=log_ratios, weights=weights)
+    rewards = parts["rewards"]
     if kl == "k1":
-        pay = objective.charge_kl(pay, parts["log_ratios"], weights)
-    advantages = objective.leave_one_out(pay, len(logps)) if baseline else pay
-    return objective.policy_loss(
+        rewards = loss.charge_kl(rewards, parts["log_ratios"], weights)
+    advantages = leave_one_out(rewards, len(logps)) if baseline else rewards
+    return loss.policy_loss(
         logps,
         turn,
         advantages,
@@ -145,22 +148,22 @@ def test_three_rollouts_of_a_problem_give_the_same_gradient():
     assert difference("stage_two", kl="k1", k=3) < 1e-10
 
 
-def kl_of_turn_1_on_turn_2(pay, log_ratios, weights):
+def kl_of_turn_1_on_turn_2(rewards, log_ratios, weights):
     moved = torch.stack([torch.zeros_like(log_ratios[:, 0]), log_ratios.sum(1)], dim=1)
-    return {"pay": pay, "log_ratios": moved, "weights": weights}
+    return {"rewards": rewards, "log_ratios": moved, "weights": weights}
 
 
-def summed_return_for_both_turns(pay, log_ratios, weights):
+def summed_return_for_both_turns(rewards, log_ratios, weights):
     return {
-        "pay": pay.sum(1, keepdim=True).expand(-1, 2),
+        "rewards": rewards.sum(1, keepdim=True).expand(-1, 2),
         "log_ratios": log_ratios,
         "weights": weights,
     }
 
 
-def last_turn_alone_for_the_last_score(pay, log_ratios, weights):
-    last = torch.stack([torch.zeros_like(pay[:, 1]), pay[:, 1]], dim=1)
-    return {"pay": last, "log_ratios": log_ratios, "weights": weights}
+def last_turn_alone_for_the_last_score(rewards, log_ratios, weights):
+    last = torch.stack([torch.zeros_like(rewards[:, 1]), rewards[:, 1]], dim=1)
+    return {"rewards": last, "log_ratios": log_ratios, "weights": weights}
 
 
 def test_mutant_of_direct_multi_turn_that_gives_turn_1_no_credit_fails():
@@ -182,14 +185,14 @@ def test_mutant_with_the_summed_return_on_both_turns_fails(stage):
 def test_gradient_of_instruction_tokens_is_exactly_zero(kl):
     logps = torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
     turn = TURN.expand(4, -1)
-    loss = objective.policy_loss(
+    total = loss.policy_loss(
         logps,
         turn,
         torch.randn(4, 2, dtype=torch.float64),
         ref_logps=torch.randn(4, 5, dtype=torch.float64) if kl == "k2" else None,
         kl_weights=[0.5, 0.1],
     )
-    loss.backward()
+    total.backward()
     assert torch.equal(logps.grad[:, 2], torch.zeros(4, dtype=torch.float64))
     assert (logps.grad[:, [0, 1, 3, 4]] != 0).all()
 
@@ -197,12 +200,12 @@ def test_gradient_of_instruction_tokens_is_exactly_zero(kl):
 def test_token_ratio_equals_no_ratio_where_the_policy_has_not_moved():
     logps = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
     turn, advantages = TURN.expand(6, -1), torch.randn(6, 2, dtype=torch.float64)
-    plain = torch.autograd.grad(objective.policy_loss(logps, turn, advantages), logps)[0]
+    plain = torch.autograd.grad(loss.policy_loss(logps, turn, advantages), logps)[0]
     for level in ("token", "turn"):
-        loss = objective.policy_loss(
+        total = loss.policy_loss(
             logps, turn, advantages, old_logps=logps.detach(), ratio_level=level
         )
-        assert torch.allclose(torch.autograd.grad(loss, logps)[0], plain, atol=1e-14)
+        assert torch.allclose(torch.autograd.grad(total, logps)[0], plain, atol=1e-14)
 
 
 def token_weights(ratios, cap, kl):
@@ -213,11 +216,11 @@ def token_weights(ratios, cap, kl):
     given = {}
     if kl:
         given = {"ref_logps": torch.randn(6, 5, dtype=torch.float64), "kl_weights": [0.5, 0.1]}
-    plain = torch.autograd.grad(objective.policy_loss(logps, turn, advantages, **given), logps)[0]
-    loss = objective.policy_loss(
+    plain = torch.autograd.grad(loss.policy_loss(logps, turn, advantages, **given), logps)[0]
+    total = loss.policy_loss(
         logps, turn, advantages, old_logps=logps.detach() - ratios.log(), ratio_cap=cap, **given
     )
-    return torch.autograd.grad(loss, logps)[0], plain
+    return torch.autograd.grad(total, logps)[0], plain
 
 
 @pytest.mark.parametrize("kl", [False, True], ids=["no_kl", "k2"])
@@ -238,53 +241,57 @@ def test_token_of_unknown_sampling_probability_counts_once_and_spoils_no_other()
 
 
 @pytest.mark.parametrize(
-    ("scores", "pay"),
+    ("scores", "rewards"),
     [((1, 1), (1, 1)), ((0, 0), (0, 0)), ((0, 1), (0, 11)), ((1, 0), (1, -10))],
     ids=["right to right", "wrong to wrong", "wrong to right", "right to wrong"],
 )
-def test_stage_two_pays_the_bonus_on_turn_2_alone(scores, pay):
-    assert turn_pay(torch.tensor([scores]).float(), "stage_two", 10.0).tolist() == [list(pay)]
+def test_stage_two_pays_the_bonus_on_turn_2_alone(scores, rewards):
+    assert OBJECTIVES["stage_two"].rewards(
+        torch.tensor([scores]).float(), MethodSettings()
+    ).tolist() == [list(rewards)]
 
 
 def test_stage_one_pays_nothing_for_the_first_attempt():
     scores = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
-    assert turn_pay(scores, "stage_one", 10.0).tolist() == [[0, 0], [0, 1]]
+    assert OBJECTIVES["stage_one"].rewards(scores, MethodSettings()).tolist() == [[0, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(
-    ("objective_name", "pay"),
+    ("objective_name", "rewards"),
     [
         ("stage_one", [[0, 0, 1], [0, 0, 0], [0, 0, 0]]),
         ("stage_two", [[0, 0, 11], [0, 11, -10], [1, 1, -10]]),
         ("direct_multi_turn", [[1, 1, 1], [0, 0, 0], [0, 0, 0]]),
     ],
 )
-def test_pay_of_three_turns_is_this_by_hand(objective_name, pay):
+def test_pay_of_three_turns_is_this_by_hand(objective_name, rewards):
     """Stage I(b) pays attempt 3 alone; in Stage II each bonus is against the attempt before."""
     scores = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
-    assert turn_pay(scores, objective_name, 10.0).tolist() == pay
+    assert OBJECTIVES[objective_name].rewards(scores, MethodSettings()).tolist() == rewards
 
 
 def test_kl_weights_of_one_two_and_three_turns():
     """Stage I(a) holds attempt 1, Stage I(b) attempts 1 and 2."""
-    assert objective.kl_weights("stage_one", 2, 0.1, 0.01) == [0.1, 0.01]
-    assert objective.kl_weights("stage_one", 3, 0.1, 0.01) == [0.1, 0.1, 0.01]
+    assert OBJECTIVES["stage_one"].kl_weights(2, 0.1, 0.01) == [0.1, 0.01]
+    assert OBJECTIVES["stage_one"].kl_weights(3, 0.1, 0.01) == [0.1, 0.1, 0.01]
     for name in ("stage_two", "direct_multi_turn"):
-        assert objective.kl_weights(name, 3, 0.02, 0.01) == [0.02, 0.01, 0.01]
-    assert objective.kl_weights("single_turn", 1, 0.02, 0.01) == [0.02]
+        assert OBJECTIVES[name].kl_weights(3, 0.02, 0.01) == [0.02, 0.01, 0.01]
+    assert OBJECTIVES["single_turn"].kl_weights(1, 0.02, 0.01) == [0.02]
 
 
 def test_leave_one_out_is_the_pay_less_the_mean_of_the_others():
-    pay = torch.tensor([[1.0, 0.0], [0.0, 11.0], [1.0, -10.0], [5.0, 1.0], [5.0, 2.0], [5.0, 6.0]])
+    rewards = torch.tensor(
+        [[1.0, 0.0], [0.0, 11.0], [1.0, -10.0], [5.0, 1.0], [5.0, 2.0], [5.0, 6.0]]
+    )
     by_hand = [[0.5, -0.5], [-1.0, 16.0], [0.5, -15.5], [0.0, -3.0], [0.0, -1.5], [0.0, 4.5]]
-    assert objective.leave_one_out(pay, 3).tolist() == by_hand
+    assert leave_one_out(rewards, 3).tolist() == by_hand
     with pytest.raises(ValueError, match="number_output_initial_generations is 1"):
-        objective.leave_one_out(pay, 1)
+        leave_one_out(rewards, 1)
 
 
 def test_scaling_keeps_the_ratio_between_the_turns():
     advantages = torch.tensor([[1.0, 11.0], [-1.0, -11.0]])
-    scaled = objective.scale_by_batch(advantages)
+    scaled = scale_by_batch(advantages)
     assert torch.allclose(scaled[:, 1] / scaled[:, 0], torch.tensor([11.0, 11.0]))
     assert scaled.std().item() == pytest.approx(1, abs=1e-3)
 
@@ -292,5 +299,5 @@ def test_scaling_keeps_the_ratio_between_the_turns():
 def test_what_is_not_counted_has_no_part_in_the_scale():
     advantages = torch.tensor([[100.0, 3.0], [7.0, -3.0]])
     counted = torch.tensor([[False, True], [False, True]])
-    scaled = objective.scale_by_batch(advantages, counted)
+    scaled = scale_by_batch(advantages, counted)
     assert scaled[:, 1].tolist() == pytest.approx([1 / 2**0.5, -1 / 2**0.5], abs=1e-4)

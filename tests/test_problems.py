@@ -77,11 +77,11 @@ def test_the_split_order_is_the_sha256_of_seed_and_question():
     assert split_order("what?", 7) == expected
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Example(Settings):
     size: int
     name: str | None = None
-    rate: float | int = 1.0
+    rate: float = 1.0
     greedy: bool = False
 
 

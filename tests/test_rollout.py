@@ -21,7 +21,7 @@ from trl.trainer.utils import add_fused_lm_head
 BASE = "data/puzzle/policy"
 TOKENIZER = load_tokenizer(BASE)
 POLICY = load_policy(BASE, "float32").eval()
-BRIDGE = Bridge.of(TOKENIZER, "recheck")
+BRIDGE = Bridge.from_tokenizer(TOKENIZER, "recheck")
 STOP = stop_ids_of(POLICY.generation_config, TOKENIZER, BRIDGE)
 PAD_IS_END = TOKENIZER.eos_token_id
 

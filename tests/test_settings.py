@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import DEFAULT
-from score.sampling import backends
+from score.sampling import settings as sampling_settings
 from score.training import train
 from score.training.settings import TrainSettings
 
@@ -138,7 +138,7 @@ def trained(repository, monkeypatch):
 
     for name, replacement in [
         ("SCoReTrainer", keep),
-        ("Verifier", SimpleNamespace(of=verifier)),
+        ("Verifier", SimpleNamespace(from_settings=verifier)),
         ("load_policy", load_policy),
         ("load_tokenizer", lambda path, cache_dir: None),
     ]:
@@ -216,7 +216,9 @@ def test_data_path_is_read_and_watched(default, dry_run):
 def test_rollout_backend_reaches_sampling_and_training(
     default, dry_run, trained, monkeypatch, url, mode
 ):
-    monkeypatch.setattr(backends, "find_spec", lambda name: object())  # as if it were installed
+    monkeypatch.setattr(
+        sampling_settings, "find_spec", lambda name: object()
+    )  # as if it were installed
     training = {
         "vllm_gpu_memory_utilization": 0.2,
         "vllm_server_url": url,
@@ -273,7 +275,7 @@ def test_processes_share_the_rollouts_of_an_update(default):
             "total_episodes": 480,
         }
     )
-    assert (settings.rollouts(), settings.updates()) == (48, 10)
+    assert (settings.batch, settings.updates) == (48, 10)
     assert [settings.accumulation(processes) for processes in (1, 2, 3, 6)] == [6, 3, 2, 1]
     for processes in (4, 12):
         with pytest.raises(ValueError, match=f"gradient_accumulation_steps is 6.* {processes} pro"):

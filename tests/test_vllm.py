@@ -12,7 +12,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from score.policies.load import declared_generation, load_policy
-from score.sampling import backends
+from score.sampling import settings as sampling_settings
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, load_tokenizer
 from score.sampling.rollout import sample_rollouts
@@ -25,7 +25,7 @@ from transformers import AutoModelForCausalLM
 from trl.trainer import grpo_trainer
 
 TOKENIZER = load_tokenizer(BASE)
-BRIDGE = Bridge.of(TOKENIZER, "recheck")
+BRIDGE = Bridge.from_tokenizer(TOKENIZER, "recheck")
 STOP = stop_ids_of(declared_generation(BASE), TOKENIZER, BRIDGE)
 needs_vllm = pytest.mark.skipif(
     importlib.util.find_spec("vllm") is None, reason="vllm is not installed (requirements-vllm.txt)"
@@ -41,7 +41,7 @@ def settings(temperature=0.0, **changes):
 def test_missing_vllm_is_refused_with_the_cure_before_any_work(monkeypatch, config):
     from score.experiment.preflight import check_config
 
-    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    monkeypatch.setattr(sampling_settings, "find_spec", lambda name: None)
     for refused in (
         lambda: check_backend("vllm"),
         lambda: settings(rollout_backend="vllm"),

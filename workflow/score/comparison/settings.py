@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from score.files.settings import Settings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class IntervalSettings(Settings):
     """How many resamples the intervals come from, and the seed with which these are drawn."""
 
@@ -13,7 +13,7 @@ class IntervalSettings(Settings):
     bootstrap_seed: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class PaperArms(Settings):
     """The name that each policy of the paper has among the arms of the run."""
 
@@ -29,7 +29,7 @@ class PaperArms(Settings):
     pair_sft_plus: str = "pair_sft_plus"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ClaimsSettings(IntervalSettings, PaperArms):
     """Which arms the claims are about, and how they are tested; keys of settings.json.
 
@@ -37,8 +37,8 @@ class ClaimsSettings(IntervalSettings, PaperArms):
     answers above which a policy copies.
     """
 
-    claims_margin: float | int = 0.01
-    claims_copy_rate: float | int = 0.9
+    claims_margin: float = 0.01
+    claims_copy_rate: float = 0.9
 
     def __post_init__(self):
         for name in ("claims_margin", "claims_copy_rate"):
@@ -46,7 +46,7 @@ class ClaimsSettings(IntervalSettings, PaperArms):
                 raise ValueError(f"{name} is {value}; expected a fraction, 0 to below 1.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class RunDescription(Settings):
     """What this run's rows were measured on; keys of run.json.
 
@@ -55,7 +55,7 @@ class RunDescription(Settings):
 
     model_path: str
     dataset: str
-    temperature: float | int = 0.0
+    temperature: float = 0.0
     samples: int = 1
 
     @property
