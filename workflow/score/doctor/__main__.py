@@ -1,10 +1,12 @@
-"""Check a site before a run: one line a check, and what to do where something is amiss.
+"""Check a site before a run: one line a finding, and what to do where something is wrong.
 
     python -m score.doctor
     python -m score.doctor --configfile configs/mine.yaml    # also what this config needs
 
-A line starts with ok, warn (works with less, or only matters to some) or FAIL (mend it first). Run
+A line starts with ok, warn (works with less, or only matters to some) or FAIL (repair it first). Run
 it where jobs run too: `srun --gpus 1 python -m score.doctor`. Exit status 1 where something FAILs.
+
+argparse is used directly, since score.jobs.command needs a newer Python than this must run on.
 """
 
 import argparse
@@ -58,7 +60,8 @@ def main() -> int:
         for finding in run_check(check, *arguments):
             show(finding)
             failed += finding.level == "FAIL"
-    print(f"\n{failed} to mend." if failed else "\nNothing that stands in the way.")
+    failures = "1 check failed" if failed == 1 else f"{failed} checks failed"
+    print(f"\n{failures}." if failed else "\nNo check failed.")
     return 1 if failed else 0
 
 
