@@ -12,31 +12,20 @@ argparse is used directly, since score.jobs.command needs a newer Python than th
 import argparse
 import sys
 
-from score.doctor.config import check_config_file
+from score.doctor import config, machine, slurm, torch
 from score.doctor.findings import Finding, run_check
-from score.doctor.machine import (
-    check_disk,
-    check_hub,
-    check_limits,
-    check_packages,
-    check_python,
-    check_sandbox,
-    check_wandb,
-)
-from score.doctor.slurm import check_slurm
-from score.doctor.torch import check_deepspeed, check_gpus
 
 CHECKS = (
-    check_python,
-    check_packages,
-    check_gpus,
-    check_deepspeed,
-    check_slurm,
-    check_disk,
-    check_hub,
-    check_limits,
-    check_sandbox,
-    check_wandb,
+    machine.check_python,
+    machine.check_packages,
+    torch.check_gpus,
+    torch.check_deepspeed,
+    slurm.check_slurm,
+    machine.check_disk,
+    machine.check_hub,
+    machine.check_limits,
+    machine.check_sandbox,
+    machine.check_wandb,
 )
 
 
@@ -55,7 +44,7 @@ def main() -> int:
     failed = 0
     checks = [(check,) for check in CHECKS]
     if flags.configfile:
-        checks.append((check_config_file, flags.configfile))
+        checks.append((config.check_config_file, flags.configfile))
     for check, *arguments in checks:
         for finding in run_check(check, *arguments):
             show(finding)

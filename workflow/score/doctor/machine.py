@@ -129,20 +129,21 @@ def check_sandbox() -> Iterator[Finding]:
         yield fail(f"sandbox: {answer.error}", "Needed for task_type: code, and by no other task.")
         return
     layers = answer.text.split()
-    lacking = [name for name in ("namespaces", "landlock", "seccomp") if name not in layers]
-    if not lacking:
-        yield ok(f"sandbox: {', '.join(layers)}")
-        return
     cures = {
         "namespaces": "allow user namespaces (sysctl user.max_user_namespaces, "
         "kernel.apparmor_restrict_unprivileged_userns), or install bubblewrap",
         "landlock": "needs Linux 5.13",
         "seccomp": "the container or the architecture forbids it",
     }
-    yield warn(
-        f"sandbox: {', '.join(layers)}; without {', '.join(lacking)}. Matters to task_type: code only",
-        "; ".join(f"{name}: {cures[name]}" for name in lacking) + ".",
-    )
+    lacking = [name for name in cures if name not in layers]
+    found = f"sandbox: {', '.join(layers)}"
+    if lacking:
+        yield warn(
+            f"{found}; without {', '.join(lacking)}. Matters to task_type: code only",
+            "; ".join(f"{name}: {cures[name]}" for name in lacking) + ".",
+        )
+    else:
+        yield ok(found)
 
 
 def check_wandb() -> Iterator[Finding]:

@@ -4,22 +4,22 @@ import re
 import shutil
 from collections.abc import Iterator
 
-from score.doctor.findings import ROOT, Finding, ask, fail, ok, warn
+from score.doctor.findings import PATIENCE, ROOT, Finding, ask, fail, ok, warn
 
 COMMANDS = ("sbatch", "squeue", "scontrol", "sinfo")
 SECONDS_REMEMBERED = 180  # of an ended job, so that Snakemake still finds it when it asks next
 
 
-def check_slurm(patience: float = 15) -> Iterator[Finding]:
+def check_slurm(patience: float = PATIENCE) -> Iterator[Finding]:
     """Commands, controller, partitions, accounting and the settings that make runs hang."""
-    found = [name for name in COMMANDS if shutil.which(name)]
-    if not found:
+    missing = [name for name in COMMANDS if not shutil.which(name)]
+    if len(missing) == len(COMMANDS):
         yield warn(
             "Slurm: no commands here",
             "Nothing to do for snakemake --cores all. For --profile slurm log in where sbatch is.",
         )
         return
-    if missing := [name for name in COMMANDS if name not in found]:
+    if missing:
         yield fail(
             f"Slurm: {', '.join(missing)} missing", "Install all of Slurm's client commands."
         )

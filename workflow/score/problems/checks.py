@@ -7,13 +7,12 @@ person sees all of them at once. `Offences.refuse` raises for the kinds that are
 import json
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 from score.jobs.progress import Countdown
 from score.problems.problem import Problem, question_key, split_order
 from score.problems.settings import OFFENCES, PrepareSettings
-from score.verifiers.verifier import Verdict, Verifier
+from score.verifiers.verifier import Verifier
 
 SHOWN = 10  # rows of a kind that an error names
 
@@ -180,31 +179,20 @@ def with_sound_golds(
     candidates: list[Candidate], settings: PrepareSettings, offences: Offences
 ) -> set[str]:
     """Ids of the candidates whose gold, stated as an attempt, gets the verdict "correct"."""
-    golds = {json.dumps(c.problem.answer): c.problem.answer for c in candidates}
-    verdicts = dict(zip(golds, _verdicts_on(list(golds.values()), settings), strict=True))
+    golds = [candidate.problem.answer for candidate in candidates]
+    with Verifier.from_settings(settings) as verifier:
+        verdicts = verifier.check_golds(golds, Countdown("checked", "reference answers"))
     sound = set()
-    for candidate in candidates:
-        problem = candidate.problem
-        verdict = verdicts[json.dumps(problem.answer)]
+    for candidate, verdict in zip(candidates, verdicts, strict=True):
         if verdict.correct:
-            sound.add(problem.id)
+            sound.add(candidate.problem.id)
         else:
-            reason = f"gold {_short(problem.answer)} does not verify against itself"
+            reason = f"gold {_short(candidate.problem.answer)} does not verify against itself"
             found = f"{verdict.verdict}, extracted {_short(verdict.extracted)}"
-            offences.add("bad_gold", problem.id, f"{reason}: {found}")
+            offences.add("bad_gold", candidate.problem.id, f"{reason}: {found}")
     return sound
 
 
 def _short(value) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _verdicts_on(golds: list, settings: PrepareSettings) -> list[Verdict]:
-    countdown, verdicts = Countdown("checked", "reference answers"), []
-    with Verifier.from_settings(settings) as verifier:
-        with ThreadPoolExecutor(settings.verifier_workers) as threads:
-            for verdict in threads.map(verifier.check_gold, golds):
-                verdicts.append(verdict)
-                countdown(len(verdicts), len(golds))
-    return verdicts

@@ -172,7 +172,7 @@ def read_file(path: Path) -> list[dict]:
             "Convert or rename the file."
         )
     data = path.read_bytes()
-    if name.endswith(".gz"):
+    if path.name.endswith(".gz"):
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 MEMORY_LIMIT = 2**30  # bytes of address space for each of the two processes
-_PACKAGES = Path(__file__).resolve().parents[2]  # the folder that holds the package `score`
+PACKAGES = Path(__file__).resolve().parents[2]  # the folder that holds the package `score`
 _PYTHON = [os.path.realpath(sys.executable), "-I", "-S", "-B", "-X", "utf8"]
 _ends: float | None = None  # time.monotonic() of the deadline that was started last
 
@@ -84,7 +84,7 @@ def _start(side: str, scratch: str, pipes: list[int], limits: list[int], *outcom
     """Start a process of the sandbox; that of the tests also gets the pipe for the outcome."""
     script = Path(__file__).with_name(f"{side}_process.py")
     return subprocess.Popen(
-        [*_wrapper(), *_PYTHON, *map(str, (script, _PACKAGES, *pipes, *limits, *outcome))],
+        [*_wrapper(), *_PYTHON, *map(str, (script, PACKAGES, *pipes, *limits, *outcome))],
         stdin=subprocess.PIPE if outcome else subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -156,7 +156,7 @@ def _wrapper() -> tuple[str, ...]:
 def layers() -> list[str]:
     """The layers of confine.py that this machine grants, plus bubblewrap where it is used."""
     code = (
-        f"import sys; sys.path.insert(0, {str(_PACKAGES)!r})\n"
+        f"import sys; sys.path.insert(0, {str(PACKAGES)!r})\n"
         "from score.sandbox.confine import confine\n"
         f"print(*confine({MEMORY_LIMIT}, 10), sep=',')"
     )

@@ -156,9 +156,12 @@ class Verifier:
             self._counts.update(verdict.verdict for verdict in verdicts)
         return verdicts
 
-    def check_gold(self, answer) -> Verdict:
-        """The verdict on a minimal attempt that states the reference answer itself."""
-        return self([self.task.state(answer, self.marker)], [answer])[0]
+    def check_golds(
+        self, answers: Sequence, progress: Callable[[int, int], None] | None = None
+    ) -> list[Verdict]:
+        """Verdicts on minimal attempts that state the reference answers themselves."""
+        stated = [self.task.state(answer, self.marker) for answer in answers]
+        return self(stated, answers, progress)
 
     def _extract(self, attempt: str) -> str | None:
         if not isinstance(attempt, str):

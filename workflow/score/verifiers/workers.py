@@ -21,11 +21,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from types import ModuleType
 
 from score.sandbox.confine import limit_resources
-from score.sandbox.run import kill_group, start_deadline
+from score.sandbox.run import PACKAGES, kill_group, start_deadline
 from score.tasks import load_task
 
 START_LIMIT = 120.0  # seconds for a worker to import its task
@@ -46,14 +45,14 @@ class Worker:
         # files of the grader: removed with the worker
         self._scratch = tempfile.mkdtemp(prefix="score-worker-")
         # besides this package, the caller's packages that are not installed in this interpreter
-        paths = [p for p in sys.path if p and not p.endswith((".zip", "lib-dynload"))]
-        paths.insert(0, str(Path(__file__).resolve().parents[2]))
+        others = [p for p in sys.path if p and not p.endswith((".zip", "lib-dynload"))]
+        path = os.pathsep.join([str(PACKAGES), *others])
         self._subprocess = subprocess.Popen(
             [sys.executable, "-P", "-c", _START, task_type],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_EMPTY | {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": self._scratch},
+            env=_EMPTY | {"PYTHONPATH": path, "TMPDIR": self._scratch},
             start_new_session=True,  # its own group: killed as a whole, and no Ctrl-C reaches it
         )
         self._unread = b""
