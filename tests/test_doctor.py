@@ -46,7 +46,7 @@ def _command(folder, name, script):
 @pytest.fixture
 def slurm(path, monkeypatch, tmp_path):
     """Call it for a site's Slurm and the findings about it."""
-    monkeypatch.setattr(doctor_slurm, "_ROOT", tmp_path)
+    monkeypatch.setattr(doctor_slurm, "ROOT", tmp_path)
     (tmp_path / "slurm").mkdir()
 
     def site(sacct="exit 0", sinfo=PARTITIONS, profile="", **config):
@@ -128,7 +128,7 @@ def test_controller_that_hangs_or_refuses_is_a_failure_in_time(slurm, path):
 # ------------------------------------------------------------------------------------- the machine
 def _pinned(monkeypatch, tmp_path, text):
     (tmp_path / "requirements.txt").write_text(text)
-    monkeypatch.setattr(doctor_machine, "_ROOT", tmp_path)
+    monkeypatch.setattr(doctor_machine, "ROOT", tmp_path)
     return list(doctor_machine.check_packages())
 
 
@@ -289,7 +289,7 @@ def test_check_that_breaks_down_is_a_finding_and_the_others_go_on(monkeypatch, c
     assert doctor.main() == 1
     told = capsys.readouterr().out
     assert "FAIL  luck: the check broke down: RuntimeError('out of it')" in told
-    assert "wandb" in told and "1 to mend." in told
+    assert "wandb" in told and "1 check failed." in told
     assert run_check(check_luck)[0].level == "FAIL"
 
 

@@ -41,7 +41,7 @@ def test_problems_survive_a_round_trip_byte_for_byte(tmp_path):
         (b'{"id": "x", "question": "q", "answer": []}', "line 3: answer is"),
         (b'{"id": "x", "question": "q", "answer": 1}', "line 3: answer is 1"),
         (b'{"id": "x", "question": "q", "answer": "1", "level": 3}', "line 3: level is 3"),
-        (b'{"id": "a", "question": "r", "answer": "1"}', "line 3: id is 'a'.*Line 1 has it"),
+        (b'{"id": "a", "question": "r", "answer": "1"}', "line 3: id is 'a'; duplicate id.* 1"),
     ],
 )
 def test_a_bad_line_is_named_with_its_number(tmp_path, line, message):

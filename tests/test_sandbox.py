@@ -169,7 +169,7 @@ def test_verdicts_of_the_code_task_come_through_the_verifier():
     with Verifier("code", deadline=2.0) as verifier:
         verdicts = verifier(list(attempts.values()), [gold] * 4)
         assert [verdict.verdict for verdict in verdicts] == list(attempts)
-        assert verifier.check_gold(gold).correct
+        assert verifier.check_golds([gold])[0].correct
 
 
 def test_a_program_that_the_sandbox_could_not_start_is_no_wrong_program(monkeypatch):

@@ -114,7 +114,7 @@ def grade(extracted, answer, function): return float(extracted == answer)
     with Verifier(str(path)) as verifier:
         verdicts = verifier(["olleh", "hello", " "], ["olleh"] * 3)
         assert [v.verdict for v in verdicts] == ["correct", "incorrect", "no_answer"]
-        assert verifier.check_gold("olleh").correct
+        assert verifier.check_golds(["olleh"])[0].correct
 
 
 def test_a_task_that_is_not_there_or_not_whole_is_refused_by_name(tmp_path):

@@ -1,40 +1,31 @@
-"""Check a site before a run: one line a check, and what to do where something is amiss.
+"""Check a site before a run: one line a finding, and what to do where something is wrong.
 
     python -m score.doctor
     python -m score.doctor --configfile configs/mine.yaml    # also what this config needs
 
-A line starts with ok, warn (works with less, or only matters to some) or FAIL (mend it first). Run
+A line starts with ok, warn (works with less, or only matters to some) or FAIL (repair it first). Run
 it where jobs run too: `srun --gpus 1 python -m score.doctor`. Exit status 1 where something FAILs.
+
+argparse is used directly, since score.jobs.command needs a newer Python than this must run on.
 """
 
 import argparse
 import sys
 
-from score.doctor.config import check_config_file
+from score.doctor import config, machine, slurm, torch
 from score.doctor.findings import Finding, run_check
-from score.doctor.machine import (
-    check_disk,
-    check_hub,
-    check_limits,
-    check_packages,
-    check_python,
-    check_sandbox,
-    check_wandb,
-)
-from score.doctor.slurm import check_slurm
-from score.doctor.torch import check_deepspeed, check_gpus
 
 CHECKS = (
-    check_python,
-    check_packages,
-    check_gpus,
-    check_deepspeed,
-    check_slurm,
-    check_disk,
-    check_hub,
-    check_limits,
-    check_sandbox,
-    check_wandb,
+    machine.check_python,
+    machine.check_packages,
+    torch.check_gpus,
+    torch.check_deepspeed,
+    slurm.check_slurm,
+    machine.check_disk,
+    machine.check_hub,
+    machine.check_limits,
+    machine.check_sandbox,
+    machine.check_wandb,
 )
 
 
@@ -53,12 +44,13 @@ def main() -> int:
     failed = 0
     checks = [(check,) for check in CHECKS]
     if flags.configfile:
-        checks.append((check_config_file, flags.configfile))
+        checks.append((config.check_config_file, flags.configfile))
     for check, *arguments in checks:
         for finding in run_check(check, *arguments):
             show(finding)
             failed += finding.level == "FAIL"
-    print(f"\n{failed} to mend." if failed else "\nNothing that stands in the way.")
+    failures = "1 check failed" if failed == 1 else f"{failed} checks failed"
+    print(f"\n{failures}." if failed else "\nNo check failed.")
     return 1 if failed else 0
 
 

@@ -1,6 +1,7 @@
-"""What `score.doctor --configfile` asks: whether this site has what an experiment needs."""
+"""What `score.doctor --configfile` checks: whether this site has what an experiment needs."""
 
-from __future__ import annotations  # an old Python must get as far as being told so
+# An older Python must be able to run this, for check_python to report it.
+from __future__ import annotations
 
 import json
 import os
@@ -8,13 +9,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from score.doctor.findings import Finding, ask_python, fail, ok, warn
+from score.doctor.findings import ROOT, Finding, ask_python, fail, ok, warn
 from score.doctor.machine import hub_answers, offline
 
-_ROOT = Path(__file__).resolve().parents[3]
-_DEFAULT = _ROOT / "configs" / "config.yaml"
-# Read apart, since packages may be missing; overlays replace values and extend sections, as
-# Snakemake's do.
+_DEFAULT = ROOT / "configs" / "config.yaml"
+# Code for subprocesses, since packages may be missing. As with Snakemake, the values of the later
+# file replace those of the default, and its sections extend them.
 _READ = """
 import json, sys, yaml
 def merge(below, above):
@@ -36,14 +36,10 @@ except ValueError as error:
     print(json.dumps(str(error)))
 """
 _CACHED = """
-import json
+from pathlib import Path
 from huggingface_hub import snapshot_download
-try:
-    folder = snapshot_download(%r, cache_dir=%r, local_files_only=True)
-    import pathlib
-    print(json.dumps(any(pathlib.Path(folder).glob("*.safetensors"))))
-except Exception:
-    print(json.dumps(False))
+folder = snapshot_download(%r, cache_dir=%r, local_files_only=True)
+assert any(Path(folder).glob("*.safetensors"))
 """
 
 
@@ -52,13 +48,13 @@ def check_config_file(path: str) -> Iterator[Finding]:
     if not Path(path).is_file():
         yield fail(f"{path}: not there", "Correct --configfile.")
         return
-    told = ask_python(_READ % [str(_DEFAULT), str(Path(path).resolve())], patience=30)
-    if told.error:
-        yield fail(f"{path}: can't be read: {told.error}", "Mend the YAML.")
+    merged = ask_python(_READ % [str(_DEFAULT), str(Path(path).resolve())], patience=30)
+    if merged.error:
+        yield fail(f"{path}: can't be read: {merged.error}", "Correct the YAML.")
         return
-    config = json.loads(told.text)
-    refused = ask_python(_CHECK % (str(_ROOT), told.text))
-    message = refused.error or json.loads(refused.text)
+    config = json.loads(merged.text)
+    checked = ask_python(_CHECK % (str(ROOT), merged.text))
+    message = checked.error or json.loads(checked.text)
     if message:
         yield fail(f"{path}: {message}", "See above; snakemake -n says the same.")
         return
@@ -73,8 +69,8 @@ def _gpus(config: dict) -> Iterator[Finding]:
     if Path(launcher).name == "cpu.yaml":
         yield ok(f"launcher {launcher}: needs no GPU")
         return
-    told = ask_python("import torch\nprint(torch.cuda.device_count())")
-    count = int(told.text) if not told.error else 0
+    answer = ask_python("import torch\nprint(torch.cuda.device_count())")
+    count = int(answer.text) if not answer.error else 0
     if count:
         asked = "--set-resources train_stage_one:gpu=N train_stage_two:gpu=N"
         yield ok(f"launcher {launcher}: {count} GPUs here; {asked} says how many of them train")
@@ -88,10 +84,10 @@ def _gpus(config: dict) -> Iterator[Finding]:
 
 
 def _policy(name: str, cache: str | None) -> Iterator[Finding]:
-    if (_ROOT / name).exists():
+    if (ROOT / name).exists():
         yield ok(f"model_path {name}: a folder")
         return
-    if json.loads(ask_python(_CACHED % (name, cache), patience=60).text or "false"):
+    if ask_python(_CACHED % (name, cache), patience=60).error is None:
         yield ok(f"model_path {name}: in the cache")
     elif not offline() and hub_answers():
         yield warn(f"model_path {name}: not in the cache yet", f"hf download {name}")
@@ -104,11 +100,11 @@ def _policy(name: str, cache: str | None) -> Iterator[Finding]:
 
 
 def _problems(problems: dict) -> Iterator[Finding]:
-    """Hub data come with prepare_problems, which can run ahead where there is a network."""
+    """Data of the hub is downloaded by prepare_problems, which can be run where there is a network."""
     places = []
     for key in ("data_path", "test_path"):
         places += problems[key] if isinstance(problems[key], list) else [problems[key]]
-    hub = [place for place in places if place and not (_ROOT / place).exists()]
+    hub = [place for place in places if place and not (ROOT / place).exists()]
     if not hub:
         yield ok("problems: in files")
     elif offline():

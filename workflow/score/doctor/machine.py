@@ -1,4 +1,4 @@
-"""What `score.doctor` asks of Python, disks, network and limits."""
+"""What `score.doctor` checks of Python, packages, disks, network, limits and the sandbox."""
 
 import importlib.metadata
 import os
@@ -9,15 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from score.doctor.findings import Finding, ask_python, fail, ok, warn
+from score.doctor.findings import ROOT, Finding, ask_python, fail, ok, warn
 
-_ROOT = Path(__file__).resolve().parents[3]
 _GB = 10**9
 
 
 def check_python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):  # noqa: UP036 (that is what it is for)
+    if sys.version_info < (3, 11):  # noqa: UP036 (an older Python can run this)
         yield fail(f"Python {version}; expected 3.11 or newer", "make PYTHON=python3.11 run")
     else:
         yield ok(f"Python {version} ({sys.executable})")
@@ -30,7 +29,7 @@ def pins(text: str) -> dict[str, str]:
 
 
 def check_packages() -> Iterator[Finding]:
-    wanted = pins((_ROOT / "requirements.txt").read_text())
+    wanted = pins((ROOT / "requirements.txt").read_text())
     missing, other = [], []
     for name, version in wanted.items():
         try:
@@ -57,49 +56,32 @@ def hub_cache() -> Path:
 
 
 def check_disk() -> Iterator[Finding]:
-    """Free space, and whether files can be written; thresholds in bytes: too little, rather little."""
-    results, cache = Path("results").resolve(), hub_cache()
+    """Whether files can be written, and free space in bytes."""
+    results = Path("results").resolve()
     temporary = Path(os.environ.get("TMPDIR") or tempfile.gettempdir())
     many = "a policy of 1.5 billion weights needs about 65 GB for its checkpoints"
+    larger = "Set HF_HOME to a larger disk."
     yield _room("results", results, _GB, 65 * _GB, many, "Link results/ to a larger disk.")
-    yield _room(
-        "Hugging Face cache",
-        cache,
-        0,
-        20 * _GB,
-        "policies are large",
-        "Set HF_HOME to a larger disk.",
-    )
-    yield _room(
-        "TMPDIR",
-        temporary,
-        _GB // 10,
-        _GB,
-        "programs are judged there",
-        "Set TMPDIR to another folder.",
-    )
-    yield _room(
-        "/dev/shm",
-        Path("/dev/shm"),
-        0,
-        _GB,
-        "GPUs exchange data there",
-        "Give the container more of it.",
-    )
+    yield _room("Hugging Face cache", hub_cache(), 0, 20 * _GB, "policies are large", larger)
+    other = "Set TMPDIR to another folder."
+    yield _room("TMPDIR", temporary, _GB // 10, _GB, "programs are tested there", other)
+    more = "Give the container more of it."
+    yield _room("/dev/shm", Path("/dev/shm"), 0, _GB, "GPUs exchange data there", more)
 
 
 def _room(name: str, path: Path, least: int, wanted: int, why: str, cure: str) -> Finding:
-    there = next(p for p in (path, *path.parents) if p.exists())
+    """FAIL where less than `least` bytes are free, warn with `why` where less than `wanted` are."""
+    existing = next(p for p in (path, *path.parents) if p.exists())
     try:
-        with tempfile.TemporaryFile(dir=there):
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         return fail(f"{name} ({path}): can't be written: {error.strerror}", cure)
-    free = shutil.disk_usage(there).free
-    told = f"{name} ({path}): {free / _GB:.1f} GB free"
+    free = shutil.disk_usage(existing).free
+    found = f"{name} ({path}): {free / _GB:.1f} GB free"
     if free < least:
-        return fail(f"{told}; expected {least / _GB:g} GB or more", cure)
-    return ok(told) if free >= wanted else warn(f"{told}; {why}", cure)
+        return fail(f"{found}; expected {least / _GB:g} GB or more", cure)
+    return ok(found) if free >= wanted else warn(f"{found}; {why}", cure)
 
 
 def offline() -> bool:
@@ -107,13 +89,13 @@ def offline() -> bool:
 
 
 def hub_answers() -> bool:
-    """Whether the hub can be reached from here, asked apart: a name that resolves to nothing hangs."""
+    """Whether the hub can be reached; asked in a subprocess, since resolving its name may hang."""
     code = (
         "import urllib.request, urllib.error\n"
         "from huggingface_hub.constants import ENDPOINT\n"
         "request = urllib.request.Request(ENDPOINT, method='HEAD')\n"
         "try: urllib.request.urlopen(request, timeout=5)\n"
-        "except urllib.error.HTTPError: pass\n"  # it answers, whatever it says
+        "except urllib.error.HTTPError: pass\n"  # an error of the hub is an answer too
     )
     return ask_python(code, patience=20).error is None
 
@@ -141,30 +123,31 @@ def check_limits() -> Iterator[Finding]:
 
 
 def check_sandbox() -> Iterator[Finding]:
-    """Layers of the code sandbox (score/sandbox/run.py); math and QA don't use it."""
-    told = ask_python("from score.sandbox.run import layers\nprint(*layers())", patience=30)
-    if told.error:
-        yield fail(f"sandbox: {told.error}", "Needed for task_type: code; other tasks do without.")
+    """Layers of the sandbox for programs (score.sandbox.run); math and QA don't use it."""
+    answer = ask_python("from score.sandbox.run import layers\nprint(*layers())", patience=30)
+    if answer.error:
+        yield fail(f"sandbox: {answer.error}", "Needed for task_type: code, and by no other task.")
         return
-    layers = told.text.split()
-    lacking = [name for name in ("namespaces", "landlock", "seccomp") if name not in layers]
-    if not lacking:
-        yield ok(f"sandbox: {', '.join(layers)}")
-        return
+    layers = answer.text.split()
     cures = {
         "namespaces": "allow user namespaces (sysctl user.max_user_namespaces, "
         "kernel.apparmor_restrict_unprivileged_userns), or install bubblewrap",
         "landlock": "needs Linux 5.13",
         "seccomp": "the container or the architecture forbids it",
     }
-    yield warn(
-        f"sandbox: {', '.join(layers)}; without {', '.join(lacking)}. Matters to task_type: code only",
-        "; ".join(f"{name}: {cures[name]}" for name in lacking) + ".",
-    )
+    lacking = [name for name in cures if name not in layers]
+    found = f"sandbox: {', '.join(layers)}"
+    if lacking:
+        yield warn(
+            f"{found}; without {', '.join(lacking)}. Matters to task_type: code only",
+            "; ".join(f"{name}: {cures[name]}" for name in lacking) + ".",
+        )
+    else:
+        yield ok(found)
 
 
 def check_wandb() -> Iterator[Finding]:
-    """Says that there is a key, never which."""
+    """Whether there is a key; it is never printed."""
     if os.environ.get("WANDB_API_KEY"):
         yield ok("wandb: WANDB_API_KEY is set; with wandb_project_name curves are sent")
     else:

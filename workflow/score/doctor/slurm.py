@@ -1,39 +1,37 @@
-"""What `score.doctor` asks of Slurm, as snakemake --profile slurm needs it."""
+"""What `score.doctor` checks of Slurm, as snakemake --profile slurm needs it."""
 
 import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
-from score.doctor.findings import Finding, ask, fail, ok, warn
+from score.doctor.findings import PATIENCE, ROOT, Finding, ask, fail, ok, warn
 
 COMMANDS = ("sbatch", "squeue", "scontrol", "sinfo")
-SECONDS_REMEMBERED = 180  # of an ended job, so that Snakemake still finds it at its next question
-_ROOT = Path(__file__).resolve().parents[3]
+SECONDS_REMEMBERED = 180  # of an ended job, so that Snakemake still finds it when it asks next
 
 
-def check_slurm(patience: float = 15) -> Iterator[Finding]:
+def check_slurm(patience: float = PATIENCE) -> Iterator[Finding]:
     """Commands, controller, partitions, accounting and the settings that make runs hang."""
-    found = [name for name in COMMANDS if shutil.which(name)]
-    if not found:
+    missing = [name for name in COMMANDS if not shutil.which(name)]
+    if len(missing) == len(COMMANDS):
         yield warn(
             "Slurm: no commands here",
             "Nothing to do for snakemake --cores all. For --profile slurm log in where sbatch is.",
         )
         return
-    if missing := [name for name in COMMANDS if name not in found]:
+    if missing:
         yield fail(
             f"Slurm: {', '.join(missing)} missing", "Install all of Slurm's client commands."
         )
         return
-    told = ask("scontrol", "show", "config", patience=patience)
-    if told.error:
+    answer = ask("scontrol", "show", "config", patience=patience)
+    if answer.error:
         yield fail(
-            f"Slurm: scontrol show config: {told.error}",
+            f"Slurm: scontrol show config: {answer.error}",
             "Ask for the controller (scontrol ping), and that /etc/slurm/slurm.conf names it.",
         )
         return
-    config = dict(re.findall(r"^(\w+)\s*=\s*(.*?)\s*$", told.text, re.MULTILINE))
+    config = dict(re.findall(r"^(\w+)\s*=\s*(.*?)\s*$", answer.text, re.MULTILINE))
     yield ok(f"Slurm: {config.get('SLURM_VERSION', 'some version')}, the controller answers")
     yield from _partitions(patience)
     accounting = ask("sacct", "--noheader", "--allocations", patience=patience).error is None
@@ -42,11 +40,11 @@ def check_slurm(patience: float = 15) -> Iterator[Finding]:
 
 
 def _partitions(patience: float) -> Iterator[Finding]:
-    told = ask("sinfo", "--noheader", "--format=%P|%a|%l|%D|%G", patience=patience)
-    if told.error:
-        yield fail(f"Slurm: sinfo: {told.error}", "Ask the site why sinfo does not answer.")
+    answer = ask("sinfo", "--noheader", "--format=%P|%a|%l|%D|%G", patience=patience)
+    if answer.error:
+        yield fail(f"Slurm: sinfo: {answer.error}", "Ask the site why sinfo does not answer.")
         return
-    rows = [line.split("|") for line in told.text.splitlines() if line.count("|") == 4]
+    rows = [line.split("|") for line in answer.text.splitlines() if line.count("|") == 4]
     if not rows:
         yield fail("Slurm: no partition is open to you", "Ask the site for access to one.")
         return
@@ -83,15 +81,15 @@ def _accounting(accounting: bool) -> Iterator[Finding]:
 
 
 def _profile_needs_no_accounting() -> bool:
-    profile = _ROOT / "slurm" / "config.yaml"
+    profile = ROOT / "slurm" / "config.yaml"
     asks_squeue = profile.is_file() and re.search(
         r"^slurm-status-command:\s*squeue\b", profile.read_text(), re.MULTILINE
     )
-    return bool(asks_squeue) or (_ROOT / "slurm" / "bin" / "sacct").is_file()
+    return bool(asks_squeue) or (ROOT / "slurm" / "bin" / "sacct").is_file()
 
 
 def _settings(config: dict[str, str], accounting: bool) -> Iterator[Finding]:
-    """Settings of the site with which a run waits for ever. They are the administrator's."""
+    """Settings of the site's administrator with which a run would wait for ever."""
     if config.get("EnforcePartLimits", "NO") == "NO":
         yield warn(
             "Slurm: EnforcePartLimits=NO: a job that asks for too much is queued and never starts",

@@ -1,4 +1,4 @@
-"""What `score.doctor` asks of torch, the driver and DeepSpeed."""
+"""What `score.doctor` checks of torch, the driver and DeepSpeed."""
 
 import json
 import os
@@ -22,12 +22,12 @@ print(json.dumps({
 
 
 def check_gpus() -> Iterator[Finding]:
-    """torch's CUDA build, the driver, and what GPUs torch may use."""
-    told = ask_python(_FACTS)
-    if told.error:
-        yield fail(f"torch: {told.error}", "pip install -r requirements.txt")
+    """torch's CUDA build, the driver, and which GPUs torch can use."""
+    answer = ask_python(_FACTS)
+    if answer.error:
+        yield fail(f"torch: {answer.error}", "pip install -r requirements.txt")
         return
-    facts = json.loads(told.text)
+    facts = json.loads(answer.text)
     yield ok(f"torch {facts['torch']}, built for CUDA {facts['cuda'] or 'none'}")
     driver, present = _driver()
     if facts["usable"]:
@@ -43,7 +43,7 @@ def check_gpus() -> Iterator[Finding]:
 
 
 def _driver() -> tuple[str, list[str]]:
-    """Version of the driver and the names of its GPUs, or nothing."""
+    """Version of the driver and the names of its GPUs; both empty where nvidia-smi finds none."""
     query = ("--query-gpu=driver_version,name", "--format=csv,noheader")
     rows = [line.split(", ", 1) for line in ask("nvidia-smi", *query).text.splitlines()]
     rows = [row for row in rows if len(row) == 2]
@@ -82,11 +82,11 @@ def _unusable(facts: dict, driver: str, present: list[str]) -> Finding:
 
 
 def check_deepspeed() -> Iterator[Finding]:
-    told = ask_python("import deepspeed\nprint(deepspeed.__version__)")
-    if told.error:
-        yield fail(f"DeepSpeed: {told.error}", "pip install -r requirements.txt")
+    answer = ask_python("import deepspeed\nprint(deepspeed.__version__)")
+    if answer.error:
+        yield fail(f"DeepSpeed: {answer.error}", "pip install -r requirements.txt")
         return
-    yield ok(f"DeepSpeed {told.text}")
+    yield ok(f"DeepSpeed {answer.text}")
     lacking = [name for name in ("g++", "ninja") if shutil.which(name) is None]
     if lacking:
         yield warn(
@@ -95,4 +95,4 @@ def check_deepspeed() -> Iterator[Finding]:
             "system's packages and ninja by pip.",
         )
     else:
-        yield ok("DeepSpeed: g++ and ninja are there for offload")
+        yield ok("DeepSpeed: g++ and ninja for offload are installed")

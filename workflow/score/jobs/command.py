@@ -20,20 +20,19 @@ class Command:
     def flags(self, arguments: list[str] | None = None, **flags: str | dict) -> argparse.Namespace:
         """Parse flags, by default those of the command line.
 
-        A text makes a required flag with that help; `optional` and dictionaries of argparse's own
-        options make others.
+        flags: by name, the help of a required flag, or a dictionary of argparse's options, as made
+        by `optional`, `several` and `words`.
         """
-        return self.parser(**flags).parse_args(arguments)
-
-    def parser(self, **flags: str | dict) -> argparse.ArgumentParser:
         parser = argparse.ArgumentParser(
             prog=f"python -m {self.name}", description=self.description
         )
         for name, options in flags.items():
             if isinstance(options, str):
                 options = {"help": options, "required": True}
-            parser.add_argument(f"--{name.replace('_', '-')}", **options)
-        return parser
+            if not options.pop("positional", False):
+                name = f"--{name.replace('_', '-')}"
+            parser.add_argument(name, **options)
+        return parser.parse_args(arguments)
 
     @contextmanager
     def errors(self, *kinds: type[Exception]) -> Iterator[None]:
@@ -41,10 +40,10 @@ class Command:
 
         Without kinds: ValueError. score.jobs.failures finds such lines in the log of a job.
         """
-        expected = kinds or (ValueError,)
+        kinds = kinds or (ValueError,)
         try:
             yield
-        except expected as error:
+        except kinds as error:
             sys.exit(f"{self.name}: {error}")
 
 
@@ -56,3 +55,8 @@ def optional(help_text: str, **options) -> dict:
 def several(help_text: str, **options) -> dict:
     """A required flag with one or more values."""
     return {"help": help_text, "required": True, "nargs": "+", **options}
+
+
+def words(help_text: str, **options) -> dict:
+    """Any number of values without a flag in front of them."""
+    return {"help": help_text, "nargs": "*", "positional": True, **options}

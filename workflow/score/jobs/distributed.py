@@ -1,4 +1,4 @@
-"""What the launcher gave this process, checked: DeepSpeed that is silently off is an error here."""
+"""The processes that a launcher started together, and the DeepSpeed that they were launched with."""
 
 import os
 import warnings
@@ -11,9 +11,9 @@ from score.jobs.lifeline import end_with_parent
 
 
 def join_launcher() -> None:
-    """Call first in every launched command: settles what must be so before anything starts."""
-    end_with_parent()  # a launcher that is killed takes its ranks along, or they write on unseen
-    disable_progress_bar()  # lines of `score.jobs.progress` tell how far a job is
+    """Call first in every launched command, before it loads or starts anything."""
+    end_with_parent()  # or ranks would go on writing after their launcher was killed
+    disable_progress_bar()  # `score.jobs.progress` prints how far a job is
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
     if _asked_for_deepspeed():
         _allow_deepspeed_without_compiler()
@@ -25,9 +25,9 @@ def is_first_process() -> bool:
 
 
 def leave_launcher() -> None:
-    """Call last in every launched command: ranks part together.
+    """Call last in every launched command: waits for all ranks.
 
-    One that ends while another still talks to it may be aborted, and the whole launch with it.
+    A rank that ends while another still communicates with it can make the whole launch fail.
     """
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
@@ -52,10 +52,10 @@ def _allow_deepspeed_without_compiler() -> None:
 
 
 def allow_offload_without_compiler(accelerator: Accelerator) -> None:
-    """Call before training: offloaded optimizer state without a compiler, on machines without a GPU.
+    """Call before training: without a GPU, offloaded optimizer state is stepped by torch's Adam.
 
-    DeepSpeed steps offloaded state with a fused Adam that it compiles at first use, for minutes. On
-    GPU nodes that is worth its price; elsewhere torch's own Adam takes the same steps.
+    DeepSpeed would compile a fused Adam at first use, for minutes, which pays off on GPU nodes only.
+    Both take the same steps.
     """
     plugin = accelerator.state.deepspeed_plugin
     if plugin is not None and not torch.cuda.is_available():
@@ -63,9 +63,12 @@ def allow_offload_without_compiler(accelerator: Accelerator) -> None:
 
 
 def inference_accelerator() -> Accelerator:
-    """An Accelerator for sampling: what a DeepSpeed config leaves to the trainer is settled here."""
+    """An Accelerator for sampling, with what a DeepSpeed config leaves open for the trainer filled in.
+
+    RuntimeError where the launched processes do not find each other, or DeepSpeed is off.
+    """
     os.environ["ACCELERATE_GRADIENT_ACCUMULATION_STEPS"] = "1"
-    # Not told of the CPU, accelerate takes each of several ranks without a GPU for the only one.
+    # Without cpu=True accelerate would take each of several ranks without a GPU for the only one.
     PartialState(cpu=not torch.cuda.is_available())
     accelerator = Accelerator()
     require_deepspeed(accelerator)
@@ -81,14 +84,14 @@ def inference_accelerator() -> Accelerator:
 def place_for_sampling(policy, accelerator: Accelerator):
     """The policy on this rank's device: sharded over the ranks under ZeRO-3, else whole."""
     plugin = accelerator.state.deepspeed_plugin
-    asked = plugin.deepspeed_config["zero_optimization"] if plugin is not None else {"stage": 0}
-    if asked["stage"] != 3:
+    zero = plugin.deepspeed_config["zero_optimization"] if plugin is not None else {"stage": 0}
+    if zero["stage"] != 3:
         return policy.to(accelerator.device)
     import deepspeed
 
     config = {
-        "train_micro_batch_size_per_gpu": 1,  # asked for, not used
-        "zero_optimization": asked,
+        "train_micro_batch_size_per_gpu": 1,  # required, but not used
+        "zero_optimization": zero,
         "bf16": {"enabled": policy.dtype == torch.bfloat16},
     }
     engine, *_ = deepspeed.initialize(model=policy, config=config)
@@ -97,11 +100,11 @@ def place_for_sampling(policy, accelerator: Accelerator):
 
 
 def require_deepspeed(accelerator: Accelerator) -> None:
-    """Raise RuntimeError unless `accelerator` really runs under the DeepSpeed it was asked for."""
+    """RuntimeError where a launcher asked for DeepSpeed and accelerate silently left it off."""
     got = accelerator.distributed_type.value
     if _asked_for_deepspeed() and got != "DEEPSPEED":
         raise RuntimeError(
             f"accelerate was launched with a DeepSpeed config, but runs as {got}. Unset "
-            "ACCELERATE_USE_CPU (it turns DeepSpeed off without a word); on a machine without a GPU "
+            "ACCELERATE_USE_CPU (it turns DeepSpeed off silently); on a machine without a GPU "
             "launch with configs/accelerate/cpu.yaml."
         )

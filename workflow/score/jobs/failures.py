@@ -1,26 +1,24 @@
-"""Why a job failed, out of its log: launchers print a traceback of their own after the cause."""
+"""Finds in a job's log why it failed; launchers print a traceback of their own after the cause."""
 
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from score.jobs.progress import PROGRESS_LINE
+
 _RANK = re.compile(r"\[rank\d+\]:\s?")
 _TRACEBACK = "Traceback (most recent call last):"
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
-_OURS = re.compile(
-    r"(launch|train|fine_tune|sample|corrections|choose|prepare|judge|verify|compare|claims|paper"
-    r"|analyse_[a-z]+|pretrain|gguf): \S"
-)
+_COMMAND_ERROR = re.compile(r"score(\.[a-z_]+)+: \S")  # as score.jobs.command prints it
 _LAUNCHER = re.compile(r"\S*(ChildFailedError|CalledProcessError)\b")
 _EXIT = re.compile(r"exitcode\s*: (-?\d+) .*|exit status (\d+)|died with <Signals\.(\w+)")
 _SHELL = re.compile(
-    r"(?i)(slurmstepd|srun|sbatch|launch|\S*\bsh|\S*bash): "
+    r"(?i)(slurmstepd|srun|sbatch|\S*\bsh|\S*bash): "
     r".*(error|not found|no such|denied|cancelled|killed|failed|memory)"
 )
 _LAUNCHER_LOG = re.compile(r"[EWI]\d{4} \d\d:\d\d:\d\d")
-_PROGRESS = re.compile(r"\d+(/| of )\d+\b.* left$")
-_LINES = 8  # of a message
-_READ = 1 << 20  # bytes of a log, from its end
+_LINES = 8  # of a message, at most
+_READ = 1 << 20  # bytes that are read of a log, its last ones
 
 
 def failures(logs: Iterable[Path]) -> Iterator[str]:
@@ -38,16 +36,17 @@ def failures(logs: Iterable[Path]) -> Iterator[str]:
 
 
 def cause(log: str) -> str | None:
-    """The message that tells why, None where no error follows the last progress.
+    """The message that says why a job failed, None where no error follows the last progress line.
 
-    It is the first message of a command of ours or the first exception, the last of its chain. A
-    launcher's exception only says that a process ended: then it is how that one ended.
+    It is the first error line of a command of this package, or else the first exception; of chained
+    exceptions the last. Where that is a launcher's own exception, which only says that a process
+    ended, it is how that process ended.
     """
     lines = [line.rpartition("\r")[2] for line in log.replace("\r\n", "\n").split("\n")]
-    last = max((i for i, line in enumerate(lines) if _PROGRESS.search(line)), default=-1)
+    last = max((i for i, line in enumerate(lines) if PROGRESS_LINE.search(line)), default=-1)
     lines = lines[last + 1 :]
     for i, line in enumerate(lines):
-        if _OURS.match(line):
+        if _COMMAND_ERROR.match(line):
             return _message(lines[i:])
         ignored = i and lines[i - 1].startswith("Exception ignored in")
         if _unranked(line) == _TRACEBACK and not ignored:
@@ -64,7 +63,7 @@ def _unranked(line: str) -> str:
 
 
 def _exception(lines: list[str]) -> str:
-    """The message under a traceback, lines[0]; under the last one where exceptions are chained."""
+    """The message under the traceback that begins at lines[0], or under the last that it chains to."""
     start = next((i for i, x in enumerate(lines[1:], 1) if x and not x[0].isspace()), None)
     if start is None:
         return "its traceback was cut off"
@@ -74,10 +73,10 @@ def _exception(lines: list[str]) -> str:
 
 
 def _message(lines: list[str]) -> str:
-    """The first of the lines and those that belong to it."""
+    """lines[0] and the lines after it that belong to the same message."""
     kept = [lines[0].rstrip()]
     for line in lines[1:_LINES]:
-        ends = not line.strip() or _LAUNCHER_LOG.match(line) or _OURS.match(line)
+        ends = not line.strip() or _LAUNCHER_LOG.match(line) or _COMMAND_ERROR.match(line)
         if ends or line.startswith((_TRACEBACK, *_CHAIN, "[rank", "wandb:")):
             break
         kept.append(line.rstrip())
@@ -85,10 +84,10 @@ def _message(lines: list[str]) -> str:
 
 
 def _how_it_ended(lines: list[str]) -> str | None:
-    """What a launcher says about the process that ended first: its last exit code is the root."""
+    """What a launcher prints about the process that ended first: its root cause comes last."""
     found = [match for match in map(_EXIT.search, lines) if match]
     if not found:
         return None
-    told = " ".join(found[-1][0].split())
-    hint = "; often memory ran out, or a person or the scheduler ended it" if "KILL" in told else ""
-    return f"a process of the job ended without a message of its own ({told}{hint})"
+    end = " ".join(found[-1][0].split())
+    hint = "; often memory ran out, or a person or the scheduler ended it" if "KILL" in end else ""
+    return f"a process of the job ended without a message of its own ({end}{hint})"

@@ -1,7 +1,7 @@
-"""Training that is told to stop saves a checkpoint first, and says that it is not done.
+"""Training that is told to stop saves a checkpoint first, and reports that it is not done.
 
 SIGUSR1 is what Slurm sends before a time limit (--signal in slurm/config.yaml), SIGTERM what
-scancel and people send. The step under way is finished, so a signal needs no more than that long.
+scancel and people send. The step under way is finished first.
 """
 
 import os
@@ -45,9 +45,9 @@ class StopOnSignal(TrainerCallback):
 def end_interrupted() -> None:
     """End this rank of a training that has saved before its end.
 
-    The launcher is told by a file, since torchrun makes a long trace of any status but 0.
+    The launcher learns of it by a file, since torchrun prints a long trace for any status but 0.
     """
-    told = os.environ.get(STOPPED_FILE)
-    if not told:
+    path = os.environ.get(STOPPED_FILE)
+    if not path:
         sys.exit(STOPPED_EARLY)
-    Path(told).touch()
+    Path(path).touch()

@@ -1,16 +1,15 @@
-"""Start a command on every GPU of a job: `accelerate launch`, told what the cluster decided.
+"""Start a command, `-m MODULE …`, on every GPU of a job: one machine, or the nodes of a Slurm job.
 
     python -m score.jobs.launch --config configs/accelerate/zero2.yaml --processes 8 --cpus 64 \\
         -m score.training.train --settings settings.json …
 
 On one machine this is `accelerate launch`, or the command itself where a single process on the CPU
-asks for no DeepSpeed: that starts some seconds sooner. In the batch shell of a Slurm job it is one
+uses no DeepSpeed: that starts some seconds sooner. In the batch shell of a Slurm job it is one
 `srun` task a node, each of which is `accelerate launch` with its rank and the first node's address.
-Training that was told to stop and has saved (score.jobs.interruption) is put back into Slurm's queue as
-the same job.
+Training that was told to stop and has saved (score.jobs.interruption) is put back into Slurm's queue
+as the same job.
 """
 
-import argparse
 import os
 import shutil
 import signal
@@ -18,19 +17,23 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from pathlib import Path
 
 import yaml
 
+from score.jobs.command import Command, optional
 from score.jobs.lifeline import STOPPED_EARLY, STOPPED_FILE, end_with_parent
 
+COMMAND = Command(__spec__, __doc__)
 
-def accelerate_command(flags: argparse.Namespace, environment: dict[str, str]) -> list[str]:
-    """`accelerate launch` for this node; ValueError where Slurm gave other GPUs than asked for."""
-    nodes, rank, first = flags.nodes, 0, None
-    if nodes > 1:
-        rank = int(environment["SLURM_NODEID"])
-        first = first_host(environment["SLURM_STEP_NODELIST"])
+
+def accelerate_command(flags: Namespace, environment: dict[str, str]) -> list[str]:
+    """`accelerate launch` for this node.
+
+    ValueError where the processes can't be shared out over nodes and the GPUs that Slurm gave.
+    """
+    nodes = flags.nodes
     here, left = divmod(flags.processes, nodes)
     if left or not here:
         raise ValueError(
@@ -47,30 +50,31 @@ def accelerate_command(flags: argparse.Namespace, environment: dict[str, str]) -
     command += ["--num_processes", str(flags.processes)]
     command += ["--num_cpu_threads_per_process", str(threads_of_rank(flags))]
     if nodes > 1:
-        command += ["--num_machines", str(nodes), "--machine_rank", str(rank)]
-        command += ["--main_process_ip", first, "--main_process_port", str(port_of(environment))]
+        command += ["--num_machines", str(nodes), "--machine_rank", environment["SLURM_NODEID"]]
+        command += ["--main_process_ip", first_host(environment["SLURM_STEP_NODELIST"])]
+        command += ["--main_process_port", str(port_of(environment))]
         command += ["--deepspeed_multinode_launcher", "standard"]
     return command
 
 
-def without_launcher(flags: argparse.Namespace) -> bool:
+def without_launcher(flags: Namespace) -> bool:
     """Whether the command is one process on the CPU, for which a launcher would do nothing."""
-    told = yaml.safe_load(Path(flags.config).read_text())
+    config = yaml.safe_load(Path(flags.config).read_text())
     alone = flags.processes == flags.nodes == 1
-    return alone and told.get("distributed_type") == "NO" and bool(told.get("use_cpu"))
+    return alone and config.get("distributed_type") == "NO" and bool(config.get("use_cpu"))
 
 
 def alone_command(words: list[str]) -> list[str]:
-    """The command itself, with what `accelerate launch` would tell it."""
-    told = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_MIXED_PRECISION": "no"}
-    return ["env", *(f"{name}={value}" for name, value in told.items()), sys.executable, *words]
+    """The command itself, with the variables that `accelerate launch` would set."""
+    variables = ["ACCELERATE_USE_CPU=true", "ACCELERATE_MIXED_PRECISION=no"]
+    return ["env", *variables, sys.executable, *words]
 
 
 def given_gpus(environment: dict[str, str]) -> int | None:
     """How many GPUs Slurm gave to this task; None outside a task, or where it handed out none."""
-    told = environment.get("SLURM_STEP_GPUS") or environment.get("SLURM_GPUS_ON_NODE")
+    by_slurm = environment.get("SLURM_STEP_GPUS") or environment.get("SLURM_GPUS_ON_NODE")
     visible = environment.get("CUDA_VISIBLE_DEVICES")
-    return len(visible.split(",")) if told and visible else None
+    return len(visible.split(",")) if by_slurm and visible else None
 
 
 def first_host(nodelist: str) -> str:
@@ -87,12 +91,12 @@ def port_of(environment: dict[str, str]) -> int:
 
 
 def in_batch_shell(environment: dict[str, str]) -> bool:
-    """Whether this runs beside a Slurm job's steps, and not in one of them or in a container."""
+    """Whether this is the batch shell of a Slurm job, and no step of it or a container without srun."""
     outside = "SLURM_JOB_ID" in environment and "SLURM_STEP_ID" not in environment
     return outside and shutil.which("srun") is not None
 
 
-def srun_command(flags: argparse.Namespace, words: list[str]) -> list[str]:
+def srun_command(flags: Namespace, words: list[str]) -> list[str]:
     """One task a node, with all the CPUs and memory of the job there."""
     nodes = str(flags.nodes)
     command = ["srun", "--nodes", nodes, "--ntasks", nodes, "--ntasks-per-node", "1"]
@@ -100,7 +104,7 @@ def srun_command(flags: argparse.Namespace, words: list[str]) -> list[str]:
     return [*command, sys.executable, "-m", "score.jobs.launch", *words]
 
 
-def threads_of_rank(flags: argparse.Namespace) -> int:
+def threads_of_rank(flags: Namespace) -> int:
     """How many of this node's CPUs each process may use for itself."""
     return max(1, flags.cpus // (flags.processes // flags.nodes))
 
@@ -108,20 +112,20 @@ def threads_of_rank(flags: argparse.Namespace) -> int:
 def run_here(command: list[str], threads: int) -> int:
     """Run `accelerate launch` on this node and pass signals on; its status, or STOPPED_EARLY.
 
-    threads: of each process. Told through the environment as well, since accelerate keeps its own
-    flag from the processes under DeepSpeed: each would then take all CPUs for its own.
+    threads: of each process. Set in the environment as well, since under DeepSpeed accelerate does
+    not pass its own flag on to the processes: each would then use all CPUs.
     """
     with tempfile.TemporaryDirectory(prefix="score-launch-") as folder:
-        told = Path(folder) / "stopped"
-        environment = {**os.environ, STOPPED_FILE: str(told), "OMP_NUM_THREADS": str(threads)}
-        # accelerate and torchrun would die of SIGUSR1; ranks that save on it say so for themselves
+        stopped = Path(folder) / "stopped"
+        environment = {**os.environ, STOPPED_FILE: str(stopped), "OMP_NUM_THREADS": str(threads)}
+        # accelerate and torchrun would die of SIGUSR1; ranks that save on it handle it themselves
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         launched = subprocess.Popen(command, env=environment, preexec_fn=end_with_parent)
         signal.signal(signal.SIGUSR1, lambda *_: _pass_to_ranks(launched.pid))
         signal.signal(signal.SIGTERM, lambda *_: launched.terminate())
         signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the ranks by itself
         status = launched.wait()
-        return STOPPED_EARLY if told.exists() else status
+        return STOPPED_EARLY if stopped.exists() else status
 
 
 def _pass_to_ranks(launcher: int) -> None:
@@ -135,16 +139,18 @@ def _pass_to_ranks(launcher: int) -> None:
 
 
 def run_job(command: list[str]) -> int:
-    """Run srun; where all nodes stopped early put the job back into the queue and wait for that."""
+    """Run srun; where training stopped early, put the job back into the queue and wait for that."""
     for number in (signal.SIGUSR1, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the steps get them too, and decide
+        signal.signal(number, signal.SIG_IGN)  # the steps get them too, and handle them
     step = subprocess.Popen(command, preexec_fn=_default_signals)
     status = step.wait()
     if status != STOPPED_EARLY:
         return status
     job = os.environ["SLURM_JOB_ID"]
     print(f"saved before its end: job {job} goes back into the queue to go on", flush=True)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # or it outlives its job where no cgroup holds it
+    signal.signal(
+        signal.SIGTERM, signal.SIG_DFL
+    )  # so that it ends with its job without cgroups too
     if subprocess.run(["scontrol", "requeue", job]).returncode == 0:
         time.sleep(600)  # Slurm ends this shell as it takes the job back
     return status
@@ -156,26 +162,22 @@ def _default_signals() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.jobs.launch",
-        description=__doc__.partition("\n")[0],
-        epilog="Then: -m MODULE and its flags.",
-    )
-    parser.add_argument("--config", required=True, help="accelerate's file: configs/accelerate/…")
-    parser.add_argument("--processes", type=int, required=True, help="of all nodes; one a GPU")
-    parser.add_argument("--nodes", type=int, default=1)
-    parser.add_argument("--cpus", type=int, default=os.cpu_count(), help="of each node")
     words = sys.argv[1:]
     at = words.index("-m") if "-m" in words else len(words)
-    flags = parser.parse_args(words[:at])
+    flags = COMMAND.flags(
+        words[:at],
+        config="accelerate's file: configs/accelerate/…",
+        processes={"type": int, "required": True, "help": "of all nodes; one a GPU"},
+        nodes=optional("of the Slurm job", type=int, default=1),
+        cpus=optional("of each node", type=int, default=os.cpu_count()),
+    )
     if in_batch_shell(os.environ):
         sys.exit(run_job(srun_command(flags, words)))
     if without_launcher(flags):
-        sys.exit(run_here(alone_command(words[at:]), threads_of_rank(flags)))
-    try:
-        command = [*accelerate_command(flags, os.environ), *words[at:]]
-    except ValueError as error:
-        sys.exit(f"launch: {error}")
+        command = alone_command(words[at:])
+    else:
+        with COMMAND.errors():
+            command = [*accelerate_command(flags, os.environ), *words[at:]]
     sys.exit(run_here(command, threads_of_rank(flags)))
 
 

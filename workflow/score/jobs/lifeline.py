@@ -1,4 +1,4 @@
-"""Between a command and its launcher: they end together, and say when there is more to do."""
+"""What a launcher and its command share: they end together, and the command can ask to be resumed."""
 
 import ctypes
 import signal
@@ -9,7 +9,7 @@ STOPPED_FILE = "SCORE_STOPPED_FILE"  # in the environment: a file to make in tha
 
 
 def end_with_parent() -> None:
-    """Called by a child: it is killed when its parent ends, however that comes about (on Linux)."""
+    """Called by a child process: the kernel kills it when its parent ends for any reason (on Linux)."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)

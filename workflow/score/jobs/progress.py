@@ -1,8 +1,11 @@
-"""How far a job is, for people: lines that end in `left`, by which `score.jobs.follow` finds them."""
+"""Lines that show how far a job is; score.jobs.follow and score.jobs.failures find them in its log."""
 
+import re
 import time
 
-_SECONDS = 10.0
+# The lines that are printed here, and those of ProgressLine in score.training.records.
+PROGRESS_LINE = re.compile(r"\d+(/| of )\d+\b.* left$|resumed after step \d+$")
+_SECONDS = 10.0  # between two lines
 
 
 def duration(seconds: float) -> str:
@@ -18,37 +21,35 @@ def duration(seconds: float) -> str:
 
 
 class Countdown:
-    """Prints `judged 40 of 200 answers, 12 min left` every ten seconds; quick work is silent."""
+    """Prints `verified 40 of 200 answers, 12 min left` every ten seconds; quick work is silent.
 
-    def __init__(self, verb: str, things: str):
-        self.verb, self.things, self.said = verb, things, False
+    found: how many of the things needed no work, and therefore say nothing about the pace.
+    """
+
+    def __init__(self, verb: str, things: str, found: int = 0):
+        self.verb, self.things, self.found, self.printed = verb, things, found, False
         self.start = self.last = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
-        if now - self.last > _SECONDS or (self.said and done == total):
-            self.last, self.said = now, True
-            left = duration((now - self.start) / done * (total - done))
+        if now - self.last > _SECONDS or (self.printed and done == total):
+            self.last, self.printed = now, True
+            left = duration((now - self.start) / (done - self.found) * (total - done))
             print(f"{self.verb} {done} of {total} {self.things}, {left} left", flush=True)
 
 
 class Progress:
-    """A line a person can follow, at most every ten seconds."""
+    """The countdown of sampling, whose rollouts may be partly found in shards."""
 
     def __init__(self, total: int, found: int, shown: bool):
-        self.total, self.found, self.done, self.shown = total, found, found, shown
-        self.start = self.last = time.monotonic()
+        self.total, self.done, self.shown = total, found, shown
+        self._countdown = Countdown("sample:", f"rollouts ({found} found in shards)", found)
+        self._countdown.printed = True  # so that its last line is printed in any case
         if shown:
             print(f"sample: {found} of {total} rollouts found in shards", flush=True)
 
     def __call__(self, done: int) -> None:
+        """Count `done` more rollouts."""
         self.done += done
-        now = time.monotonic()
-        if self.shown and (now - self.last > 10 or self.done == self.total):
-            self.last = now
-            left = (now - self.start) / (self.done - self.found) * (self.total - self.done)
-            print(
-                f"sample: {self.done} of {self.total} rollouts ({self.found} found in shards), "
-                f"{duration(left)} left",
-                flush=True,
-            )
+        if self.shown:
+            self._countdown(self.done, self.total)

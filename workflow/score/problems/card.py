@@ -1,17 +1,16 @@
-"""The data card: where the problems come from, what was dropped and why. No dates, no machine."""
+"""The data card: where the problems come from, what was dropped and why.
+
+It holds no dates and nothing of the machine: the same inputs give the same bytes.
+"""
 
 import json
 import re
 from dataclasses import asdict
 
+from score.problems.settings import OFFENCES, PrepareSettings
 from score.problems.sources import Source, plain_stem
 
-SHOWN = 20  # dropped rows of a kind named in the markdown form; the JSON form names all
-MEANING = {
-    "bad_gold": "rows that hold no question with a gold that verifies against itself",
-    "duplicate": "rows that ask what another row asks",
-    "leakage": "rows whose question or id is a test problem's",
-}
+SHOWN = 20  # dropped rows of a kind that the markdown form names; the JSON form names all
 _HENDRYCKS = "MIT (Hendrycks MATH); under a DMCA notice: do not redistribute the problems"
 LICENCES = {  # by file, folder or hub name, letters and digits only
     "gsm8k": "MIT (OpenAI GSM8K)",
@@ -28,11 +27,17 @@ LICENCES = {  # by file, folder or hub name, letters and digits only
 }
 
 
-def data_card(settings, sources: list[tuple[str, Source]], dropped, splits, kept: int) -> dict:
+def data_card(
+    settings: PrepareSettings,
+    sources: list[tuple[str, Source]],
+    dropped: dict[str, list[dict]],
+    splits: dict[str, list],
+    kept: int,
+) -> dict:
     """What a reader needs to get the same problems again.
 
-    sources: (role, Source), role `data` or `test`. dropped: kind -> rows of id and reason.
-    splits: name -> problems. kept: usable problems, of which sizes may leave some unused.
+    sources: (role, Source), role `data` or `test`. dropped: by kind, rows of id and reason.
+    splits: problems by name. kept: number of usable problems, of which sizes may leave some unused.
     """
     return {
         "task_type": settings.task_type,
@@ -53,18 +58,15 @@ def data_card(settings, sources: list[tuple[str, Source]], dropped, splits, kept
 
 
 def licence_of(path: str) -> str | None:
-    """Licence of a known data set, told from its path or hub name; None when it is not known."""
-    for part in re.split(r"[/\\:@]", path):
-        stem = plain_stem(part)
-        name = re.sub(r"[^a-z0-9]", "", (part if stem is None else stem).lower())
-        if name in LICENCES:
-            return LICENCES[name]
-    return None
+    """Licence of a data set by its path or hub name; None where it is not known."""
+    parts = re.split(r"[/\\:@]", path)
+    names = [re.sub(r"[^a-z0-9]", "", (plain_stem(part) or part).lower()) for part in parts]
+    return next((LICENCES[name] for name in names if name in LICENCES), None)
 
 
-def card_bytes(card: dict) -> bytes:
+def card_json(card: dict) -> str:
     """The card as JSON with sorted keys."""
-    return (json.dumps(card, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode()
+    return json.dumps(card, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
 def card_markdown(card: dict) -> str:
@@ -88,7 +90,7 @@ def card_markdown(card: dict) -> str:
         "",
     ]
     for kind, rows in card["dropped"].items():
-        lines.append(f"* {kind}: {len(rows)} {MEANING[kind]}")
+        lines.append(f"* {kind}: {len(rows)} {OFFENCES[kind].meaning}")
         lines += [f"  * `{row['id']}`: {row['reason']}" for row in rows[:SHOWN]]
         if len(rows) > SHOWN:
             lines.append(f"  * and {len(rows) - SHOWN} more, named in data_card.json")

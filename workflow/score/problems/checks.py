@@ -1,4 +1,4 @@
-"""From rows to problems that can be trusted: whole, asked once, not leaked, with a sound gold.
+"""From rows to problems that are complete, asked once, not leaked, and whose gold verifies.
 
 Nothing here raises for one bad row: each becomes an offence with its id and a reason, so that a
 person sees all of them at once. `Offences.refuse` raises for the kinds that are not dropped.
@@ -6,20 +6,20 @@ person sees all of them at once. `Offences.refuse` raises for the kinds that are
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from score.jobs.progress import Countdown
 from score.problems.problem import Problem, question_key, split_order
+from score.problems.settings import OFFENCES, PrepareSettings
 from score.verifiers.verifier import Verifier
 
-SHOWN = 10  # offending rows named in an error
-REFUSALS = {"bad_gold": "Correct", "duplicate": "Remove", "leakage": "Remove"}
+SHOWN = 10  # rows of a kind that an error names
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A whole row on its way to being a problem. order: its place in every split of it."""
+    """A problem that is still to be checked. key: what it asks. order: by which splits sort it."""
 
     problem: Problem
     key: str
@@ -30,18 +30,19 @@ class Offences:
     """Rows that can't be used, by kind, with the reason for each."""
 
     def __init__(self):
-        self.rows = {kind: [] for kind in REFUSALS}
+        self.rows: dict[str, list[dict]] = {kind: [] for kind in OFFENCES}
 
     def add(self, kind: str, row_id: str, reason: str) -> None:
         self.rows[kind].append({"id": row_id, "reason": reason})
 
-    def refuse(self, settings) -> None:
+    def refuse(self, settings: PrepareSettings) -> None:
         """Raise one ValueError that names the rows of every kind that is not dropped."""
         lines = []
         for kind, rows in self.rows.items():
             if rows and getattr(settings, f"on_{kind}") == "refuse":
-                total, whom = ("1 row", "it") if len(rows) == 1 else (f"{len(rows)} rows", "them")
-                lines.append(f"{kind}: {total}. {REFUSALS[kind]} {whom}, or set on_{kind}: drop.")
+                total, them = ("1 row", "it") if len(rows) == 1 else (f"{len(rows)} rows", "them")
+                cure = OFFENCES[kind].cure
+                lines.append(f"{kind}: {total}. {cure} {them}, or set on_{kind}: drop.")
                 lines += [f"  {row['id']}: {row['reason']}" for row in rows[:SHOWN]]
                 if len(rows) > SHOWN:
                     lines.append(f"  and {len(rows) - SHOWN} more")
@@ -52,24 +53,26 @@ class Offences:
             )
 
 
-def check_columns(rows: list[dict], place: str, task, settings) -> None:
-    """ValueError when a named column is in no row; the columns that exist are listed."""
+def check_columns(rows: list[dict], place: str, task, settings: PrepareSettings) -> None:
+    """ValueError where a named column is in no row; the columns that exist are listed.
+
+    A question or gold that the task reads from the whole row needs no column.
+    """
     hooks = {"question_col": "question_from_row", "gold_col": "gold_from_row"}
     columns = list(dict.fromkeys(name for row in rows for name in row))
     for setting in ("id_col", "question_col", "gold_col", "level_col"):
-        column, hook = getattr(settings, setting), hooks.get(setting)
-        if hook is not None and (hasattr(task, hook) or column is None):
-            if not hasattr(task, hook):
-                raise ValueError(
-                    f"{setting} is null; expected one of {columns}, the columns of {place}."
-                )
-        elif column is not None and column not in columns:
+        column = getattr(settings, setting)
+        needed = not hasattr(task, hooks[setting]) if setting in hooks else column is not None
+        if needed and column not in columns:
+            given = "null" if column is None else repr(column)
             raise ValueError(
-                f"{setting} is {column!r}; expected one of {columns}, the columns of {place}."
+                f"{setting} is {given}; expected one of {columns}, the columns of {place}."
             )
 
 
-def candidates(rows: list[dict], prefix: str, task, settings, offences) -> list[Candidate]:
+def candidates(
+    rows: list[dict], prefix: str, task, settings: PrepareSettings, offences: Offences
+) -> list[Candidate]:
     """The rows that hold a problem, in split order; the others become offences.
 
     Without id_col a row is called by its number, from 1: `{prefix}-17`.
@@ -95,18 +98,12 @@ def _row_id(row: dict, column: str) -> str:
     return str(value)
 
 
-def _problem(row: dict, row_id: str, task, settings) -> Problem:
-    """The problem a row holds; ValueError with the reason when it holds none."""
-    if hasattr(task, "question_from_row"):
-        question = _from_hook(task.question_from_row, row)
-    else:
-        question = _field(row, settings.question_col)
+def _problem(row: dict, row_id: str, task, settings: PrepareSettings) -> Problem:
+    """The problem in a row; ValueError with the reason where there is none."""
+    question = _cell(row, settings.question_col, getattr(task, "question_from_row", None))
     if not isinstance(question, str) or not question.strip():
         raise ValueError(f"question is {question!r}; expected a text")
-    if hasattr(task, "gold_from_row"):
-        raw = _from_hook(task.gold_from_row, row)
-    else:
-        raw = _field(row, settings.gold_col)
+    raw = _cell(row, settings.gold_col, getattr(task, "gold_from_row", None))
     if settings.gold_pattern is not None:
         raw = _last_match(settings.gold_pattern, raw)
     answer = task.parse_gold(raw)
@@ -120,18 +117,17 @@ def _problem(row: dict, row_id: str, task, settings) -> Problem:
     return problem
 
 
-def _field(row: dict, column: str):
-    if row.get(column) is None:
-        raise ValueError(f"field {column!r} is missing")
-    return row[column]
-
-
-def _from_hook(hook, row: dict):
+def _cell(row: dict, column: str | None, hook: Callable | None):
+    """What a task's hook makes of a row, or the value of its column for a task without one."""
+    if hook is None:
+        if row.get(column) is None:
+            raise ValueError(f"field {column!r} is missing")
+        return row[column]
     try:
         return hook(row)
     except KeyError as error:
         raise ValueError(f"field {error} is missing; the row has {sorted(row)}") from None
-    except (TypeError, AttributeError) as error:  # a null or a number where a text belongs
+    except (TypeError, AttributeError) as error:  # such as a null or a number in place of a text
         raise ValueError(f"a field is of the wrong type: {error}") from None
 
 
@@ -145,7 +141,7 @@ def _last_match(pattern: str, raw) -> str:
 
 
 def without_duplicates(candidates: list[Candidate], offences: Offences) -> list[Candidate]:
-    """Keep one candidate a question and one an id: the first in split order."""
+    """The first candidate of each question and of each id, in split order."""
     kept, by_key, by_id = [], {}, {}
     for candidate in candidates:
         problem = candidate.problem
@@ -161,8 +157,10 @@ def without_duplicates(candidates: list[Candidate], offences: Offences) -> list[
     return kept
 
 
-def without_leaks(data, test, offences: Offences) -> list[Candidate]:
-    """Keep the data candidates that share neither question nor id with a test problem."""
+def without_leaks(
+    data: list[Candidate], test: list[Candidate], offences: Offences
+) -> list[Candidate]:
+    """The data candidates that share neither question nor id with a test problem."""
     tested = {candidate.key: candidate.problem.id for candidate in test}
     tested_ids = set(tested.values())
     kept = []
@@ -177,33 +175,24 @@ def without_leaks(data, test, offences: Offences) -> list[Candidate]:
     return kept
 
 
-def with_sound_golds(candidates: list[Candidate], settings, offences: Offences) -> set[str]:
-    """Ids of the candidates whose gold, stated as an attempt, is judged correct."""
-    golds = {json.dumps(c.problem.answer): c.problem.answer for c in candidates}
-    verdicts = dict(zip(golds, _judge_golds(list(golds.values()), settings), strict=True))
+def with_sound_golds(
+    candidates: list[Candidate], settings: PrepareSettings, offences: Offences
+) -> set[str]:
+    """Ids of the candidates whose gold, stated as an attempt, gets the verdict "correct"."""
+    golds = [candidate.problem.answer for candidate in candidates]
+    with Verifier.from_settings(settings) as verifier:
+        verdicts = verifier.check_golds(golds, Countdown("checked", "reference answers"))
     sound = set()
-    for candidate in candidates:
-        problem = candidate.problem
-        verdict = verdicts[json.dumps(problem.answer)]
+    for candidate, verdict in zip(candidates, verdicts, strict=True):
         if verdict.correct:
-            sound.add(problem.id)
+            sound.add(candidate.problem.id)
         else:
-            reason = f"gold {_short(problem.answer)} does not verify against itself"
+            reason = f"gold {_short(candidate.problem.answer)} does not verify against itself"
             found = f"{verdict.verdict}, extracted {_short(verdict.extracted)}"
-            offences.add("bad_gold", problem.id, f"{reason}: {found}")
+            offences.add("bad_gold", candidate.problem.id, f"{reason}: {found}")
     return sound
 
 
 def _short(value) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _judge_golds(golds: list, settings) -> list:
-    countdown, verdicts = Countdown("checked", "reference answers"), []
-    with Verifier.of(settings) as verifier:
-        with ThreadPoolExecutor(settings.verifier_workers) as threads:
-            for verdict in threads.map(verifier.check_gold, golds):
-                verdicts.append(verdict)
-                countdown(len(verdicts), len(golds))
-    return verdicts

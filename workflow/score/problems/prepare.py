@@ -2,9 +2,9 @@
 
     python -m score.problems.prepare --settings settings.json --output-dir results/run/problems
 
-Every check comes before the first byte is written. A row that can't be a problem, a question asked
-twice and a test problem that is also in the training rows are refused by name, or dropped and
-listed in the card, as `on_bad_gold`, `on_duplicate` and `on_leakage` say.
+All rows are checked before anything is written. Rows that hold no problem, ask what another row asks
+or are also test problems are refused by name, or dropped and listed in the card, as the settings
+on_bad_gold, on_duplicate and on_leakage say.
 """
 
 import sys
@@ -13,7 +13,7 @@ from pathlib import Path
 from score.files.atomic import replace_file
 from score.jobs.command import Command
 from score.problems import checks
-from score.problems.card import card_bytes, card_markdown, data_card
+from score.problems.card import card_json, card_markdown, data_card
 from score.problems.problem import Problem, write_problems
 from score.problems.settings import PrepareSettings
 from score.problems.sources import Source, read_source
@@ -29,12 +29,12 @@ def prepare(settings: PrepareSettings) -> tuple[dict[str, list[Problem]], dict]:
     """
     task = load_task(settings.task_type)
     offences = checks.Offences()
-    data_rows, sources = _read(settings.data_path, settings.data_split, settings, task, "data")
+    data_rows, sources = _read("data", settings.data_path, settings.data_split, settings, task)
     test_rows = []
     if settings.has_test_source:
         path = settings.test_path or settings.data_path
-        test_rows, found = _read(path, settings.test_split, settings, task, "test")
-        sources += found
+        test_rows, test_sources = _read("test", path, settings.test_split, settings, task)
+        sources += test_sources
     if settings.revision is not None and not any(source.revision for _, source in sources):
         raise ValueError(
             f"revision is {settings.revision!r}; expected null, since no source is on the hub. "
@@ -47,15 +47,15 @@ def prepare(settings: PrepareSettings) -> tuple[dict[str, list[Problem]], dict]:
     data = checks.without_duplicates(data, offences)
     sound = checks.with_sound_golds([*data, *test], settings, offences)
     offences.refuse(settings)
-    data, test = ([c for c in part if c.problem.id in sound] for part in (data, test))
+    data, test = ([c.problem for c in part if c.problem.id in sound] for part in (data, test))
     splits = _split(data, test, settings)
     return splits, data_card(settings, sources, offences.rows, splits, len(data) + len(test))
 
 
 def _read(
-    path: str | list, split: str | None, settings: PrepareSettings, task, role: str
+    role: str, path: str | list, split: str | None, settings: PrepareSettings, task
 ) -> tuple[list[dict], list[tuple[str, Source]]]:
-    """Rows of one place or of several, one after the other, with their sources."""
+    """Rows of one place or of several, one after the other, and their sources with that role."""
     rows, sources = [], []
     for place in [path] if isinstance(path, str) else path:
         found, source = read_source(place, split, settings.revision, settings.cache_dir)
@@ -67,22 +67,22 @@ def _read(
     return rows, sources
 
 
-def _split(data, test, settings: PrepareSettings) -> dict[str, list[Problem]]:
-    """Cut train, validation and test from candidates in split order; no split is empty."""
+def _split(
+    data: list[Problem], test: list[Problem], settings: PrepareSettings
+) -> dict[str, list[Problem]]:
+    """Cut train, validation and test from problems in split order; no split but validation is empty."""
     if settings.has_test_source:
-        wanted, available = settings.test_size or len(test), len(test)
-        _check_size("test_size", wanted, available)
-        test = test[:wanted]
+        _check_size("test_size", settings.test_size or 0, len(test))
+        test = test[: settings.test_size]
     else:
         _check_size("test_size", settings.test_size, len(data))
         test, data = data[: settings.test_size], data[settings.test_size :]
     _check_size("validation_size", settings.validation_size, len(data))
     validation, data = data[: settings.validation_size], data[settings.validation_size :]
     _check_size("train_size", settings.train_size or 1, len(data))
-    parts = {"train": data[: settings.train_size], "validation": validation, "test": test}
     if not test:
         raise ValueError("test has no problems; expected at least 1. All its rows were dropped.")
-    return {name: [c.problem for c in part] for name, part in parts.items()}
+    return {"train": data[: settings.train_size], "validation": validation, "test": test}
 
 
 def _check_size(key: str, wanted: int, available: int) -> None:
@@ -93,13 +93,12 @@ def _check_size(key: str, wanted: int, available: int) -> None:
         )
 
 
-def write_prepared(directory, splits: dict[str, list[Problem]], card: dict) -> None:
+def write_prepared(directory: str, splits: dict[str, list[Problem]], card: dict) -> None:
     """Write {train,validation,test}.jsonl and data_card.{json,md} into `directory`."""
-    directory = Path(directory)
     for name, problems in splits.items():
-        write_problems(directory / f"{name}.jsonl", problems)
-    replace_file(directory / "data_card.json", card_bytes(card))
-    replace_file(directory / "data_card.md", card_markdown(card).encode())
+        write_problems(Path(directory, f"{name}.jsonl"), problems)
+    replace_file(Path(directory, "data_card.json"), card_json(card).encode())
+    replace_file(Path(directory, "data_card.md"), card_markdown(card).encode())
 
 
 def main(arguments: list[str] | None = None) -> None:

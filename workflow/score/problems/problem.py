@@ -1,7 +1,6 @@
 """A problem: a question and its reference answer, with the JSON Lines file format between rules.
 
-`canonical_question` is the one key by which splits, duplicates and leakage are decided.
-The file forms that commands share, settings in and files out, are at the end.
+`question_key` gives the one key by which splits, duplicates and leakage are decided.
 """
 
 import hashlib
@@ -43,7 +42,7 @@ def question_key(task) -> Callable[[str], str]:
 
 
 def split_order(canonical: str, random_seed: int) -> str:
-    """Sort key that shuffles problems by what they ask, whatever their row order."""
+    """Sort key that shuffles problems by what they ask, so that the order of rows has no effect."""
     return hashlib.sha256(f"{random_seed}:{canonical}".encode()).hexdigest()
 
 
@@ -59,8 +58,8 @@ def read_problems(path) -> list[Problem]:
         problem = _problem_from_line(line, f"{path}, line {number}")
         if problem.id in lines_by_id:
             raise ValueError(
-                f"{path}, line {number}: id is {problem.id!r}; expected an id of its own. "
-                f"Line {lines_by_id[problem.id]} has it already."
+                f"{path}, line {number}: id is {problem.id!r}; duplicate id, first seen on line "
+                f"{lines_by_id[problem.id]}."
             )
         lines_by_id[problem.id] = number
         problems.append(problem)

@@ -1,18 +1,37 @@
-"""The settings of preparing problems."""
+"""The settings of preparing problems: the config's section `problems`, with that of the verifier."""
 
 import json
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from score.verifiers.settings import VerifierSettings
 
 
+class Offence(NamedTuple):
+    """Why rows can't be used. meaning: what such rows are. cure: what to do with them."""
+
+    meaning: str
+    cure: str
+
+
+OFFENCES = {  # by kind: the settings on_bad_gold, on_duplicate, on_leakage refuse or drop them
+    "bad_gold": Offence(
+        "rows that hold no question with a gold that verifies against itself", "Correct"
+    ),
+    "duplicate": Offence("rows that ask what another row asks", "Remove"),
+    "leakage": Offence("rows whose question or id is a test problem's", "Remove"),
+}
+
+
 @dataclass(kw_only=True)
 class PrepareSettings(VerifierSettings):
-    """What `prepare` reads and how it splits; the keys of settings.json.
+    """Where `prepare` reads rows, which columns hold what, and how it splits the problems.
 
-    A null size means all that is left. `data_path` and `test_path`: one place or a list of places
-    whose rows are concatenated. Without `test_path` and `test_split`, test is cut from the data.
+    data_path, test_path: one place or a list of places whose rows are concatenated. Without test_path
+    and test_split, test is cut from the data. train_size, test_size: null for all that is left.
+    gold_pattern: the gold is the one group of its last match in gold_col.
+    on_…: 'refuse' to raise for such rows, 'drop' to leave them out. ValueError for other values.
     """
 
     data_path: str | list
@@ -35,7 +54,7 @@ class PrepareSettings(VerifierSettings):
     on_leakage: str = "refuse"
 
     def __post_init__(self):
-        for kind in ("bad_gold", "duplicate", "leakage"):
+        for kind in OFFENCES:
             value = getattr(self, f"on_{kind}")
             if value not in ("refuse", "drop"):
                 raise ValueError(f"on_{kind} is {value!r}; expected 'refuse' or 'drop'.")
@@ -53,12 +72,12 @@ class PrepareSettings(VerifierSettings):
             _check_pattern(self.gold_pattern)
 
     def rerun_on(self) -> str:
-        """Without the verifier, unless it decides which problems there are and not only refuses them."""
-        stated = json.loads(super().rerun_on())
-        verifier = {*VerifierSettings.names()} - {"task_type"}
+        """Without the verifier's settings, unless golds that it finds wrong are dropped."""
         if self.on_bad_gold == "drop":
-            verifier = set()
-        return json.dumps({k: v for k, v in stated.items() if k not in verifier}, sort_keys=True)
+            return super().rerun_on()
+        idle = {*VerifierSettings.names()} - {"task_type"}
+        stated = json.loads(super().rerun_on())
+        return json.dumps({k: v for k, v in stated.items() if k not in idle}, sort_keys=True)
 
     @property
     def has_test_source(self) -> bool:

@@ -1,6 +1,6 @@
-"""Rows of a data set, wherever it lies: a file, a folder or the Hugging Face hub.
+"""Rows of a data set in a file, in a folder or on the Hugging Face hub.
 
-A row is a dict of column name to value. Nothing here knows what a problem is.
+A row is a dict of column name to value; score.problems.checks makes problems of rows.
 """
 
 import csv
@@ -19,7 +19,7 @@ SUFFIXES = (".jsonl", ".json", ".csv", ".parquet", ".arrow")
 
 @dataclass(frozen=True)
 class Source:
-    """Where rows came from, as the data card tells it.
+    """Where rows came from, for the data card.
 
     path: as the user gave it. sha256: of the bytes of the files read, in order; for the hub, of
     the rows as JSON. rows: number of rows read.
@@ -53,13 +53,13 @@ def read_source(path: str, split=None, revision=None, cache_dir=None) -> tuple[l
         name, _, own_revision = path.partition("@")
         revision = own_revision or revision
         rows = _read_hub(name, split, revision, cache_dir)
-        text = json.dumps(rows, sort_keys=True, ensure_ascii=True, default=str)
+        text = json.dumps(rows, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
     return rows, Source(path, split, revision, len(rows), digest)
 
 
 def looks_like_path(path: str) -> bool:
-    """True for what can only be meant as a path: those never fall through to the hub."""
+    """Whether a text can only be meant as a path, so that it is never looked up on the hub."""
     name = path.lower().removesuffix(".gz")
     return path.startswith((".", "/", "~")) or name.endswith(SUFFIXES) or path.count("/") > 1
 
@@ -161,7 +161,7 @@ def _read_hub(path: str, split, revision, cache_dir) -> list[dict]:
 
 
 def read_file(path: Path) -> list[dict]:
-    """Rows of one file; its format is told by its suffix."""
+    """Rows of one file in the format of its suffix. ValueError names what is malformed, and where."""
     name = path.name.lower()
     text_name = name.removesuffix(".gz")
     if name.endswith((".parquet", ".arrow")):
@@ -171,21 +171,17 @@ def read_file(path: Path) -> list[dict]:
             f"{path} has an unknown ending; expected {', '.join(SUFFIXES)} (text also .gz). "
             "Convert or rename the file."
         )
-    data = _read_bytes(path)
+    data = path.read_bytes()
+    if path.name.endswith(".gz"):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{path} is not a whole gzip file: {error}. Fetch it again.") from None
     if text_name.endswith(".csv"):
         return _read_csv(path, data)
     if text_name.endswith(".json") and data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":
         return _rows_from(_parse_json(data, f"{path}"), path)
     return _read_json_lines(path, data)
-
-
-def _read_bytes(path: Path) -> bytes:
-    if not path.name.endswith(".gz"):
-        return path.read_bytes()
-    try:
-        return gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} is not a whole gzip file: {error}. Fetch it again.") from None
 
 
 def _read_json_lines(path: Path, data: bytes) -> list[dict]:

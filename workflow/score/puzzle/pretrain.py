@@ -4,12 +4,11 @@
         -m score.puzzle.pretrain --problems results/puzzle_base/problems \\
         --policy results/puzzle_base/policy
 
-A three-layer Llama of about 170,000 parameters imitates the transcripts of a noisy solver. What it
-learns is all that reinforcement learning starts from: a first attempt that is often wrong and a
-second that, left alone, is no better.
+A three-layer Llama of about 170,000 parameters imitates the transcripts of a noisy solver. What
+reinforcement learning then starts from are first attempts that are often wrong, and second attempts
+that are no better.
 """
 
-import argparse
 import itertools
 import json
 import random
@@ -26,10 +25,12 @@ from transformers import (
     TrainingArguments,
 )
 
+from score.jobs.command import Command, optional
 from score.jobs.distributed import join_launcher, require_deepspeed
 from score.puzzle.puzzles import (
     NoisySolver,
     attempt,
+    canonical,
     draw_problems,
     question,
     solutions,
@@ -37,6 +38,7 @@ from score.puzzle.puzzles import (
     vocabulary,
 )
 
+COMMAND = Command(__spec__, __doc__)
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{% if message.role == 'user' %}{{ message.content }} : "
@@ -96,10 +98,10 @@ def make_corpus(tokenizer: PreTrainedTokenizerFast, rows: int, seed: int, habit:
     colon, end = tokenizer.convert_tokens_to_ids([":", "<end>"])
     labels = []
     for row in input_ids:
-        speaking, label = False, []
+        in_attempt, label = False, []
         for token in row:
-            label.append(token if speaking else -100)
-            speaking = token == colon or (speaking and token != end)
+            label.append(token if in_attempt else -100)
+            in_attempt = token == colon or (in_attempt and token != end)
         labels.append(label)
     return Dataset.from_dict({"input_ids": input_ids, "labels": labels})
 
@@ -111,43 +113,39 @@ def write_problems(directory: Path) -> None:
         rng = random.Random(f"problems {split}")
         solver = NoisySolver(rng)
         solver.habit, solver.careful = 0.0, 1.0
-        lines, seen = [], set()
+        lines = {}  # by identity of the puzzle
         for numbers, target in draw_problems(split, rng):
-            key = (tuple(sorted(numbers)), target)
-            if key not in seen:
-                seen.add(key)
+            if canonical(numbers, target) not in lines:
                 text = question(numbers, target)
-                solution = attempt(solver.solve(numbers, target), target)
                 row = {
                     "id": f"{split}-{len(lines):05d}",
                     "question": text,
-                    "answer": f"{text} : {solution}",
+                    "answer": f"{text} : {attempt(solver.solve(numbers, target), target)}",
                     "level": str(len(solutions(numbers, target))),
                 }
-                lines.append(json.dumps(row))
+                lines[canonical(numbers, target)] = json.dumps(row)
             if len(lines) == size:
                 break
-        (directory / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+        (directory / f"{split}.jsonl").write_text("\n".join(lines.values()) + "\n")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--problems", type=Path, required=True, help="folder for the problem files")
-    parser.add_argument("--policy", type=Path, required=True, help="folder for the base policy")
-    parser.add_argument("--steps", type=int, default=1600)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--habit", type=float, default=NoisySolver.habit, help="of the solver")
-    args = parser.parse_args()
-
+    flags = COMMAND.flags(
+        problems="folder for the problem files",
+        policy="folder for the base policy",
+        steps=optional("updates", type=int, default=1600),
+        seed=optional("of policy, data and order", type=int, default=0),
+        habit=optional("of the solver", type=float, default=NoisySolver.habit),
+    )
     join_launcher()
-    write_problems(args.problems)
+    write_problems(Path(flags.problems))
     tokenizer = make_tokenizer()
     batch = 128
     trainer = Trainer(
-        model=make_policy(tokenizer, args.seed),
+        model=make_policy(tokenizer, flags.seed),
         args=TrainingArguments(
-            output_dir=str(args.policy),
-            max_steps=args.steps,
+            output_dir=flags.policy,
+            max_steps=flags.steps,
             per_device_train_batch_size=batch,
             learning_rate=4e-3,
             lr_scheduler_type="cosine_with_min_lr",
@@ -157,17 +155,17 @@ def main() -> None:
             weight_decay=0.01,
             bf16=False,
             use_cpu=not torch.cuda.is_available(),
-            seed=args.seed,
+            seed=flags.seed,
             save_strategy="no",
             logging_steps=100,
             report_to="none",
         ),
-        train_dataset=make_corpus(tokenizer, args.steps * batch, args.seed, args.habit),
+        train_dataset=make_corpus(tokenizer, flags.steps * batch, flags.seed, flags.habit),
     )
     require_deepspeed(trainer.accelerator)
     trainer.train()
-    trainer.save_model(str(args.policy))
-    tokenizer.save_pretrained(args.policy)
+    trainer.save_model(flags.policy)
+    tokenizer.save_pretrained(flags.policy)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ subtracts three of the numbers from the target, one after the other, writing wha
 `-13 =13 -4 =9 -9 =0`. It solves the problem when nothing remains. The written remainders are
 evidence that a second attempt can check: a last remainder other than 0 is a visible mistake.
 
-This file holds the problems (`draw_problems`), which part of the project may see which of them
+This file holds the problems (`draw_problems`), the share of them that each use may draw from
 (`share_of`), and a noisy solver whose two-turn transcripts the base policy is pretrained on
-(`transcript`). Everything is text; the tokenizer below makes one token of each word.
+(`transcript`). Everything is text; the tokenizer makes one token of each word of `vocabulary`.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ SHARES = {"pretrain": 60, "train": 20, "test": 20}
 
 def canonical(numbers: list[int], target: int) -> str:
     """The identity of a puzzle: its numbers in ascending order and its target."""
-    return f"{' '.join(map(str, sorted(numbers)))} make {target}"
+    return question(sorted(numbers), target)
 
 
 def share_of(numbers: list[int], target: int) -> str:
@@ -60,25 +60,23 @@ def question(numbers: list[int], target: int) -> str:
 def attempt(picks: list[int], target: int) -> str:
     """The picks and running remainders as text; a remainder below zero is written `bust`."""
     words = []
-    remainder = target
     for pick in picks:
-        remainder -= pick
-        words += [f"-{pick}", f"={remainder}" if remainder >= 0 else "bust"]
+        target -= pick
+        words += [f"-{pick}", f"={target}" if target >= 0 else "bust"]
     return " ".join(words)
 
 
 class NoisySolver:
     """Writes the transcripts that the base policy imitates: often wrong, rarely helpful twice.
 
-    With probability `habit` an attempt begins with the largest number that fits, and goes on as near
-    as it then can. That habit is the likeliest single way to begin, so a policy that imitates it and
-    decodes greedily follows it nearly always, right or not: a first attempt has something to unlearn.
-    Other attempts are right with probability `careful`, and else a near miss (`near_miss`) or random.
+    With probability `habit` an attempt begins with the largest number that fits, and continues as near
+    to the target as it then can. That is the likeliest single way to begin, so a policy that imitates
+    it and decodes greedily does so nearly always, right or not, and can unlearn it in training. Other
+    attempts are right with probability `careful`, and else a near miss (`near_miss`) or random.
 
     The second attempt keeps the first with probability `keep_right` or `keep_wrong`, and otherwise is
-    a fresh attempt (`fresh`) or the first with one pick exchanged. `keep_right > keep_wrong` plants
-    the faint habit of checking that reinforcement learning later amplifies; without any there is
-    nothing to amplify.
+    a fresh attempt (`fresh`) or the first with one pick exchanged. `keep_right > keep_wrong` is a weak
+    habit of checking, which reinforcement learning can then amplify.
     """
 
     habit = 0.4

@@ -1,10 +1,10 @@
-"""What a sandboxed process gives up before it runs anything it does not trust.
+"""What a sandboxed process gives up before it runs any code that is not trusted.
 
-Each layer is asked of the kernel without privileges, and holds for the rest of the process's life:
+Each layer is had from the kernel without privileges, and holds for the rest of the process's life:
 
     limits       CPU seconds, memory, processes, file size, open files, core dumps
     namespaces   no network, no shared memory of others, a private mount table
-    scratch      16 MB of memory as the only place to write; gone with the process
+    scratch      16 MB of memory as the only place to write; freed when the process ends
     Landlock     reads the Python installation only, writes the scratch only
     seccomp      no new processes, no exec, no sockets, no signals, no tracing, no mounts; without
                  scratch or Landlock also no change to any file
@@ -46,7 +46,7 @@ def confine(memory: int, seconds: int, parent: int = 0) -> list[str]:
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # its memory is closed to its siblings
         _drop_capabilities(libc)
         libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)  # last: a change of rights clears it
-        if parent and os.getppid() != parent:  # gone before we could ask to be told
+        if parent and os.getppid() != parent:  # the parent ended before the line above
             os._exit(1)
         writes = {"scratch", "landlock"} <= set(layers)
         filters = syscalls.program(platform.machine(), writes)
@@ -55,12 +55,12 @@ def confine(memory: int, seconds: int, parent: int = 0) -> list[str]:
     if "seccomp" not in layers:
         sys.addaudithook(_refuse)
         layers.append("audit hook")
-    _limit(memory, seconds)
+    limit_resources(CPU=seconds, AS=memory, NPROC=64, FSIZE=2**24, NOFILE=64, CORE=0)
     return layers
 
 
-def _limit(memory: int, seconds: int) -> None:
-    limits = {"CPU": seconds, "AS": memory, "NPROC": 64, "FSIZE": 2**24, "NOFILE": 64, "CORE": 0}
+def limit_resources(**limits: int) -> None:
+    """Limit this process for good, by the names of RLIMIT_…, where the system has such a limit."""
     for name, limit in limits.items():
         number = getattr(resource, f"RLIMIT_{name}", None)
         if number is not None:

@@ -1,8 +1,8 @@
-"""The program's side of the sandbox: runs model-written code and answers calls.
+"""The process of the program: runs model-written code and answers calls.
 
 Nothing about the tests is in this interpreter. It sees the arguments of one call at a time, and all
-it can do to pass is to return what the test expects: the comparison is made in the judge's own
-process. What this side writes is read as data, so a program that takes over its own interpreter
+it can do to pass is to return what the test expects: the comparison is made in the process of the
+tests. What this process writes is read as data, so a program that takes over its own interpreter
 gains nothing.
 """
 
@@ -29,7 +29,7 @@ def main(line, wire) -> None:
 
     namespace = {"__name__": "program", "__builtins__": __builtins__}
     source = line.receive()
-    line.send("started")  # from here on, an end of this process is the program's own doing
+    line.send("started")  # if this process ends from here on, the program has ended it
     try:
         exec(compile(source, "program.py", "exec"), namespace)
         line.send(True)
@@ -41,7 +41,7 @@ def main(line, wire) -> None:
         try:
             if operation == "name":
                 value = namespace[target]
-                # a name always travels as itself, so that it can be called or assigned to
+                # a callable is never sent by value: the tests call it and assign to its attributes
                 line.send(["object", keep(value)] if callable(value) else wire.encode(value, keep))
                 continue
             args = [wire.decode(arg, objects.__getitem__) for arg in args]

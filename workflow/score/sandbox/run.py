@@ -1,13 +1,13 @@
-"""The sandbox: model-written programs run apart, and cannot say themselves whether they passed.
+"""The sandbox: runs model-written programs apart, so that they have no say in whether they passed.
 
-Two processes are started for each judgement, both confined (confine.py). In one the program
-is loaded and answers calls; in the other the tests run, call the first one over a pipe and compare
-what comes back. The tests are never in the program's process, the verdict never passes through it,
-and what it returns is read as plain data. Printing success, leaving with exit code 0, overriding
-assert, patching builtins or walking the stack therefore gain nothing.
+Two processes are started for each program, both confined (confine.py). In one the program is loaded
+and answers calls; in the other the tests run, call the first one over a pipe and compare what it
+returns. The tests are never in the program's process, the outcome never passes through it, and what
+it returns is read as plain data. Printing success, leaving with exit code 0, overriding assert,
+patching builtins or walking the stack therefore gain nothing.
 
-At the deadline both process groups are killed. The scratch directory is memory of its own, or else
-nothing may be written.
+At the deadline both process groups are killed. The scratch directory is in memory and only theirs,
+or else nothing may be written.
 
 What this protects against: programs that hang, flood, fork, read or write files, open connections,
 signal or trace others, or cheat the tests. What it does not: holes in the kernel itself; and where
@@ -24,26 +24,25 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 MEMORY_LIMIT = 2**30  # bytes of address space for each of the two processes
-_PACKAGES = Path(__file__).resolve().parents[2]  # the folder that holds the package `score`
+PACKAGES = Path(__file__).resolve().parents[2]  # the folder that holds the package `score`
 _PYTHON = [os.path.realpath(sys.executable), "-I", "-S", "-B", "-X", "utf8"]
-
-
-_ends: float | None = None  # when the verdict that is being worked out is due, monotonic
+_ends: float | None = None  # time.monotonic() of the deadline that was started last
 
 
 def start_deadline(seconds: float) -> None:
-    """Called before each verdict by the process that grades: `seconds_left` counts from now on."""
+    """Called by a verifier's worker before it grades an answer: `seconds_left` counts from now on."""
     global _ends
     _ends = time.monotonic() + seconds
 
 
 def seconds_left() -> float | None:
-    """Seconds until the current verdict is due; None where no deadline was started."""
+    """Seconds until the deadline; None where none was started."""
     return None if _ends is None else _ends - time.monotonic()
 
 
@@ -55,7 +54,7 @@ class Outcome(NamedTuple):
 
 
 def run_tests(source: str, record: dict, seconds: float) -> Outcome:
-    """Load the program `source` and run the tests of `record` (tasks/code.py) against it.
+    """Load the program `source` and run the tests of `record` (score.tasks.code) against it.
 
     seconds: wall-clock time for both, from now on; then everything is killed.
     """
@@ -63,55 +62,53 @@ def run_tests(source: str, record: dict, seconds: float) -> Outcome:
     scratch = tempfile.mkdtemp(prefix="score-")
     to_program, from_tests = os.pipe()
     to_tests, from_program = os.pipe()
-    verdict, verdict_end = os.pipe()
+    outcome, outcome_end = os.pipe()
     running = []
     try:
-        parent = 0 if _wrapper() else os.getpid()  # a wrapper sees to that itself
-        limits = [str(MEMORY_LIMIT), str(int(seconds) + 2), str(parent)]
+        parent = 0 if _wrapper() else os.getpid()  # a wrapper ends its child with its parent itself
+        limits = [MEMORY_LIMIT, int(seconds) + 2, parent]
         running.append(_start("program", scratch, [to_program, from_program], limits))
-        running.append(_start("tests", scratch, [to_tests, from_tests], limits, verdict_end))
-        for pipe in (to_program, from_program, to_tests, from_tests, verdict_end):
+        running.append(_start("tests", scratch, [to_tests, from_tests], limits, outcome_end))
+        for pipe in (to_program, from_program, to_tests, from_tests, outcome_end):
             os.close(pipe)
         order = json.dumps({"source": source, "record": record}).encode()
-        return _verdict(running[1].stdin, order, verdict, ends)
+        return _outcome(running[1].stdin, order, outcome, ends)
     finally:
-        for one in running:
-            _kill(one)
-        os.close(verdict)
+        for process in running:
+            kill_group(process)
+        os.close(outcome)
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _start(side: str, scratch: str, pipes: list[int], limits: list[str], verdict=None):
-    handed = pipes if verdict is None else [*pipes, verdict]
-    numbers = [str(pipe) for pipe in pipes]
-    last = [] if verdict is None else [str(verdict)]
-    script = str(Path(__file__).with_name(f"{side}_process.py"))
+def _start(side: str, scratch: str, pipes: list[int], limits: list[int], *outcome: int):
+    """Start a process of the sandbox; that of the tests also gets the pipe for the outcome."""
+    script = Path(__file__).with_name(f"{side}_process.py")
     return subprocess.Popen(
-        [*_wrapper(), *_PYTHON, script, str(_PACKAGES), *numbers, *limits, *last],
-        stdin=subprocess.DEVNULL if verdict is None else subprocess.PIPE,
+        [*_wrapper(), *_PYTHON, *map(str, (script, PACKAGES, *pipes, *limits, *outcome))],
+        stdin=subprocess.PIPE if outcome else subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        pass_fds=handed,
+        pass_fds=[*pipes, *outcome],
         cwd=scratch,
         env={},
         start_new_session=True,
     )
 
 
-def _verdict(stdin, order: bytes, verdict: int, ends: float) -> Outcome:
-    """Hand the tests' process its order and wait for its verdict, both until `ends`."""
+def _outcome(stdin, order: bytes, outcome: int, ends: float) -> Outcome:
+    """Hand the process of the tests its order and read the outcome, both until `ends`."""
     os.set_blocking(stdin.fileno(), False)
     poll = select.poll()
     poll.register(stdin.fileno(), select.POLLOUT)
-    poll.register(verdict, select.POLLIN)
+    poll.register(outcome, select.POLLIN)
     answer = b""
     while True:
         left = ends - time.monotonic()
         ready = dict(poll.poll(max(0.0, left) * 1000))
-        if verdict in ready:
-            read = os.read(verdict, 65536)
+        if outcome in ready:
+            read = os.read(outcome, 65536)
             if not read:
-                return _read(answer)
+                break
             answer += read
         elif left <= 0:
             return Outcome("timeout", "the deadline passed")
@@ -123,32 +120,27 @@ def _verdict(stdin, order: bytes, verdict: int, ends: float) -> Outcome:
             if not order:
                 poll.unregister(stdin.fileno())
                 stdin.close()
-
-
-def _read(answer: bytes) -> Outcome:
     try:
         kind, reason = json.loads(answer)
         return Outcome(kind, reason)
     except ValueError:
-        return Outcome("error", "the process of the tests ended without a verdict")
+        return Outcome("error", "the process of the tests ended without an outcome")
 
 
-def _kill(one: subprocess.Popen) -> None:
-    try:
-        os.killpg(one.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    one.wait()
-    if one.stdin and not one.stdin.closed:
-        try:
-            one.stdin.close()
-        except OSError:
-            pass
+def kill_group(process: subprocess.Popen) -> None:
+    """Kill a process that leads a session, and all it started; close its pipes. Safe to call twice."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
+        with suppress(OSError):
+            pipe.close()
 
 
 @lru_cache(maxsize=1)
 def _wrapper() -> tuple[str, ...]:
-    """The command of a stronger sandbox to put in front, empty when there is none that works."""
+    """The command of bubblewrap, to put in front of others; empty where it does not work here."""
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         return ()
@@ -164,7 +156,7 @@ def _wrapper() -> tuple[str, ...]:
 def layers() -> list[str]:
     """The layers of confine.py that this machine grants, plus bubblewrap where it is used."""
     code = (
-        f"import sys; sys.path.insert(0, {str(_PACKAGES)!r})\n"
+        f"import sys; sys.path.insert(0, {str(PACKAGES)!r})\n"
         "from score.sandbox.confine import confine\n"
         f"print(*confine({MEMORY_LIMIT}, 10), sep=',')"
     )

@@ -1,8 +1,8 @@
 """The seccomp filter of the sandbox: which system calls are refused.
 
 Numbers are (x86_64, aarch64), None where the call does not exist. Calls from 424 on have one number
-everywhere; they are refused as unknown, except a few harmless ones, so that newer kernels do not
-open newer doors. Refused calls return an error; a call of another architecture ends the process.
+everywhere; they are refused as unknown, except a few harmless ones, so that calls of newer kernels
+are refused too. Refused calls return an error; a call of another architecture ends the process.
 """
 
 import ctypes
@@ -79,7 +79,8 @@ class _Filter(ctypes.Structure):
 def program(machine: str, writes: bool) -> _Filter | None:
     """The filter for prctl; None on a machine whose call numbers are not listed here.
 
-    writes: whether files may be changed at all (where Landlock says which).
+    machine: as platform.machine() names it. writes: whether files may be changed at all, which is
+    where Landlock restricts which.
     """
     if machine not in _ARCHITECTURES:
         return None

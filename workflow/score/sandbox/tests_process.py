@@ -1,56 +1,49 @@
-"""The judge's side of the sandbox: runs the tests, in a process of its own.
+"""The process of the tests: runs them, apart from the program that they test.
 
-The tests call the program through `Remote`, which hands plain data over a pipe to the process where
-the program lives. The verdict goes through a pipe that only this process holds.
+The tests call the program through `Remote`, which hands plain data over a pipe to the process of the
+program (program_process.py). The outcome goes through a pipe that only this process holds.
 """
 
 import builtins
+import json
+import os
 import sys
 
 
-class Remote:
-    """Something that lives in the program: a function, a class, an instance, an iterator.
+def _operation(name: str):
+    def ask(self, *args, **kwargs):
+        return self._ask(name, self._number, args, kwargs)
 
-    Equality and truth are decided here and never asked of the program.
+    return ask
+
+
+class Remote:
+    """Stands for an object of the program: a function, a class, an instance, an iterator.
+
+    The program is never asked whether two objects are equal, nor whether one is true.
     """
 
     def __init__(self, number: int, ask):
         object.__setattr__(self, "_number", number)
         object.__setattr__(self, "_ask", ask)
 
-    def __call__(self, *args, **kwargs):
-        return self._ask("call", self._number, args, kwargs)
-
-    def __getattr__(self, name):
-        return self._ask("getattr", self._number, (name,), {})
-
-    def __setattr__(self, name, value):
-        self._ask("setattr", self._number, (name, value), {})
-
-    def __getitem__(self, key):
-        return self._ask("getitem", self._number, (key,), {})
-
-    def __iter__(self):
-        return self._ask("iter", self._number, (), {})
-
-    def __next__(self):
-        return self._ask("next", self._number, (), {})
-
-    def __len__(self):
-        return self._ask("len", self._number, (), {})
-
-    def __str__(self):
-        return self._ask("str", self._number, (), {})
+    __call__ = _operation("call")
+    __getattr__ = _operation("getattr")
+    __setattr__ = _operation("setattr")
+    __getitem__ = _operation("getitem")
+    __iter__ = _operation("iter")
+    __next__ = _operation("next")
+    __len__ = _operation("len")
+    __str__ = _operation("str")
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __bool__(self):
         return True
 
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
-
 
 class NotStarted(Exception):
-    """The sandbox failed, not the program."""
+    """The process of the program did not start: an error of the sandbox, not of the program."""
 
 
 class Program:
@@ -60,7 +53,7 @@ class Program:
         self._line, self._wire = line, wire
 
     def start(self, source: str) -> None:
-        """Load the program. NotStarted when its process ended before it came to the source."""
+        """Load the program. NotStarted where its process ended before it received the source."""
         try:
             self._line.send(source)
             self._line.receive()
@@ -97,8 +90,8 @@ def _refuse(value):
     raise TypeError(f"a test passes a {type(value).__name__}; expected plain data")
 
 
-def judge(record: dict, source: str, program: Program) -> None:
-    """Run all tests of `record`; the first that fails raises."""
+def run_tests(record: dict, source: str, program: Program) -> None:
+    """Run all tests of `record` (score.tasks.code) against `source`; the first that fails raises."""
     program.start(source)
     namespace = {"__name__": "tests"}
     for code in [*record["imports"], record["prompt"]]:
@@ -110,13 +103,10 @@ def judge(record: dict, source: str, program: Program) -> None:
 
 
 def main(line, wire, verdict: int) -> None:
-    import json
-    import os
-
     with os.fdopen(verdict, "w") as pipe:
         task = json.loads(sys.stdin.buffer.read())
         try:
-            judge(task["record"], task["source"], Program(line, wire))
+            run_tests(task["record"], task["source"], Program(line, wire))
             outcome = ["passed", ""]
         except NotStarted as error:
             outcome = ["error", f"the program's process did not start: {error}"]

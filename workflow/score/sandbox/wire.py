@@ -1,8 +1,8 @@
-"""Values between the judge and the program: plain data only, so that nothing that arrives can act.
+"""Values between the process of the tests and that of the program: plain data, never code.
 
-A message is one JSON line. Data of the built-in types travels by value, subclasses as their base;
-anything else stays where it is and travels as a number. There is no pickle here: decoding never
-runs code, and a decoded value compares by the rules of the built-in types.
+A message is one JSON line. Data of the built-in types is sent by value, subclasses as their base;
+of anything else only a number is sent. There is no pickle here: decoding never runs code, and a
+decoded value compares by the rules of the built-in types.
 """
 
 import json
@@ -15,7 +15,7 @@ _TYPES = {
 
 
 def encode(value, keep):
-    """A JSON-able form of `value`; keep(object) -> number is asked for what is not plain data."""
+    """`value` in JSON's types; keep(object) -> number is called for what is not plain data."""
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
@@ -42,7 +42,7 @@ def encode(value, keep):
 
 
 def decode(message, find):
-    """The value of encode(); find(number) gives what stands for an object of the other side."""
+    """The value that encode() was given; find(number) is called for an object that was not sent."""
     if not isinstance(message, list):
         return message
     kind, *parts = message
@@ -79,8 +79,8 @@ class Line:
             data = data[os.write(self._writing, data) :]
 
     def receive(self):
-        """The next message; EOFError when the other end is gone."""
+        """The next message; EOFError where the other process has ended."""
         line = self._reading.readline()
         if not line.endswith(b"\n"):
-            raise EOFError("the other end is gone")
+            raise EOFError("the other process has ended")
         return json.loads(line)

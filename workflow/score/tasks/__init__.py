@@ -1,4 +1,4 @@
-"""Tasks: what is asked, what counts as an answer, and when it is right.
+"""A task: how problems are posed, what counts as a stated answer, and when it is correct.
 
 A task is one short module (or one .py file anywhere) with these names:
 
@@ -25,7 +25,7 @@ and, where they help, any of these:
     second_opinion(extracted, answer, function)  True, False or None from a grader that shares
                                                  nothing with grade; for a report, never a reward
 
-So a fourth task is one file: write it, and set `task_type: path/to/mine.py`.
+So another task is one file: write it, and set `task_type: path/to/mine.py`.
 """
 
 import importlib
@@ -81,7 +81,7 @@ def load_task(task_type: str) -> ModuleType:
 
 
 def vote_key_of(task: ModuleType) -> Callable[[str], str]:
-    """Under which text a stated answer counts in a majority vote: equal answers, equal texts.
+    """A function from a stated answer to its key in a majority vote: answers of one key are equal.
 
     The task's own `vote_key` where it has one; else the answer casefolded, white space folded.
     """

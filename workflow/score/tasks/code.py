@@ -1,10 +1,10 @@
-"""Python programs (MBPP, sanitized MBPP, HumanEval), judged by their tests in the sandbox.
+"""Python programs (MBPP, sanitized MBPP, HumanEval), tested in the sandbox.
 
 The answer of a problem is a JSON text with what the tests need:
 
     imports    lines run before everything, for the tests alone
     prompt     code that comes before the program (HumanEval: signature, docstring, helpers)
-    names      what the tests take from the program; all else in them is their own
+    names      what the tests take from the program; they define everything else themselves
     setup      code run after the program (MBPP's test_setup_code)
     tests      list of codes, all of which must run without raising
     solution   the dataset's own program: it must pass, or the row is refused
@@ -56,21 +56,24 @@ def question_from_row(row: dict) -> str:
 def gold_from_row(row: dict) -> str:
     """The JSON text of an MBPP, sanitized MBPP or HumanEval row. KeyError for a missing field."""
     if "entry_point" in row:
-        solution, names = row["canonical_solution"], [row["entry_point"]]
-        record = {"prompt": row["prompt"], "names": names, "solution": solution}
-        record["tests"] = [row["test"], f"check({row['entry_point']})"]
-        return json.dumps(record, sort_keys=True)
-    record = {
-        "imports": list(row.get("test_imports", [])),
-        "setup": row.get("test_setup_code") or "",
-        "tests": list(row["test_list"]),
-        "solution": row["code"].replace("\r\n", "\n"),
-    }
+        record = {
+            "solution": row["canonical_solution"],
+            "prompt": row["prompt"],
+            "names": [row["entry_point"]],
+            "tests": [row["test"], f"check({row['entry_point']})"],
+        }
+    else:
+        record = {
+            "imports": list(row.get("test_imports", [])),
+            "setup": row.get("test_setup_code") or "",
+            "tests": list(row["test_list"]),
+            "solution": row["code"].replace("\r\n", "\n"),
+        }
     return json.dumps(record, sort_keys=True)
 
 
 def parse_gold(raw) -> str:
-    """The record as JSON text, whole and checked. ValueError(reason) where it cannot judge."""
+    """The record as JSON text, whole and checked. ValueError(reason) where it has no usable tests."""
     try:
         given = json.loads(raw) if isinstance(raw, str) else dict(raw)
     except (ValueError, TypeError):
@@ -89,7 +92,7 @@ def parse_gold(raw) -> str:
     own = set(dir(builtins))
     if "names" not in given:
         record["names"] = sorted(used & defined if record["solution"] else used - own)
-    # tests may lean on what the program imports: they get imports of their own
+    # what the tests use of the program's imports is imported for them too
     missing = used - set(record["names"]) - own - _names_defined("\n".join(record["imports"]))
     record["imports"] += [f"import {name}" for name in sorted(missing & _STANDARD)]
     return json.dumps(record, sort_keys=True)
@@ -151,7 +154,7 @@ def grade(extracted: str, answer: str, function: str = "tests_pass") -> float:
 
     record = json.loads(answer)
     left = seconds_left()
-    # a little earlier than the worker's own end, so that the worker need not be killed as well
+    # a little before the worker's deadline, so that the worker need not be killed as well
     seconds = 10.0 if left is None else max(0.1, left - 0.2)
     source = f"{record['prompt']}\n{extracted}\n"
     outcome = run_tests(source, record, seconds)

@@ -1,4 +1,4 @@
-r"""Math problems (MATH, MATH500, GSM8K): one final expression, judged by math-verify.
+r"""Math problems (MATH, MATH500, GSM8K): one final expression, compared by math-verify.
 
 What counts as stated: a closed \boxed{...}, or the statement after the marker. With mode
 "default" the one that comes last wins; with mode "final" only what follows the last marker counts.
@@ -37,6 +37,7 @@ EVALUATOR_FUNCTIONS = ("math_acc",)
 MARKER = "Final Answer: The final answer is"
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)  # or an escaped character, which is none
 _CLOSING = "I hope it is correct"
 _DELIMITERS = {"$$": "$$", "$": "$", r"\(": r"\)", r"\[": r"\]"}
 
@@ -83,19 +84,10 @@ def _last(pattern: re.Pattern, text: str) -> re.Match | None:
 def _inside_braces(text: str, start: int) -> str | None:
     """text[start:] up to the brace that closes the one just before start."""
     depth = 1
-    escaped = False
-    for position in range(start, len(text)):
-        char = text[position]
-        if escaped:
-            escaped = False
-        elif char == "\\":
-            escaped = True
-        elif char == "{":
-            depth += 1
-        elif char == "}":
-            depth -= 1
-            if depth == 0:
-                return text[start:position].strip() or None
+    for brace in _BRACE.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
+        if depth == 0:
+            return text[start : brace.start()].strip() or None
     return None
 
 
@@ -107,14 +99,15 @@ def _statement(rest: str) -> str | None:
         return _inside_braces(rest, box.end())
     for opening, closing in _DELIMITERS.items():
         if rest.startswith(opening):
-            closed = re.search(r"(?<!\\)" + re.escape(closing), rest[len(opening) :])
+            inside = rest[len(opening) :]
+            closed = re.search(r"(?<!\\)" + re.escape(closing), inside)
             if closed is None and opening != "$":
                 return None
             if closed is None:
                 break
-            after = rest[len(opening) + closed.end() :].partition("\n")[0]
+            after = inside[closed.end() :].partition("\n")[0]
             if re.match(r"[\s*]*(?:$|\.|I hope)", after):
-                return _whole(rest[len(opening) : len(opening) + closed.start()])
+                return _whole(inside[: closed.start()])
             break
     line, newline, _ = rest.partition("\n")
     line, hope, _ = line.partition(_CLOSING)
@@ -134,9 +127,9 @@ def _whole(statement: str) -> str | None:
     return statement if _inside_braces(statement + "}", 0) == statement else None
 
 
-# Equal texts and equal plain numbers need no computer algebra. Each rule below gives the verdict
-# that math-verify gives (the tests compare them), only sooner; but plain words behind a number are
-# its unit here, while math-verify reads "18 dollars" as a product of letters.
+# Equal texts and equal plain numbers need no computer algebra. Each rule below finds what math-verify
+# finds (the tests compare them), only sooner; but plain words behind a number are its unit here, while
+# math-verify reads "18 dollars" as a product of letters.
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)(?:\.\d+)?")
 _FRACTION = re.compile(r"(-?)\\frac\{(-?\d+)\}\{(\d+)\}")
 _UNITS = re.compile(r"(\S+)((?: +[a-z]+){1,4})")  # "18 dollars", but not "18 or 20"
@@ -154,7 +147,7 @@ def _light(text: str) -> str:
 
 
 def _number(text: str) -> tuple[Fraction, bool] | None:
-    """(value, whether it is exact to math-verify) of a plain number or fraction, else None."""
+    """(value, whether math-verify reads it exactly) of a plain number or fraction, else None."""
     if len(text) > 30 or not text.isascii():
         return None
     if _NUMBER.fullmatch(text):
@@ -193,17 +186,17 @@ def vote_key(extracted: str) -> str:
 
 def warm_up() -> None:
     """The slow imports (sympy, about a second), done before the first deadline starts."""
-    _judge("x+1", r"\frac{1}{2}")
+    _equivalent("x+1", r"\frac{1}{2}")
 
 
 def grade(extracted: str, answer: str, function: str = "math_acc") -> float:
     """1.0 when math-verify finds the two expressions equivalent, else 0.0. May hang or raise."""
     quick = quick_grade(extracted, answer, function)
-    return quick if quick is not None else float(_judge(extracted, answer))
+    return quick if quick is not None else float(_equivalent(extracted, answer))
 
 
-def _judge(extracted: str, answer: str) -> bool:
-    """math-verify's verdict. Its own timeouts are signals and fail off the main thread: off."""
+def _equivalent(extracted: str, answer: str) -> bool:
+    """What math-verify finds, without its own timeouts: they are signals, for the main thread only."""
     from math_verify import verify
 
     gold, stated = _parse(answer), _parse(extracted)
@@ -211,7 +204,7 @@ def _judge(extracted: str, answer: str) -> bool:
         return verify(gold, stated, timeout_seconds=None, raise_on_error=True)
     except (MemoryError, RecursionError, OverflowError):
         raise
-    except Exception:  # math-verify's own reading of such a pair: not equal
+    except Exception:  # without raise_on_error it finds such a pair unequal
         return verify(gold, stated, timeout_seconds=None)
 
 
@@ -233,8 +226,8 @@ _SHORT_FRACTION = re.compile(r"\\frac\s*(?:\{(-?\w+)\}|(\w))\s*(?:\{(\w+)\}|(\w)
 def second_opinion(extracted: str, answer: str, function: str = "math_acc") -> bool:
     """Whether the two are one text once both are normalised. For a report, never a reward.
 
-    Shares nothing with math-verify, so a disagreement is worth a look: it knows no algebra and says
-    no to most equivalent forms, but a yes of the one and a no of the other is rarely both right.
+    Shares nothing with math-verify, so a disagreement is worth a look. It knows no algebra, so it
+    finds most equivalent forms different; where it alone finds two equal, one of both is likely wrong.
     """
     if max(len(extracted), len(answer)) > 500:
         return extracted == answer

@@ -60,9 +60,9 @@ def grade(extracted: str, answer: str, function: str) -> float:
 
 
 def vote_key(extracted: str) -> str:
-    """The sorted picks and the last remainder, `4 9 13 =0`: the order of picks is no other answer.
+    """The sorted picks and the last remainder, `4 9 13 =0`: the order of the picks does not matter.
 
-    Remainders that do not follow from the picks make the text an answer of its own.
+    Where the remainders do not follow from the picks, the key is the whole text.
     """
     words = extracted.split()
     try:
@@ -74,5 +74,5 @@ def vote_key(extracted: str) -> str:
     return " ".join([*map(str, sorted(picks)), words[-1]]) if follows else extracted
 
 
-# Six words against six numbers: cheap, certain, and never in need of a worker.
+# Six words are compared with six numbers, which needs no worker.
 quick_grade = grade

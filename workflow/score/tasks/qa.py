@@ -98,10 +98,10 @@ def is_correct(score: float, function: str) -> bool:
 
 
 def second_opinion(extracted: str, answer: list[str] | str, function: str) -> bool | None:
-    """Whether a gold stands in the answer letter for letter, accents and word breaks aside.
+    """Whether the answer holds a gold letter for letter, apart from accents and word breaks.
 
-    For a report, never a reward. "Spider-Man" is "spider man" here and "Beyoncé" is "Beyonce",
-    unlike above; numbers in words are no numbers in either. No opinion on f1 and very long texts.
+    For a report, never a reward. "Spider-Man" is "spider man" here and "Beyoncé" is "Beyonce", unlike
+    in `grade`; neither reads numbers that are written as words. None for f1 and very long texts.
     """
     if function == "f1" or len(extracted) > 20_000:
         return None

@@ -1,4 +1,4 @@
-"""How attempts are judged: the config's section `verifier`, in the settings of every job that judges."""
+"""The settings of verification: task_type and the config's section `verifier`."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,11 @@ from score.files.settings import Settings
 
 @dataclass(kw_only=True)
 class VerifierSettings(Settings):
-    """Of `Verifier`. verifier_deadline: seconds for one verdict. verifier_workers: of each rank."""
+    """What a Verifier is made from; the settings of every job that verifies attempts extend it.
+
+    evaluator_function, evaluator_answer_marker: null for the task's own default.
+    verifier_deadline: seconds for one verdict. verifier_workers: of each rank.
+    """
 
     task_type: str
     evaluator_function: str | None = None

@@ -1,8 +1,8 @@
-"""Verifiers: the text of an attempt in, a verdict out. No torch here, and none in the workers.
+"""The text of an attempt in, a verdict out. No torch here, and none in the workers.
 
-The stated answer is extracted here, in linear time. What is cheap and certain is decided here too
-(`quick_grade` of the task); the rest is graded by killable workers with a hard deadline, see
-workers.py. Identical pairs of stated answer and reference answer are judged once.
+The stated answer is extracted here, in linear time. What is cheap and certain is graded here too
+(`quick_grade` of the task); the rest is graded in processes that are killed at a deadline, see
+score.verifiers.workers. Identical pairs of stated answer and reference answer are graded once.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from os import getpid
 
 from score.tasks import load_task
@@ -50,13 +51,13 @@ def _key(extracted: str, answer_json: str) -> bytes:
 
 
 class Verifier:
-    """Judges attempts at problems of one task; usable from any thread and any rank.
+    """Gives verdicts on attempts at problems of one task; usable from any thread and any rank.
 
     task_type: a task's name or the path of its file (score.tasks).
-    deadline: seconds for one judgement, then its worker is killed and the verdict is "timeout".
-    workers: judgements at a time. They start when first needed and end with close().
+    deadline: seconds for one verdict, then its worker is killed and the verdict is "timeout".
+    workers: verdicts at a time. They start when first needed and end with close().
 
-    Errors: ValueError for an unknown task, function or mode, and for settings out of range.
+    ValueError for an unknown task, function or mode, and for settings out of range.
     """
 
     def __init__(
@@ -69,29 +70,20 @@ class Verifier:
         deadline: float = 5.0,
         workers: int = 1,
     ):
-        self.task = load_task(task_type)
-        self.task_type = task_type
+        self.task_type, self.task = task_type, load_task(task_type)
         self.function = evaluator_function or self.task.EVALUATOR_FUNCTIONS[0]
         self.mode = evaluator_mode
-        self.marker = (
-            self.task.MARKER if evaluator_answer_marker is None else evaluator_answer_marker
-        )
-        self.deadline = deadline
-        self.workers = workers
+        given = evaluator_answer_marker is not None
+        self.marker = evaluator_answer_marker if given else self.task.MARKER
+        self.deadline, self.workers = deadline, workers
         self._check_settings()
         self._reset()
 
     @classmethod
     def from_settings(cls, settings: VerifierSettings) -> "Verifier":
-        """The verifier that `task_type` and the config's section `verifier` ask for."""
-        return cls(
-            settings.task_type,
-            settings.evaluator_function,
-            settings.evaluator_mode,
-            settings.evaluator_answer_marker,
-            deadline=settings.verifier_deadline,
-            workers=settings.verifier_workers,
-        )
+        """The verifier that the settings of a job describe."""
+        names = VerifierSettings.names()
+        return cls(**{name.removeprefix("verifier_"): getattr(settings, name) for name in names})
 
     def _check_settings(self) -> None:
         if self.function not in self.task.EVALUATOR_FUNCTIONS:
@@ -121,21 +113,17 @@ class Verifier:
 
     def _reset(self) -> None:
         self._counts = Counter()
-        self._scores = OrderedDict()  # of judged pairs, by their hash
+        self._scores = OrderedDict()  # of pairs that workers have graded, by their hash
         self._lock = threading.Lock()
         self._owner = getpid()
         self._idle = queue.SimpleQueue()
         for _ in range(self.workers):
             self._idle.put(None)  # a place for a worker that is not started yet
 
-    def __getstate__(self) -> dict:
-        names = ("task_type", "function", "mode", "marker", "deadline", "workers")
-        return {name: getattr(self, name) for name in names}
-
-    def __setstate__(self, settings: dict) -> None:
-        self.__dict__.update(settings)
-        self.task = load_task(self.task_type)
-        self._reset()
+    def __reduce__(self) -> tuple:
+        """Pickled are the settings alone: a copy starts its own workers and counts."""
+        make = partial(Verifier, deadline=self.deadline, workers=self.workers)
+        return make, (self.task_type, self.function, self.mode, self.marker)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -149,24 +137,31 @@ class Verifier:
         answers: Sequence,
         progress: Callable[[int, int], None] | None = None,
     ) -> list[Verdict]:
-        """One Verdict for each attempt, in order. progress(done, total) hears of slow judgements."""
+        """One Verdict for each attempt, in order.
+
+        progress(done, total) is called after each pair that a worker grades.
+        ValueError where the lengths differ, or an attempt is no text.
+        """
         if isinstance(attempts, str) or len(attempts) != len(answers):
             raise ValueError(
                 f"attempts and answers have lengths {len(attempts)} and {len(answers)}; expected "
                 "two lists of equal length. Pass one reference answer for each attempt."
             )
-        if getpid() != self._owner:  # a fork: the parent's workers are not ours to talk to
+        if getpid() != self._owner:  # after a fork: the workers belong to the parent process
             self._reset()
         pairs = [(self._extract(a), json.dumps(b)) for a, b in zip(attempts, answers, strict=True)]
-        judged = self._judge_all(list(dict.fromkeys(pairs)), progress)
-        verdicts = [judged[pair] for pair in pairs]
+        by_pair = self._verdicts(list(dict.fromkeys(pairs)), progress)
+        verdicts = [by_pair[pair] for pair in pairs]
         with self._lock:
             self._counts.update(verdict.verdict for verdict in verdicts)
         return verdicts
 
-    def check_gold(self, answer) -> Verdict:
-        """The verdict on a minimal attempt that states the reference answer itself."""
-        return self([self.task.state(answer, self.marker)], [answer])[0]
+    def check_golds(
+        self, answers: Sequence, progress: Callable[[int, int], None] | None = None
+    ) -> list[Verdict]:
+        """Verdicts on minimal attempts that state the reference answers themselves."""
+        stated = [self.task.state(answer, self.marker) for answer in answers]
+        return self(stated, answers, progress)
 
     def _extract(self, attempt: str) -> str | None:
         if not isinstance(attempt, str):
@@ -175,28 +170,20 @@ class Verifier:
             )
         return self.task.extract(attempt, self.mode, self.marker)
 
-    def _judge_all(self, pairs: list[tuple], progress) -> dict[tuple, Verdict]:
-        judged = {}
-        for pair in pairs:
-            verdict = self._judge_cheaply(*pair)
-            if verdict is not None:
-                judged[pair] = verdict
-        left = [pair for pair in pairs if pair not in judged]
-
-        def keep(verdicts):
+    def _verdicts(self, pairs: list[tuple], progress) -> dict[tuple, Verdict]:
+        """Verdicts by pair of stated answer and reference answer, the latter as JSON."""
+        by_pair = {pair: self._quick_verdict(*pair) for pair in pairs}
+        left = [pair for pair, verdict in by_pair.items() if verdict is None]
+        with ThreadPoolExecutor(self.workers) as threads:
+            verdicts = threads.map(lambda pair: self._verdict_of_worker(*pair), left)
             for done, (pair, verdict) in enumerate(zip(left, verdicts, strict=True), start=1):
-                judged[pair] = verdict
+                by_pair[pair] = verdict
                 if progress is not None:
                     progress(done, len(left))
+        return by_pair
 
-        if self.workers == 1 or len(left) < 2:
-            keep(self._judge(*pair) for pair in left)
-        else:
-            with ThreadPoolExecutor(self.workers) as threads:
-                keep(threads.map(lambda pair: self._judge(*pair), left))
-        return judged
-
-    def _judge_cheaply(self, extracted: str | None, answer_json: str) -> Verdict | None:
+    def _quick_verdict(self, extracted: str | None, answer_json: str) -> Verdict | None:
+        """The verdict where it needs no worker, else None."""
         if extracted is None:
             return Verdict(None, 0.0, "no_answer")
         with self._lock:
@@ -205,14 +192,13 @@ class Verifier:
             score = self.task.quick_grade(extracted, json.loads(answer_json), self.function)
         return None if score is None else self._verdict(extracted, score)
 
-    def _judge(self, extracted: str, answer_json: str) -> Verdict:
+    def _verdict_of_worker(self, extracted: str, answer_json: str) -> Verdict:
         worker = self._idle.get()
         try:
-            if worker is None or not worker.usable:
-                if worker is not None:
-                    worker.kill()
-                    worker = None
-                worker = Worker(self.task_type)
+            if worker is not None and not worker.usable:
+                worker.kill()
+                worker = None
+            worker = worker or Worker(self.task_type)
             answer = json.loads(answer_json)
             kind, score = worker.grade(extracted, answer, self.function, self.deadline)
         finally:
