@@ -54,7 +54,7 @@ class Plan:
     rollouts: int = 1024
     rows: int = 128
     updates: int = 10_000
-    learning_rate: float = 3e-5
+    learning_rate: float = 4e-5
     first_stage: tuple[float, float] = (0.5, 0.05)  # β2 of turn 1, β1 of turn 2
     second_stage: tuple[float, float] = (0.1, 0.1)
     alpha: float = 10.0
