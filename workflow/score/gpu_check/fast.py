@@ -269,10 +269,12 @@ def main() -> None:
         measured.take("warm_up", partial(stage_two, model, device, 2 * rows, rows, 8))
         name, update = f"{shape}_{small}", partial(stage_two, model, device)
         theirs = partial(grpo, model, device, small, rows, new)
-        measured.take(name, partial(update, small, rows, new), 25)
-        measured.take(f"{shape}_{large}", partial(update, large, rows, new), 45)
-        whole = measured.take(f"{name}_whole", partial(update, small, rows, new, False), 25)
-        other = measured.take(f"{name}_grpo", theirs, 25)
+        needs = {size: 0 if flags.tiny else seconds for size, seconds in ((small, 25), (large, 45))}
+        measured.take(name, partial(update, small, rows, new), needs[small])
+        measured.take(f"{shape}_{large}", partial(update, large, rows, new), needs[large])
+        uncut = partial(update, small, rows, new, False)
+        whole = measured.take(f"{name}_whole", uncut, needs[small])
+        other = measured.take(f"{name}_grpo", theirs, needs[small])
         if "seconds" in whole and "seconds" in other:
             ratio = whole["seconds"]["update"] / other["seconds"]["update"]
             measured.put("score_over_grpo", {"seconds_of_an_update": ratio})
