@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test test-cluster lint clean
+.PHONY: run test test-cluster lint gpu-check gpu-bundle clean
 
 run: .venv/installed
 	snakemake --cores all
@@ -16,6 +16,14 @@ test-cluster: .venv/installed-dev
 
 lint: .venv/installed-dev
 	ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
+
+# Is training right, fast and of use on this GPU: results/gpu_check/table.md. ARGS="--minutes 8".
+gpu-check: .venv/installed
+	python -m score.gpu_check $(ARGS)
+
+# The same for a node without a network. HAVE: what `pip list --format=freeze` says there.
+gpu-bundle: .venv/installed
+	python -m score.gpu_check.bundle --have $(HAVE) --python-version $(or $(NODE_PYTHON),3.12)
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 run")'

@@ -27,10 +27,11 @@ def hosts(monkeypatch):
 
 def test_one_machine_is_accelerate_alone():
     command = launch.accelerate_command(flags(4), {})
-    assert command == (
-        "accelerate launch --config_file zero2.yaml --num_processes 4 "
-        "--num_cpu_threads_per_process 2"
-    ).split(" ")
+    assert command == [
+        sys.executable,
+        *"-m accelerate.commands.launch --config_file zero2.yaml".split(" "),
+        *"--num_processes 4 --num_cpu_threads_per_process 2".split(" "),
+    ]
 
 
 def test_nodes_of_a_job_meet_at_the_first_with_their_own_rank():

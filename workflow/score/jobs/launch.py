@@ -46,7 +46,8 @@ def accelerate_command(flags: Namespace, environment: dict[str, str]) -> list[st
             f"Slurm gave {given} GPUs to {environment.get('SLURMD_NODENAME', 'this node')}, but "
             f"{here} processes are to run there; expected as many. Set gpu to nodes × GPUs of a node."
         )
-    command = ["accelerate", "launch", "--config_file", flags.config]
+    # this Python's own accelerate, also where its scripts are not on the PATH
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", flags.config]
     command += ["--num_processes", str(flags.processes)]
     command += ["--num_cpu_threads_per_process", str(threads_of_rank(flags))]
     if nodes > 1:

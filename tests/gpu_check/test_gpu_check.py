@@ -1,0 +1,116 @@
+"""The check runs through where there is no GPU, and says what it measured; its bundle joins again."""
+
+import json
+import subprocess
+import sys
+import tarfile
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+from score.gpu_check import bundle, sums
+from score.gpu_check.measured import Measured
+from score.gpu_check.table import table
+
+MEASURED = {
+    "right": {
+        "float32_against_cpu": "gradient",
+        "invariance_of_gradient": "accumulated_row_by_row",
+        "resumed_training": "bit_for_bit",
+        "same_seed_same_tokens": "same_with_seeds",
+        "sampler_gap_puzzle_bfloat16": "mean_absolute_gap_nats",
+        "adapter": "kl_at_step_0_is_0",
+        "zero2_against_plain": "relative_difference",
+    },
+    "fast": {
+        "tiny_8": "mfu_update",
+        "tiny_16": "tokens_a_second_of_the_update",
+        "tiny_8_grpo": "seconds",
+        "score_over_grpo": "seconds_of_an_update",
+    },
+    "learns": {"base": "delta", "stage_one": "updates", "stage_two": "seconds_of_an_update"},
+    "served": {"vllm_against_transformers": "skipped"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", MEASURED)
+def test_every_part_says_what_it_measured(tmp_path, part):
+    command = [sys.executable, "-m", "score.gpu_check", "--device", "cpu", "--tiny"]
+    command += ["--parts", part, "--minutes", "20", "--output", str(tmp_path)]
+    subprocess.run(command, check=True)
+    told = json.loads((tmp_path / f"{part}.json").read_text())
+    assert told["finished"], (tmp_path / "log.txt").read_text()[-2000:]
+    failed = {n: v["failed"] for n, v in told["measurements"].items() if "failed" in v}
+    assert not failed
+    for name, what in MEASURED[part].items():
+        assert what in told["measurements"][name], name
+    shown = (tmp_path / "table.md").read_text()
+    assert all(f"| {part} | {name} |" in shown for name in MEASURED[part])
+
+
+def test_a_measurement_that_fails_is_told_and_the_next_goes_on(tmp_path):
+    measured = Measured(tmp_path / "x.json", "cpu", 60)
+    measured.take("broken", lambda: {"value": 1 / 0})
+    measured.take("late", lambda: {"value": 1}, needs=61)
+    measured.take("whole", lambda: {"value": 0.5})
+    told = json.loads((tmp_path / "x.json").read_text())
+    assert not told["finished"]
+    assert told["measurements"]["broken"]["failed"].startswith("ZeroDivisionError")
+    assert "takes 61" in told["measurements"]["late"]["skipped"]
+    assert "| x | whole | value | 0.5 |" in table({"x": told})
+    assert "| x | | not finished | |" in table({"x": told})
+
+
+def test_without_a_gpu_one_sentence_says_so(tmp_path):
+    command = [sys.executable, "-m", "score.gpu_check", "--output", str(tmp_path)]
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "PATH": ""}
+    done = subprocess.run(command, capture_output=True, text=True, env=hidden | _python_path())
+    assert done.returncode == 1
+    assert "torch finds no GPU here" in done.stderr
+
+
+def _python_path() -> dict[str, str]:
+    return {"PYTHONPATH": ":".join(sys.path)}
+
+
+def test_solutions_of_sums_state_the_answer_and_nothing_else_does():
+    for numbers in sums.draw(20, seed=1):
+        stated = sums.extract(sums.solution(numbers), "default", sums.MARKER)
+        assert sums.grade(stated, str(sum(numbers)), "equal_number") == 1.0
+    assert sums.extract("56 + 26 is 82", "default", sums.MARKER) is None
+    assert sums.extract("56 + 26 = 82, 82 + 38", "default", sums.MARKER) == "82"
+
+
+def test_what_a_node_lacks_travels_with_what_that_needs(tmp_path, monkeypatch):
+    needs = {"trl": ["datasets>=4", "numpy"], "datasets": ["dill"], "dill": []}
+    fetched = []
+
+    def fetch(wanted, python, folder):
+        fetched.append(wanted.name)
+        return wanted.name
+
+    monkeypatch.setattr(bundle, "fetch", fetch)
+    monkeypatch.setattr(bundle, "needs_of", lambda wheel, _: [*map(Requirement, needs[wheel])])
+    have = bundle.installed("torch==2.11.0\nnumpy==2.5.2\n")
+    asked = [Requirement("torch==2.13.0"), Requirement("trl==1.16.0")]
+    differs = bundle.missing_wheels(asked, have, "3.12", tmp_path)
+    assert fetched == ["trl", "datasets", "dill"]
+    assert have["torch"] == Version("2.11.0")
+    assert differs == ["The node has torch 2.11.0; torch==2.13.0 was asked for."]
+
+
+def test_parts_of_a_bundle_join_to_what_was_packed(tmp_path):
+    wheels, repository, output = (tmp_path / name for name in ("wheels", "repository", "output"))
+    for folder in (wheels, repository, output):
+        folder.mkdir()
+    (wheels / "a.whl").write_bytes(b"wheel" * 5000)
+    (repository / "kept.txt").write_text("kept")
+    subprocess.run(["git", "init", "--quiet"], cwd=repository, check=True)
+    parts = bundle.pack(wheels, repository, output, part_bytes=10_000)
+    assert len(parts) > 2
+    joined = tmp_path / "joined.tar"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with tarfile.open(joined) as archive:
+        assert archive.extractfile("repository/kept.txt").read() == b"kept"
+        assert archive.extractfile("wheels/a.whl").read() == b"wheel" * 5000

@@ -1,0 +1,1 @@
+"""A check of training on a GPU: is it right, how fast is it, does a policy learn."""

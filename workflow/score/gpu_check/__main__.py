@@ -1,0 +1,99 @@
+"""Check training on a GPU: is it right, how fast is it, does a policy learn, is vLLM like it.
+
+    python -m score.gpu_check --minutes 8 --output results/gpu_check --model smollm2
+
+Every part is a process of its own with a share of the minutes that are left, so one that lacks a
+package or memory leaves the others alone. OUTPUT/<part>.json holds what was measured so far at every
+moment, OUTPUT/log.txt what the parts printed; OUTPUT/table.md is all of it in the end.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from score.gpu_check.machine import lacking
+from score.gpu_check.measured import write_json
+from score.gpu_check.table import table
+
+# In order of worth: the share of the time that is left when a part begins.
+SHARES = {"right": 0.27, "fast": 0.4, "learns": 0.96, "served": 1.0}  # the last gets all of it
+GRACE = 5.0  # seconds that a part may take to end after its time is over
+
+
+def run_part(part: str, flags: argparse.Namespace, seconds: float) -> dict:
+    """What the part measured in that time; `ended` says how, where it was not by itself."""
+    path = flags.output / f"{part}.json"
+    path.unlink(missing_ok=True)
+    command = [sys.executable, "-m", f"score.gpu_check.{part}", "--output", str(path)]
+    command += ["--seconds", f"{seconds:.0f}", "--device", flags.device]
+    command += ["--tiny"] * flags.tiny + (["--model", flags.model] if flags.model else [])
+    with (flags.output / "log.txt").open("ab") as log:
+        started = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            status = started.wait(seconds + GRACE)
+            ended = f"ended with status {status}, see log.txt"
+        except subprocess.TimeoutExpired:
+            ended = f"cut after {seconds + GRACE:.0f} s"
+        finally:
+            _end_group(started)
+    told = json.loads(path.read_text()) if path.is_file() else {"finished": False}
+    if not told["finished"]:
+        told["ended"] = ended
+        write_json(path, told)
+    return told
+
+
+def _end_group(started: subprocess.Popen) -> None:
+    """End the part and all that it started."""
+    try:
+        os.killpg(started.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    started.wait()
+
+
+def flags_of(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m score.gpu_check", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--parts", default=",".join(SHARES), help="default: %(default)s")
+    parser.add_argument("--minutes", type=float, default=8.0, help="for all of it; default: 8")
+    parser.add_argument("--output", type=Path, default=Path("results/gpu_check"), help="folder")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--tiny", action="store_true", help="smallest sizes, to test the check")
+    parser.add_argument("--model", help="folder of SmolLM2-135M-Instruct (score.policies.gguf)")
+    flags = parser.parse_args(words)
+    unknown = [part for part in flags.parts.split(",") if part not in SHARES]
+    if unknown:
+        parser.error(f"--parts names {', '.join(unknown)}; expected some of {', '.join(SHARES)}.")
+    return flags
+
+
+def main() -> None:
+    flags = flags_of()
+    reason = lacking(flags.device)
+    if reason:
+        sys.exit(f"gpu_check: {reason}")
+    until = time.monotonic() + 60 * flags.minutes
+    flags.output.mkdir(parents=True, exist_ok=True)
+    (flags.output / "log.txt").unlink(missing_ok=True)
+    told = {}
+    parts = flags.parts.split(",")
+    for part in parts:
+        share = 1.0 if part == parts[-1] else SHARES[part]
+        seconds = max((until - time.monotonic()) * share, 5.0)
+        print(f"gpu_check: {part}, for at most {seconds:.0f} s", flush=True)
+        told[part] = run_part(part, flags, seconds)
+        (flags.output / "table.md").write_text(table(told))
+    print((flags.output / "table.md").read_text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What a check runs on: the device it was given, and the versions that decide its numbers."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+_PACKAGES = ("torch", "triton", "transformers", "trl", "accelerate", "deepspeed", "peft", "vllm")
+
+
+def facts(device: str) -> dict:
+    """Card, its memory in GiB, and versions of packages; null for those that are not installed."""
+    told = {"device": device, "card": platform.processor() or platform.machine()}
+    if device == "cuda":
+        card = torch.cuda.get_device_properties(0)
+        told |= {
+            "card": card.name,
+            "memory_gib": round(card.total_memory / 2**30, 1),
+            "cuda": torch.version.cuda,
+        }
+    return {**told, "python": platform.python_version(), **{p: version_of(p) for p in _PACKAGES}}
+
+
+def version_of(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def lacking(device: str) -> str | None:
+    """One sentence where `device` is not to be had, else None."""
+    if device == "cuda" and not torch.cuda.is_available():
+        return "torch finds no GPU here; expected one, or --device cpu to run on the CPU."
+    return None
+
+
+def exact_float32() -> None:
+    """Products of float32 matrices in float32: TF32 would round their inputs to 10 bits."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+
+
+def fast_float32() -> None:
+    """Products of float32 matrices in TF32: weights and sums stay in float32."""
+    torch.set_float32_matmul_precision("high")

@@ -1,0 +1,81 @@
+"""Measurements of one part of the check, on disk as soon as each of them is taken."""
+
+import argparse
+import gc
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from score.gpu_check.machine import facts
+
+
+class Measured:
+    """A JSON file of measurements by name, written anew, whole, after each.
+
+    A measurement that raises is one sentence under `failed`, and the next one goes on. One that the
+    clock leaves no room for is one under `skipped`.
+    """
+
+    def __init__(self, path: Path, device: str, seconds: float):
+        self.path, self.device, self.until = path, device, time.monotonic() + seconds
+        self.told = {"machine": facts(device), "finished": False, "measurements": {}}
+        self._write()
+
+    def left(self) -> float:
+        """Seconds until this part must be done."""
+        return self.until - time.monotonic()
+
+    def take(self, name: str, measure: Callable[[], dict], needs: float = 0.0) -> dict:
+        """What `measure` gives, recorded under `name`; needs: seconds it takes, or it is skipped."""
+        start = time.monotonic()
+        if self.left() < needs:
+            values = {"skipped": f"{max(self.left(), 0):.0f} s are left, and it takes {needs:.0f}."}
+        else:
+            try:
+                values = measure()
+            except torch.OutOfMemoryError as error:
+                values = {"failed": f"Out of GPU memory: {str(error).partition('. GPU')[0]}."}
+            except Exception as error:  # whatever it is, the other measurements go on
+                traceback.print_exc()
+                values = {"failed": f"{type(error).__name__}: {str(error).strip()[:300]}"}
+        self.put(name, {**values, "took_seconds": round(time.monotonic() - start, 2)})
+        gc.collect()
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+        return values
+
+    def put(self, name: str, values: dict) -> None:
+        """Record `values` under `name`, in place of what was there."""
+        self.told["measurements"][name] = values
+        self._write()
+
+    def finish(self) -> None:
+        self.told["finished"] = True
+        self._write()
+
+    def _write(self) -> None:
+        write_json(self.path, self.told)
+
+
+def write_json(path: Path, told: dict) -> None:
+    """Whole or not at all."""
+    draft = path.with_name(f"{path.name}.writing")
+    draft.write_text(json.dumps(told, indent=1) + "\n")
+    os.replace(draft, path)
+
+
+def part_flags(part: str, description: str) -> argparse.Namespace:
+    """The flags that every part is started with."""
+    parser = argparse.ArgumentParser(prog=f"python -m score.gpu_check.{part}")
+    parser.description = description.partition("\n")[0]
+    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--seconds", type=float, required=True, help="until it must be done")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--tiny", action="store_true", help="smallest sizes, to test the check")
+    parser.add_argument("--model", help="folder of SmolLM2-135M-Instruct or the like")
+    return parser.parse_args()
