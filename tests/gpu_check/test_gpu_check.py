@@ -9,8 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 from score.gpu_check import bundle, sums
-from score.gpu_check.measured import Measured
-from score.gpu_check.table import table
+from score.gpu_check.measured import Measured, table
 
 MEASURED = {
     "right": {

@@ -17,8 +17,7 @@ import time
 from pathlib import Path
 
 from score.gpu_check.machine import lacking
-from score.gpu_check.measured import write_json
-from score.gpu_check.table import table
+from score.gpu_check.measured import table, write_json
 
 # In order of worth: the share of the time that is left when a part begins.
 SHARES = {"right": 0.27, "fast": 0.4, "learns": 0.96, "served": 1.0}  # the last gets all of it

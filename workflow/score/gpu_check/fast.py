@@ -22,13 +22,12 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, Qwen2Config
 
-from score.gpu_check.clock import Clock, UpdateClock
 from score.gpu_check.measured import Measured, part_flags
-from score.gpu_check.trainers import PUZZLE, plain_settings
+from score.gpu_check.trainers import PUZZLE, Clock, UpdateClock, plain_settings
 from score.policies.load import load_policy
 from score.policies.memory import _KNOWN as KNOWN_SHAPES
+from score.sampling.generate import HFGenerate
 from score.sampling.prompts import load_tokenizer
-from score.sampling.rollout import HFGenerate
 from score.tasks import load_task
 from score.training import trainer as trainer_module
 from score.training.config import SCoReConfig

@@ -23,14 +23,9 @@ from score.gpu_check.machine import fast_float32
 from score.gpu_check.measured import Measured, part_flags
 from score.gpu_check.trainers import PUZZLE, SUMS, plain_settings, sums_tokenizer
 from score.policies.load import load_policy
+from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, first_messages, load_tokenizer, prompt_ids
-from score.sampling.rollout import (
-    HFGenerate,
-    attempt_texts,
-    sample_rollouts,
-    sampling_config,
-    stop_ids_of,
-)
+from score.sampling.rollout import attempt_texts, sample_rollouts
 from score.tasks import load_task
 from score.training.config import SCoReConfig
 from score.training.trainer import SCoReTrainer
@@ -122,7 +117,7 @@ def _example(tokenizer, numbers: tuple, task) -> tuple[list[int], list[int]]:
 
 def evaluate(policy, tokenizer, triples: list[tuple], task) -> dict:
     """Greedy accuracies of two turns, their difference and changes, each with its interval."""
-    bridge = Bridge.of(tokenizer, task.CORRECTION_PROMPT)
+    bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT)
     stop = stop_ids_of(policy.generation_config, tokenizer, bridge)
     config = sampling_config(40, 0, stop, tokenizer.pad_token_id)
     asked = [first_messages(sums.question(numbers), task, []) for numbers in triples]

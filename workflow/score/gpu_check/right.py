@@ -11,42 +11,25 @@ import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from unittest.mock import patch
 
 import torch
-from datasets import Dataset
 from peft import LoraConfig
 from safetensors.torch import load_file
 
-from score.gpu_check import sums
 from score.gpu_check.machine import exact_float32
 from score.gpu_check.measured import Measured, part_flags
+from score.gpu_check.sampler_gap import model_gap, puzzle_gap
 from score.gpu_check.trainers import (
-    PUZZLE,
     REPOSITORY,
-    SUMS,
-    plain_settings,
+    on,
     puzzle_trainer,
-    sums_tokenizer,
 )
-from score.policies.load import load_policy
 from score.sampling.draws import turn_seeds
-from score.sampling.prompts import first_messages, prompt_ids
-from score.sampling.rollout import (
-    HFGenerate,
-    Rollout,
-    cut_after_stop,
-    left_pad,
-    sample_rollouts,
-    sampling_config,
-)
-from score.tasks import load_task
-from score.training import trainer as trainer_module
+from score.sampling.generate import HFGenerate, sampling_config
+from score.sampling.prompts import prompt_ids
+from score.sampling.rollout import Rollout, sample_rollouts
 from score.training.batches import pad_rollouts, token_logps
-from score.training.config import SCoReConfig
 from score.training.loss import policy_loss
-from score.training.trainer import SCoReTrainer
-from score.verifiers.verifier import Verifier
 
 KL_WEIGHTS = [0.5, 0.1]
 
@@ -85,10 +68,6 @@ def example(trainer, rows: int) -> dict[str, torch.Tensor]:
     noise = torch.randn(logps.shape, generator=generator)
     batch["ref_logps"] = logps + 0.1 * noise.masked_fill(batch["turn"] == 0, 0)
     return batch
-
-
-def on(batch: dict[str, torch.Tensor], device) -> dict[str, torch.Tensor]:
-    return {name: values.to(device) for name, values in batch.items()}
 
 
 def gradient(policy, batches: list[dict[str, torch.Tensor]]) -> tuple:
@@ -151,92 +130,6 @@ def invariance(folder: str, device: str, rows: int) -> dict:
         "accumulated_row_by_row": difference(gradient(policy, one_by_one)[2], at_once[2]),
         "padded_by_64_columns": difference(gradient(policy, [wider])[2], at_once[2]),
     }
-
-
-# ------------------------------------------------------------------------- sampler against scoring
-class TellingGenerate(HFGenerate):
-    """Keeps the log-probabilities of sampled tokens, as the pass that sampled them gave them."""
-
-    def __call__(self, prompts, seeds):
-        self.rows = []
-        attempts = super().__call__(prompts, seeds)
-        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]), reverse=True)
-        by_prompt = dict(zip(order, self.rows, strict=True))
-        self.logps = [*getattr(self, "logps", []), [by_prompt[i] for i in range(len(prompts))]]
-        return attempts
-
-    def _generate(self, prompts, seeds):
-        ids, mask = left_pad(prompts, self.config.pad_token_id, self.model.device)
-        out = self.model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            generation_config=self.config,
-            output_logits=True,
-            return_dict_in_generate=True,
-        )
-        sampled = out.sequences[:, ids.size(1) :]
-        scaled = [logits.float() / self.config.temperature for logits in out.logits]
-        logps = [s.log_softmax(-1).gather(1, sampled[:, i, None]) for i, s in enumerate(scaled)]
-        told, stop = torch.cat(logps, dim=1).tolist(), set(self.config.eos_token_id)
-        attempts = [cut_after_stop(row, stop) for row in sampled.tolist()]
-        self.rows += [row[: len(a)] for row, a in zip(told, attempts, strict=True)]
-        return attempts
-
-
-def sampler_gap(trainer, rows: int) -> dict:
-    """Log-probabilities of sampled tokens: the sampler's against the trainer's scoring pass."""
-    made = []
-
-    def telling(*arguments):
-        made.append(TellingGenerate(*arguments))
-        return made[-1]
-
-    prompts = [row["prompt"] for row in trainer.train_dataset][:rows]
-    with patch.object(trainer_module, "HFGenerate", telling):
-        rollouts = trainer._sample(prompts, None)
-    for i, rollout in enumerate(rollouts):
-        rollout.sampler_logps = [turn[i] for turn in made[0].logps]
-    device = trainer.accelerator.device
-    batch = on(pad_rollouts(rollouts, trainer._tokenizer.pad_token_id), device)
-    scored = trainer._no_grad_logps(batch, reference=False)
-    gap = (scored.float() - batch["sampler_logps"])[batch["turn"] > 0]
-    return {
-        "tokens": gap.numel(),
-        "mean_absolute_gap_nats": float(gap.abs().mean()),
-        "largest_gap_nats": float(gap.abs().max()),
-        "mean_gap_nats": float(gap.mean()),
-        "mean_importance_ratio": float(gap.exp().mean()),
-    }
-
-
-def sums_trainer(folder: str, device: str, model: str, precision: str, rows: int):
-    """A trainer of `model` on sums of three numbers; never trained here."""
-    task = load_task(SUMS)
-    drawn = sums.draw(rows, seed=5)
-    questions = [first_messages(sums.question(numbers), task, []) for numbers in drawn]
-    config = SCoReConfig(
-        output_dir=folder,
-        **{**plain_settings(device), "bf16": precision == "bfloat16"},
-        per_device_train_batch_size=rows,
-        num_generations=2,
-        max_completion_length=40,
-        max_steps=1,
-        correction_prompt=task.CORRECTION_PROMPT,
-    )
-    return SCoReTrainer(
-        model=load_policy(model, precision),
-        args=config,
-        train_dataset=Dataset.from_dict(
-            {"prompt": questions, "answer": [str(sum(numbers)) for numbers in drawn]}
-        ),
-        verifier=Verifier(SUMS),
-        processing_class=sums_tokenizer(model),
-    )
-
-
-def puzzle_gap(folder: str, device: str, rows: int) -> dict:
-    trainer = puzzle_trainer(folder, device, model=load_policy(PUZZLE, "bfloat16"), bf16=True)
-    return sampler_gap(trainer, rows)
 
 
 # -------------------------------------------------------------------------- the same again, resumed
@@ -374,15 +267,11 @@ def main() -> None:
         for precision in ("bfloat16", "float32"):
             name = f"sampler_gap_{'model' if flags.model else 'puzzle'}_{precision}"
             if flags.model:
-                take(name, _model_gap, device, flags.model, precision, rows, needs=10)
+                take(name, model_gap, device, flags.model, precision, rows, needs=10)
         take(
             "zero2_against_plain", lambda inner: launched.against_plain(inner, measured.left() - 2)
         )
     measured.finish()
-
-
-def _model_gap(folder: str, device: str, model: str, precision: str, rows: int) -> dict:
-    return sampler_gap(sums_trainer(folder, device, model, precision, rows), rows)
 
 
 if __name__ == "__main__":

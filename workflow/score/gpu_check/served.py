@@ -10,8 +10,8 @@ from score.gpu_check import sums
 from score.gpu_check.measured import Measured, part_flags
 from score.gpu_check.trainers import SUMS, sums_tokenizer
 from score.policies.load import load_policy
+from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, first_messages, prompt_ids
-from score.sampling.rollout import HFGenerate, sampling_config, stop_ids_of
 from score.tasks import load_task
 
 
@@ -32,7 +32,7 @@ def compare(model: str, device: str, rows: int, tokens: int = 40) -> dict:
     asked = [first_messages(sums.question(t), task, []) for t in sums.draw(rows, seed=5)]
     prompts = [prompt_ids(tokenizer, messages) for messages in asked]
     policy = load_policy(model, "bfloat16").to(device)
-    bridge = Bridge.of(tokenizer, task.CORRECTION_PROMPT)
+    bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT)
     stop = stop_ids_of(policy.generation_config, tokenizer, bridge)
     config = sampling_config(tokens, 0, stop, tokenizer.pad_token_id)
     start = time.monotonic()
