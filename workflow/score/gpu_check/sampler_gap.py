@@ -10,9 +10,10 @@ import torch
 from datasets import Dataset
 
 from score.gpu_check import sums
-from score.gpu_check.trainers import on, (
+from score.gpu_check.trainers import (
     PUZZLE,
     SUMS,
+    on,
     plain_settings,
     puzzle_trainer,
     sums_tokenizer,
