@@ -2,13 +2,19 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test test-cluster lint clean
+.PHONY: run test test-slow test-cluster lint clean
 
 run: .venv/installed
 	snakemake --cores all
 
+# The fast tests; a part of them is named by ARGS="tests/training -k resumed".
 test: .venv/installed-dev
-	python -m pytest
+	python -m pytest $(ARGS)
+
+# Tests that start trainings, evaluations or whole runs as processes, and those that read all of the
+# real data sets.
+test-slow: .venv/installed-dev
+	python -m pytest -m slow $(ARGS)
 
 # Starts a Slurm of its own on loopback; needs root and Debian's slurm-wlm and munge.
 test-cluster: .venv/installed-dev
@@ -16,6 +22,7 @@ test-cluster: .venv/installed-dev
 
 lint: .venv/installed-dev
 	ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
+	lint-imports --no-logo
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 run")'

@@ -1,14 +1,14 @@
 """Published rows: that they add up, and how a run stands beside them."""
 
 import json
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from places import ROOT
 from score.comparison.paper import main, read_published
 from score.evaluation.metrics import ENDS, RATES
 
-PUBLISHED = Path(__file__).parents[1] / "data/published_rows.csv"
+PUBLISHED = ROOT / "data/published_rows.csv"
 
 
 def _table(folder, arms):

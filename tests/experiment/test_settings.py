@@ -9,16 +9,14 @@ import json
 import re
 import shutil
 from contextlib import chdir, nullcontext
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import DEFAULT
-from score.sampling import backends
+from places import DEFAULT, ROOT
+from score.sampling import settings as sampling_settings
 from score.training import train
 from score.training.settings import TrainSettings
 
-REPOSITORY = Path(__file__).parents[1]
 BATCH, STEPS = (
     DEFAULT["training"][key]
     for key in ("per_device_train_batch_size", "gradient_accumulation_steps")
@@ -100,7 +98,7 @@ def default(repository, dry_run):
     """The jobs of the default config, beside whose policy, problems and task there are others."""
     other = repository / "other"
     shutil.copytree(repository / "data/puzzle", other)
-    task = (REPOSITORY / "workflow/score/tasks/puzzle.py").read_text()
+    task = (ROOT / "workflow/score/tasks/puzzle.py").read_text()
     task = re.sub("(?m)^CORRECTION_PROMPT = .*", 'CORRECTION_PROMPT = "now: "', task)
     (other / "puzzle.py").write_text(task)
     problem = {"id": "a", "question": "4 5 6 make 15", "answer": "6", "level": None}
@@ -216,7 +214,9 @@ def test_data_path_is_read_and_watched(default, dry_run):
 def test_rollout_backend_reaches_sampling_and_training(
     default, dry_run, trained, monkeypatch, url, mode
 ):
-    monkeypatch.setattr(backends, "find_spec", lambda name: object())  # as if it were installed
+    monkeypatch.setattr(
+        sampling_settings, "find_spec", lambda name: object()
+    )  # as if it were installed
     training = {
         "vllm_gpu_memory_utilization": 0.2,
         "vllm_server_url": url,
@@ -281,7 +281,7 @@ def test_processes_share_the_rollouts_of_an_update(default):
 
 
 def test_every_value_of_the_default_config_has_a_comment():
-    text = (REPOSITORY / "configs/config.yaml").read_text().partition("\npolicies:")[0]
+    text = (ROOT / "configs/config.yaml").read_text().partition("\npolicies:")[0]
     values = [line for line in text.splitlines() if re.match(r" *\w+: +[^# ]", line)]
     assert len(values) > 60
     assert [line for line in values if not re.search(r" # .", line)] == []

@@ -1,10 +1,5 @@
 """What a failed job's log says of the cause: logs of real failures, shortened by hand."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from score.jobs.failures import cause, failures
 
@@ -110,21 +105,3 @@ def test_only_logs_that_end_in_an_error_are_named_whatever_the_others_hold(tmp_p
         (tmp_path / name).write_bytes(content)
     paths = [tmp_path / name for name in ("good", "junk", "gone", "bad", "")]
     assert list(failures(paths)) == [f"{tmp_path / 'bad'}: {OURS}"]
-
-
-@pytest.mark.slow
-def test_snakemake_ends_with_the_cause_and_its_log(repository, tmp_path):
-    overlay = tmp_path / "overlay.yaml"
-    overlay.write_text("run_name: fails\nproblems: {gold_col: id}\n")
-    target = "results/fails/problems/train.jsonl"
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores=1", target, f"--configfile={overlay}"],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-    )
-    assert done.returncode == 1
-    told = done.stderr.partition("Exiting because a job execution failed")[2]
-    assert "results/fails/problems/prepare.log: prepare: data/puzzle/problems can't be" in told
-    assert "bad_gold: 15000 rows. Correct them" in told

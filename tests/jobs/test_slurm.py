@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import ROOT
 from score.jobs.slurm import check_no_orphans
 
-SACCT = Path(__file__).parents[1] / "slurm/bin/sacct"
+SACCT = ROOT / "slurm/bin/sacct"
 RUN = "0bca5a3e-6f0e-4d5b-9a59-8f6f3a3c1d11"
 QUESTION = ["-X", "--parsable2", "--noheader", "--format=JobIdRaw,State", "--name", RUN]
 

@@ -3,9 +3,9 @@
 import itertools
 import json
 import random
-from pathlib import Path
 
 import pytest
+from places import ROOT
 from score.puzzle.pretrain import write_problems
 from score.puzzle.puzzles import (
     SHARES,
@@ -16,7 +16,7 @@ from score.puzzle.puzzles import (
     solutions,
 )
 
-PROBLEMS = Path(__file__).parents[1] / "data/puzzle/problems"
+PROBLEMS = ROOT / "data/puzzle/problems"
 
 
 def test_the_shipped_problems_are_those_that_are_made_here(tmp_path):

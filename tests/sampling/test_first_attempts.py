@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from sampling_runs import PROBLEMS, SETTINGS, sample, stored
 from score.sampling.sampling_plan import SamplingPlan
-from test_sample import BASE, PROBLEMS, SETTINGS, sample, stored
+from training_runs import BASE
 
 FEW = PROBLEMS[:12]
 GREEDY = replace(SETTINGS, temperature=0, samples=1)

@@ -3,10 +3,10 @@
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from sampling_runs import BRIDGE, POLICY, STOP, ragged_prompts
 from score.policies.load import load_policy
-from score.problems.problem import read_problems
-from score.sampling.generate import HFGenerate, cut_after_stop, sampling_config, stop_ids_of
-from score.sampling.prompts import Bridge, first_messages, load_tokenizer, prompt_ids
+from score.sampling.generate import HFGenerate, cut_after_stop, sampling_config
+from score.sampling.prompts import Bridge
 from score.sampling.rollout import (
     Rollout,
     attempt_texts,
@@ -14,30 +14,12 @@ from score.sampling.rollout import (
     continue_rollouts,
     sample_rollouts,
 )
-from score.tasks import load_task
 from score.training.batches import pad_rollouts, token_logps
+from stand_in_engine import TOKENIZER
+from training_runs import BASE
 from trl.trainer.utils import add_fused_lm_head
 
-BASE = "data/puzzle/policy"
-TOKENIZER = load_tokenizer(BASE)
-POLICY = load_policy(BASE, "float32").eval()
-BRIDGE = Bridge.of(TOKENIZER, "recheck")
-STOP = stop_ids_of(POLICY.generation_config, TOKENIZER, BRIDGE)
 PAD_IS_END = TOKENIZER.eos_token_id
-
-
-def ragged_prompts(count=12):
-    """Prompts of puzzles, some behind one or two worked examples, so that lengths differ."""
-    problems = read_problems("data/puzzle/problems/train.jsonl")[:count]
-    task = load_task("puzzle")
-    example = [
-        {"role": "user", "content": "1 2 3 4 5 6 make 6"},
-        {"role": "assistant", "content": "-1 =5 -2 =3 -3 =0"},
-    ]
-    return [
-        prompt_ids(TOKENIZER, first_messages(p.question, task, example * (i % 3)))
-        for i, p in enumerate(problems)
-    ]
 
 
 def generator(temperature=0.0, batch_size=64, pad_id=PAD_IS_END, max_tokens=10):

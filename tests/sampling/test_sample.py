@@ -14,34 +14,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from score.problems.problem import read_problems, write_problems
-from score.sampling.sample import SampleSettings, sample_policy
+from places import ROOT
+from sampling_runs import PROBLEMS, SETTINGS, sample, stored
+from score.problems.problem import write_problems
 from score.sampling.sampling_plan import SamplingPlan
-
-ROOT = Path(__file__).resolve().parents[1]
-BASE = "data/puzzle/policy"
-PROBLEMS = read_problems("data/puzzle/problems/test.jsonl")[:60]
-SETTINGS = SampleSettings(
-    task_type="puzzle",
-    random_seed=5,
-    num_turns=2,
-    temperature=1.0,
-    max_tokens=10,
-    samples=2,
-    batch_size=64,
-    precision="float32",
-)
-
-
-def sample(settings, problems, folder, first_attempts=None):
-    plan = SamplingPlan(settings, BASE, problems, [], first_attempts)
-    return sample_policy(plan, folder / "shards")
-
-
-def stored(rows, path):
-    """The path of a file of these rows."""
-    pd.DataFrame(rows).to_parquet(path, index=False)
-    return path
+from training_runs import BASE
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from sampling_runs import POLICY, PROBLEMS, SETTINGS, STOP, sample
 from score.sampling.generate import HFGenerate, sampling_config
 from score.sampling.sample import sample_policy
 from score.sampling.sampling_plan import SamplingPlan
-from test_rollout import POLICY, STOP
-from test_sample import BASE, PROBLEMS, SETTINGS, sample
+from training_runs import BASE
 
 REFINING = """
 from score.tasks.puzzle import *

@@ -1,4 +1,4 @@
-"""vLLM: evaluation on a real engine where one is installed, training on a stand-in for TRL's engine.
+"""vLLM: evaluation on a real engine where one is installed, and a clear word where none is.
 
 vLLM's CPU build wants heads of 32 or more, and those of the embedded policy have 16. The tests give
 it the same policy with wider heads: `widened` is exact but for rounding.
@@ -11,18 +11,16 @@ import os
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from sampling_runs import ragged_prompts
 from score.policies.load import declared_generation, load_policy
-from score.sampling import backends
+from score.sampling import settings as sampling_settings
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, load_tokenizer
 from score.sampling.rollout import sample_rollouts
 from score.sampling.sample import SampleSettings
 from score.sampling.settings import check_backend
-from score.training.batches import token_logps
-from test_rollout import ragged_prompts
-from training_runs import BASE, make_trainer
+from training_runs import BASE
 from transformers import AutoModelForCausalLM
-from trl.trainer import grpo_trainer
 
 TOKENIZER = load_tokenizer(BASE)
 BRIDGE = Bridge.of(TOKENIZER, "recheck")
@@ -41,7 +39,7 @@ def settings(temperature=0.0, **changes):
 def test_missing_vllm_is_refused_with_the_cure_before_any_work(monkeypatch, config):
     from score.experiment.preflight import check_config
 
-    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    monkeypatch.setattr(sampling_settings, "find_spec", lambda name: None)
     for refused in (
         lambda: check_backend("vllm"),
         lambda: settings(rollout_backend="vllm"),
@@ -192,104 +190,3 @@ def test_adapter_is_sampled_on_its_base(policy_path, tmp_path):
     generate.engine.llm_engine.engine_core.shutdown()
     assert attempts == transformers_generate(str(tmp_path))(prompts, None)
     assert attempts != transformers_generate(policy_path)(prompts, None)
-
-
-# ------------------------------------------------------------- training, on a stand-in for the engine
-class StandIn:
-    """In place of TRL's VLLMGeneration: samples with transformers and tells log-probabilities.
-
-    `off`: what is added to them, as if the engine's distribution were another. It notes its calls.
-    """
-
-    def __init__(self, model, temperature, max_completion_length, **told):
-        self.model, self.temperature, self.length = model, temperature, max_completion_length
-        self.told, self.calls, self.generation_kwargs, self.off = told, [], {}, 0.0
-
-    def sync_weights(self):
-        self.calls.append("sync")
-
-    def generate(self, prompts, images, num_generations, profiler=None):
-        self.calls.append((num_generations, [tuple(prompt) for prompt in prompts]))
-        stop_ids = set(self.generation_kwargs["stop_token_ids"])
-        config = sampling_config(self.length, self.temperature, stop_ids, TOKENIZER.pad_token_id)
-        attempts = HFGenerate(self.model, config, 64)(prompts, None)
-        logps = [self.logps(*row) for row in zip(prompts, attempts, strict=True)]
-        return prompts, attempts, [[[logp] for logp in row] for row in logps], None
-
-    @torch.no_grad()
-    def logps(self, prompt, attempt):
-        ids = torch.tensor([prompt + attempt])
-        turn = torch.tensor([[0] * len(prompt) + [1] * len(attempt)])
-        batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "turn": turn}
-        return (token_logps(self.model, batch)[0][0, len(prompt) :] + self.off).tolist()
-
-
-@pytest.fixture
-def with_stand_in(monkeypatch, tmp_path):
-    """Call it with settings for a trainer that samples through the stand-in."""
-    monkeypatch.setattr(grpo_trainer, "VLLMGeneration", StandIn)
-
-    def make(off=0.0, **changes):
-        trainer = make_trainer(tmp_path, use_vllm=True, vllm_mode="colocate", **changes)
-        trainer.vllm_generation.off = off
-        return trainer
-
-    return make
-
-
-def trained(trainer):
-    torch.manual_seed(0)
-    trainer.train()
-    return torch.cat([p.detach().flatten() for p in trainer.model.parameters()])
-
-
-def test_turn_1_asks_k_of_each_problem_and_turn_2_one_of_each_history(with_stand_in):
-    trainer = with_stand_in(max_steps=2)
-    trainer.train()
-    assert trainer.vllm_generation.generation_kwargs == {"stop_token_ids": sorted(STOP)}
-    calls = trainer.vllm_generation.calls
-    assert [call if call == "sync" else call[0] for call in calls] == ["sync", 4, 1] * 2
-    for turn_1, turn_2 in ((calls[1][1], calls[2][1]), (calls[4][1], calls[5][1])):
-        assert len(turn_1) == len(turn_2) == 16
-        assert all(len(set(turn_1[i : i + 4])) == 1 for i in range(0, 16, 4))
-        assert len(set(turn_1[::4])) == 4
-        assert all(
-            b[: len(a)] == a and len(b) > len(a) for a, b in zip(turn_1, turn_2, strict=True)
-        )
-
-
-@pytest.mark.parametrize("kl_estimator", ["k1", "k2"])
-def test_engine_of_the_same_distribution_trains_as_no_engine(tmp_path, with_stand_in, kl_estimator):
-    """Up to the rounding of its log-probabilities, which come from other batches."""
-    changes = {"kl_estimator": kl_estimator, "max_steps": 1, "warmup_steps": 0, "optim": "sgd"}
-    start = torch.cat([p.detach().flatten() for p in make_trainer(tmp_path).model.parameters()])
-    plain = trained(make_trainer(tmp_path, **changes)) - start
-    through = trained(with_stand_in(**changes)) - start
-    assert plain.norm() > 0
-    assert (through - plain).norm() < 1e-3 * plain.norm()
-
-
-@pytest.mark.parametrize(
-    ("kl_estimator", "weights"),
-    [("k1", {0.5: 0.5, 1.5: 1.5, 8.0: 2.0}), ("k2", {8.0: 2.0})],
-    ids=["k1", "k2"],
-)
-def test_tokens_count_by_their_ratio_up_to_the_cap(tmp_path, with_stand_in, kl_estimator, weights):
-    """An engine that takes every token for π / ratio as likely scales the whole gradient."""
-    changes = {"kl_estimator": kl_estimator, "max_steps": 1, "warmup_steps": 0, "optim": "sgd"}
-    changes |= {"max_grad_norm": 0.0}
-    start = torch.cat([p.detach().flatten() for p in make_trainer(tmp_path).model.parameters()])
-    plain = trained(with_stand_in(**changes)) - start
-    for ratio, weight in weights.items():
-        weighed = trained(with_stand_in(off=-math.log(ratio), **changes)) - start
-        assert (weighed - weight * plain).norm() < 2e-3 * weighed.norm(), ratio
-
-
-def test_token_of_which_the_engine_tells_nothing_counts_once(tmp_path, with_stand_in):
-    changes = {"max_steps": 1, "warmup_steps": 0, "optim": "sgd"}
-    start = torch.cat([p.detach().flatten() for p in make_trainer(tmp_path).model.parameters()])
-    plain = trained(with_stand_in(**changes)) - start
-    trainer = with_stand_in(**changes)
-    tell = trainer.vllm_generation.logps
-    trainer.vllm_generation.logps = lambda *row: [None, *tell(*row)[1:]]
-    assert (trained(trainer) - start - plain).norm() < 1e-3 * plain.norm()

@@ -1,3 +1,5 @@
+"""Programs of a model: cheats do not pass, hangs end, escapes fail, and nothing is left behind."""
+
 import json
 import os
 import socket
@@ -8,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from hostile_programs import CHEATS, ESCAPES, HANGS
+from escaping_programs import ESCAPES
+from hostile_programs import CHEATS, HANGS
 from score.sandbox import run as sandbox
 from score.tasks import code
 from score.verifiers.verifier import Verifier
@@ -194,7 +197,7 @@ def test_all_layers_hold_where_the_kernel_has_them():
 def test_nothing_of_a_sandbox_survives_the_death_of_the_one_who_started_it(tmp_path):
     script = tmp_path / "main.py"
     script.write_text(
-        "from score import sandbox\n"
+        "from score.sandbox import run as sandbox\n"
         f"sandbox.run_tests('while True: pass', {json.dumps(DOUBLE)}, 600.0)\n"
     )
     before = sandboxed_processes()

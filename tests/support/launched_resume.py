@@ -1,6 +1,6 @@
 """A small training, and the same gone on with from two of its checkpoints; tells what differs.
 
-accelerate launch … tests/launched_resume.py OUTPUT full|lora
+accelerate launch … tests/support/launched_resume.py OUTPUT full|lora
 """
 
 import json

@@ -1,11 +1,13 @@
 """Small trainings of the shipped puzzle policy, for tests in this process and in launched ones."""
 
+import torch
 from datasets import Dataset
 from score.problems.problem import read_problems
 from score.sampling.prompts import first_messages, load_tokenizer
 from score.tasks import load_task
 from score.training.config import SCoReConfig
 from score.training.trainer import SCoReTrainer
+from transformers import TrainerCallback
 
 BASE = "data/puzzle/policy"
 TASK = load_task("puzzle")
@@ -84,3 +86,23 @@ def records(trainer):
         for record in trainer.state.log_history
         if "reward_t1" in record
     ]
+
+
+def weights(trainer):
+    return {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+
+
+def same(one, other):
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def close(one, other, atol):
+    return all(torch.allclose(value, other[name], atol=atol) for name, value in one.items())
+
+
+class StopAfter(TrainerCallback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **kwargs):
+        control.should_training_stop = state.global_step == self.step

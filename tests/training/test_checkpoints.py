@@ -1,12 +1,11 @@
-"""Checkpoints are whole, of this very training and written by one; what is wrong is said."""
+"""Checkpoints are whole and of this very training; what is wrong is said."""
 
-import os
 import shutil
 from collections import namedtuple
 from types import SimpleNamespace
 
 import pytest
-from score.jobs.writer_lock import sole_writer
+from places import names_in
 from score.training.checkpoints import (
     newest_whole_checkpoint,
     open_checkpoints,
@@ -27,14 +26,10 @@ def save(folder, step, content="weights", keep=2):
         (draft / "model.safetensors").write_text(content)
 
 
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
 def test_oldest_checkpoints_are_pruned_and_the_newest_is_found(tmp_path):
     for step in (8, 9, 10):
         save(tmp_path, step)
-    assert names(tmp_path) == ["checkpoint-10", "checkpoint-9", "writing"]
+    assert names_in(tmp_path) == ["checkpoint-10", "checkpoint-9", "writing"]
     assert newest_whole_checkpoint(str(tmp_path)) == str(tmp_path / "checkpoint-10")
 
 
@@ -67,7 +62,7 @@ def test_a_save_that_fails_loses_no_earlier_checkpoint_and_leaves_no_half_one(tm
     ):
         raise OSError("No space left on device")
     assert newest_whole_checkpoint(str(tmp_path)) == str(tmp_path / "checkpoint-2")
-    assert "checkpoint-4" not in names(tmp_path)
+    assert "checkpoint-4" not in names_in(tmp_path)
     save(tmp_path, 4)
     assert newest_whole_checkpoint(str(tmp_path)) == str(tmp_path / "checkpoint-4")
 
@@ -96,39 +91,3 @@ def test_checkpoints_made_with_something_else_are_refused_and_kept(tmp_path):
     ):
         open_checkpoints(str(folder), {"alpha": 1.0, "processes": 4})
     assert newest_whole_checkpoint(str(folder))
-
-
-def test_second_writer_of_a_checkpoint_folder_is_refused(tmp_path):
-    folder = str(tmp_path / "checkpoints")
-    with (
-        sole_writer(folder),
-        pytest.raises(RuntimeError, match=f"in use by another job .process {os.getpid()}"),
-        sole_writer(folder),
-    ):
-        pass
-    with sole_writer(folder):
-        assert names(tmp_path) == ["checkpoints.lock"]
-    assert not names(tmp_path)
-
-
-@pytest.mark.parametrize("running", [True, False])
-def test_a_slurm_job_that_holds_the_lock_elsewhere_is_respected_while_it_runs(
-    tmp_path, monkeypatch, running
-):
-    """As on a file system whose locks don't reach other nodes."""
-    squeue = tmp_path / "squeue"
-    squeue.write_text(f"#!/bin/sh\n{'echo 41' if running else 'exit 1'}\n")
-    squeue.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setenv("SLURM_JOB_ID", "42")
-    lock = tmp_path / "checkpoints.lock"
-    lock.write_text("Slurm job 41 on n1")
-    if running:
-        with (
-            pytest.raises(RuntimeError, match="scancel 41"),
-            sole_writer(str(tmp_path / "checkpoints")),
-        ):
-            pass
-    else:
-        with sole_writer(str(tmp_path / "checkpoints")):
-            assert lock.read_text().startswith("Slurm job 42 on ")

@@ -4,15 +4,15 @@ The files of configs/accelerate are started as they are, on a CPU: what they say
 """
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import torch
+from launching import accelerate, ours, run
 from peft import LoraConfig, get_peft_model
+from places import ROOT
 from score.jobs.distributed import require_deepspeed
 from score.problems.problem import read_problems
 from score.sampling.prompts import load_tokenizer
@@ -21,46 +21,21 @@ from score.sampling.sampling_plan import SamplingPlan
 from training_runs import BASE, make_trainer, records
 from transformers import AutoModelForCausalLM
 
-ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
 
 
 def launch(folder, launcher, rows=8, accumulation=1, processes=2):
     folder.mkdir()
     script = (
-        [] if "score.jobs.launch" in launcher else [str(ROOT / "tests" / "launched_training.py")]
+        []
+        if "score.jobs.launch" in launcher
+        else [str(ROOT / "tests/support" / "launched_training.py")]
     )
     # Nothing may be compiled: an empty place for it, and no compiler that could.
     compiled = {"TORCH_EXTENSIONS_DIR": str(folder / "compiled"), "CXX": "no-compiler"}
-    start([*launcher, *script, str(folder), str(rows), str(accumulation)], **compiled)
+    run([*launcher, *script, str(folder), str(rows), str(accumulation)], **compiled)
     assert not (folder / "compiled").exists()
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(processes)]
-
-
-def start(command, **variables):
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "workflow")]),
-        "OMP_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-        **variables,
-    }
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=150
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
-def accelerate(name, processes=2):
-    config = str(ROOT / "configs" / "accelerate" / f"{name}.yaml")
-    flags = ["--config_file", config, "--num_processes", str(processes)]
-    return [str(Path(sys.executable).with_name("accelerate")), "launch", *flags]
-
-
-def ours(name):
-    """The workflow's own launcher, which leaves accelerate's out where it would do nothing."""
-    flags = ["--config", f"configs/accelerate/{name}.yaml", "--processes", "1", "--cpus", "1"]
-    return [sys.executable, "-m", "score.jobs.launch", *flags, "-m", "launched_training"]
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +138,7 @@ def test_two_ranks_share_out_what_is_sampled_and_find_what_one_finds(tmp_path, m
         flags = ["--settings", tmp_path / "settings.json", "--policy", adapter]
         flags += ["--problems", tmp_path / "problems.jsonl", "--attempts", attempts]
         flags += ["--shards", tmp_path / name]
-        start([*accelerate(name), "-m", "score.sampling.sample", *map(str, flags)])
+        run([*accelerate(name), "-m", "score.sampling.sample", *map(str, flags)])
         assert pq.read_table(attempts).to_pylist() == one
 
 

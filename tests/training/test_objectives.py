@@ -1,9 +1,10 @@
-"""The weight that holds the first attempt's KL: which way it moves, and that it resumes."""
+"""What each objective pays a turn, and the weight that holds the first attempt's KL."""
 
 import pytest
 import torch
+from score.training import loss as objective
 from score.training.checkpoints import newest_whole_checkpoint
-from score.training.objectives import current_weight, next_weight
+from score.training.objectives import current_weight, next_weight, turn_pay
 from training_runs import make_trainer, records
 
 
@@ -62,3 +63,40 @@ def test_resumed_training_goes_on_at_the_same_weight_bit_for_bit(tmp_path):
     assert len({record["init_kl_coef"] for record in records(whole)}) == 6
     for name, weight in whole.model.named_parameters():
         assert torch.equal(weight, dict(resumed.model.named_parameters())[name])
+
+
+@pytest.mark.parametrize(
+    ("scores", "pay"),
+    [((1, 1), (1, 1)), ((0, 0), (0, 0)), ((0, 1), (0, 11)), ((1, 0), (1, -10))],
+    ids=["right to right", "wrong to wrong", "wrong to right", "right to wrong"],
+)
+def test_stage_two_pays_the_bonus_on_turn_2_alone(scores, pay):
+    assert turn_pay(torch.tensor([scores]).float(), "stage_two", 10.0).tolist() == [list(pay)]
+
+
+def test_stage_one_pays_nothing_for_the_first_attempt():
+    scores = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+    assert turn_pay(scores, "stage_one", 10.0).tolist() == [[0, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("objective_name", "pay"),
+    [
+        ("stage_one", [[0, 0, 1], [0, 0, 0], [0, 0, 0]]),
+        ("stage_two", [[0, 0, 11], [0, 11, -10], [1, 1, -10]]),
+        ("direct_multi_turn", [[1, 1, 1], [0, 0, 0], [0, 0, 0]]),
+    ],
+)
+def test_pay_of_three_turns_is_this_by_hand(objective_name, pay):
+    """Stage I(b) pays attempt 3 alone; in Stage II each bonus is against the attempt before."""
+    scores = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
+    assert turn_pay(scores, objective_name, 10.0).tolist() == pay
+
+
+def test_kl_weights_of_one_two_and_three_turns():
+    """Stage I(a) holds attempt 1, Stage I(b) attempts 1 and 2."""
+    assert objective.kl_weights("stage_one", 2, 0.1, 0.01) == [0.1, 0.01]
+    assert objective.kl_weights("stage_one", 3, 0.1, 0.01) == [0.1, 0.1, 0.01]
+    for name in ("stage_two", "direct_multi_turn"):
+        assert objective.kl_weights(name, 3, 0.02, 0.01) == [0.02, 0.01, 0.01]
+    assert objective.kl_weights("single_turn", 1, 0.02, 0.01) == [0.02]

@@ -14,7 +14,7 @@ from score.training.checkpoints import newest_whole_checkpoint
 from score.training.offline_attempts import OfflineAttempts, StartingFrom, read_offline_attempts
 from score.training.records import TurnSums
 from score.training.settings import TrainSettings
-from test_vllm import StandIn
+from stand_in_engine import StandIn
 from training_runs import BASE, judge, make_trainer, problems, records
 from trl.trainer import grpo_trainer
 

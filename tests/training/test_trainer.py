@@ -5,28 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from launched_resume import same
 from peft import LoraConfig
 from score.policies.load import load_policy
-from score.training.advantages import leave_one_out, rank_advantages
 from score.training.batches import token_logps
 from score.training.checkpoints import newest_whole_checkpoint
 from score.training.config import SCoReConfig
-from training_runs import BASE, judge, make_trainer, problems, records
-from transformers import TrainerCallback
+from training_runs import BASE, StopAfter, close, judge, make_trainer, problems, records, weights
 
 LORA = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
-
-
-def weights(trainer):
-    return {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
-
-
-def same(one, other):
-    return all(torch.equal(value, other[name]) for name, value in one.items())
-
-
-def close(one, other, atol):
-    return all(torch.allclose(value, other[name], atol=atol) for name, value in one.items())
 
 
 @pytest.mark.parametrize("peft_config", [None, LORA], ids=["full", "lora"])
@@ -90,14 +77,6 @@ def test_updates_and_rates_do_not_depend_on_how_a_batch_is_accumulated(tmp_path,
     assert close(weights(runs[0]), weights(runs[1]), atol=2e-5)
 
 
-class StopAfter(TrainerCallback):
-    def __init__(self, step):
-        self.step = step
-
-    def on_step_end(self, args, state, control, **kwargs):
-        control.should_training_stop = state.global_step == self.step
-
-
 def test_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     """Also in a later epoch: 32 problems of which an update takes 16, so 2 updates an epoch."""
     saving = {"max_steps": 6, "save_strategy": "steps", "save_steps": 2, "num_generations": 2}
@@ -148,13 +127,6 @@ def test_log_probabilities_are_taken_at_the_temperature_of_sampling(tmp_path):
         for reference in (False, True):
             found = trainer._no_grad_logps(batch, reference)[0, [1, 3]]
             assert torch.allclose(found, naive, atol=1e-5)
-
-
-def test_group_of_rollouts_shares_one_baseline_after_sorting_by_length():
-    pay = torch.arange(16.0)[:, None].expand(-1, 2) ** 2
-    order = torch.randperm(16).tolist()
-    expected = leave_one_out(pay, 4)[order]
-    assert torch.equal(rank_advantages(pay[order], order, 4, 0, scale=False), expected)
 
 
 def test_attempts_of_no_words_and_cut_attempts_are_trained_on_all_the_same(tmp_path):

@@ -116,7 +116,7 @@ def test_the_workflow_takes_the_path_of_its_file(tmp_path, task_file, dry_run):
 
 
 def test_a_quick_grader_needs_no_worker(tmp_path, task_file, monkeypatch):
-    monkeypatch.setattr(score.verifiers, "Worker", None)
+    monkeypatch.setattr(score.verifiers.verifier, "Worker", None)
     with Verifier("puzzle") as verifier:  # its quick_grade is its grade
         answer = "1 2 3 4 make 6 : -1 =5 -2 =3 -3 =0"
         stated = [
