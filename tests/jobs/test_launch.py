@@ -54,7 +54,8 @@ def test_gpus_that_do_not_fit_the_processes_are_refused(processes, nodes, enviro
 
 
 def test_gpus_of_a_person_who_uses_no_slurm_are_their_own_affair():
-    launch.accelerate_command(flags(1), {"CUDA_VISIBLE_DEVICES": "0,1"})
+    command = launch.accelerate_command(flags(1), {"CUDA_VISIBLE_DEVICES": "0,1"})
+    assert command == launch.accelerate_command(flags(1), {})
 
 
 def test_processes_hear_how_many_threads_are_theirs(monkeypatch, capfd):
