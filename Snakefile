@@ -13,14 +13,12 @@ configfile: "configs/config.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/common_training.smk"
-include: "workflow/rules/common_results.smk"
 include: "workflow/rules/problems.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/fine_tuning.smk"
 include: "workflow/rules/tuning.smk"
-include: "workflow/rules/results.smk"
+include: "workflow/rules/comparison.smk"
 include: "workflow/rules/analyses.smk"
 include: "workflow/rules/puzzle.smk"
 
@@ -31,7 +29,7 @@ rule all:
         rules.compare_policies.output,
         rules.test_claims.output,
         rules.compare_with_paper.output,
-        expand(f"{RESULTS}/figures/{{name}}.png", name=EVERY_ANALYSIS),
+        expand(f"{RESULTS}/figures/{{name}}.png", name=PLAN.analyses()),
         expand(f"{RESULTS}/{{name}}/self_correction.csv", name=AT_TEMPERATURES),
     localrule: True
 

@@ -1,11 +1,13 @@
 # Tables and figures beside the results table, each made of attempts or records that are there already
 # or, where the config's section `analyses` asks for them, of further evaluations.
 
+REINFORCED = [one for one in PLAN.trained_instances if PLAN.is_reinforced(one)]
+
 
 rule analyse_changes:
     input:
-        attempts=files_in(attempts_of("test")),
-        train=files_in(attempts_of("train")),
+        attempts=in_pairs(FILES.attempts("test")),
+        train=in_pairs(FILES.attempts("train")),
     output:
         csv=f"{RESULTS}/analyses/changes.csv",
         figure=f"{RESULTS}/figures/changes.png",
@@ -15,9 +17,9 @@ rule analyse_changes:
     conda:
         "../../environment.yml"
     params:
-        arms=ARMS,
-        attempts=attempts_of("test"),
-        train=flag("--train-attempts", attempts_of("train")),
+        arms=PLAN.arms,
+        attempts=FILES.attempts("test"),
+        train=flag("--train-attempts", FILES.attempts("train")),
     shell:
         """
         exec &> >(tee {log:q})
@@ -32,7 +34,7 @@ rule analyse_changes:
 
 rule analyse_levels:
     input:
-        attempts=files_in(attempts_of("test")),
+        attempts=in_pairs(FILES.attempts("test")),
     output:
         csv=f"{RESULTS}/analyses/levels.csv",
         figure=f"{RESULTS}/figures/levels.png",
@@ -42,8 +44,8 @@ rule analyse_levels:
     conda:
         "../../environment.yml"
     params:
-        arms=ARMS,
-        attempts=attempts_of("test"),
+        arms=PLAN.arms,
+        attempts=FILES.attempts("test"),
     shell:
         """
         exec &> >(tee {log:q})
@@ -57,7 +59,7 @@ rule analyse_levels:
 
 rule analyse_lengths:
     input:
-        attempts=files_in(attempts_of("test")),
+        attempts=in_pairs(FILES.attempts("test")),
     output:
         csv=f"{RESULTS}/analyses/lengths.csv",
         figure=f"{RESULTS}/figures/lengths.png",
@@ -67,8 +69,8 @@ rule analyse_lengths:
     conda:
         "../../environment.yml"
     params:
-        arms=ARMS,
-        attempts=attempts_of("test"),
+        arms=PLAN.arms,
+        attempts=FILES.attempts("test"),
     shell:
         """
         exec &> >(tee {log:q})
@@ -82,11 +84,11 @@ rule analyse_lengths:
 
 rule analyse_cost:
     input:
-        attempts=files_in(attempts_of("test")),
+        attempts=in_pairs(FILES.attempts("test")),
         budgets=rules.compare_policies.output.budgets,
-        records=files_in(ALL_RECORDS),
-        rounds=files_in(ALL_ROUNDS),
-        sampling=files_in(ALL_SAMPLING),
+        records=in_pairs(FILES.records(PLAN.trained_instances)),
+        rounds=in_pairs(FILES.choices()),
+        sampling=in_pairs(FILES.sampling_seconds()),
     output:
         csv=f"{RESULTS}/analyses/cost.csv",
         figure=f"{RESULTS}/figures/cost.png",
@@ -97,12 +99,12 @@ rule analyse_cost:
     conda:
         "../../environment.yml"
     params:
-        arms=ARMS,
-        attempts=attempts_of("test"),
-        records=flag("--records", ALL_RECORDS),
-        rounds=flag("--rounds", ALL_ROUNDS),
-        sampling=flag("--sampling", ALL_SAMPLING),
-        chain=flag("--chain", starts_of(TRAINED)),
+        arms=PLAN.arms,
+        attempts=FILES.attempts("test"),
+        records=flag("--records", FILES.records(PLAN.trained_instances)),
+        rounds=flag("--rounds", FILES.choices()),
+        sampling=flag("--sampling", FILES.sampling_seconds()),
+        chain=flag("--chain", PLAN.chain(PLAN.trained_instances)),
     shell:
         """
         exec &> >(tee {log:q})
@@ -122,7 +124,7 @@ rule analyse_cost:
 
 rule analyse_curves:
     input:
-        records=files_in(CURVES),
+        records=in_pairs(FILES.records(REINFORCED)),
     output:
         csv=f"{RESULTS}/analyses/curves.csv",
         figure=f"{RESULTS}/figures/curves.png",
@@ -132,9 +134,9 @@ rule analyse_curves:
     conda:
         "../../environment.yml"
     params:
-        arms=ARMS,
-        records=CURVES,
-        chain=flag("--chain", starts_of(REINFORCED_INSTANCES)),
+        arms=PLAN.arms,
+        records=FILES.records(REINFORCED),
+        chain=flag("--chain", PLAN.chain(REINFORCED)),
     shell:
         """
         exec &> >(tee {log:q})
@@ -149,8 +151,8 @@ rule analyse_curves:
 
 rule analyse_fixed:
     input:
-        attempts=files_in(attempts_of("test")),
-        fixed=files_in(attempts_of("fixed")),
+        attempts=in_pairs(FILES.attempts("test")),
+        fixed=in_pairs(FILES.attempts("fixed")),
     output:
         csv=f"{RESULTS}/analyses/fixed.csv",
         figure=f"{RESULTS}/figures/fixed.png",
@@ -160,9 +162,11 @@ rule analyse_fixed:
     conda:
         "../../environment.yml"
     params:
-        arms=ARMS,
-        attempts=[a for a in attempts_of("test") if a.partition("=")[0] in PLAN.trained],
-        fixed=attempts_of("fixed"),
+        arms=PLAN.arms,
+        attempts=[
+            a for a in FILES.attempts("test") if a.partition("=")[0] in PLAN.trained
+        ],
+        fixed=FILES.attempts("fixed"),
     shell:
         """
         exec &> >(tee {log:q})
@@ -177,8 +181,8 @@ rule analyse_fixed:
 
 rule analyse_scaling:
     input:
-        attempts=files_in(attempts_of("scaling")),
-        task=task_files(),
+        attempts=in_pairs(FILES.attempts("scaling")),
+        task=FILES.task(),
     output:
         csv=f"{RESULTS}/analyses/scaling.csv",
         figure=f"{RESULTS}/figures/scaling.png",
@@ -188,10 +192,10 @@ rule analyse_scaling:
     conda:
         "../../environment.yml"
     params:
-        arms=ARMS,
-        attempts=attempts_of("scaling"),
+        arms=PLAN.arms,
+        attempts=FILES.attempts("scaling"),
         task=CONFIG["task_type"],
-        budgets=vote_budgets(),
+        budgets=PLAN.vote_budgets(),
     shell:
         """
         exec &> >(tee {log:q})
@@ -207,7 +211,7 @@ rule analyse_scaling:
 
 rule analyse_successive:
     input:
-        attempts=files_in(attempts_of("successive")),
+        attempts=in_pairs(FILES.attempts("successive")),
     output:
         csv=f"{RESULTS}/analyses/successive.csv",
         figure=f"{RESULTS}/figures/successive.png",
@@ -217,8 +221,8 @@ rule analyse_successive:
     conda:
         "../../environment.yml"
     params:
-        arms=ARMS,
-        attempts=attempts_of("successive"),
+        arms=PLAN.arms,
+        attempts=FILES.attempts("successive"),
     shell:
         """
         exec &> >(tee {log:q})

@@ -1,9 +1,9 @@
 rule sample_attempts:
     input:
-        policy=lambda w: files_at(policy_path(w.policy)),
+        policy=lambda w: FILES.as_input(FILES.policy(w.policy)),
         problems=lambda w: f"{RESULTS}/problems/{EVALUATIONS[w.evaluation].split}.jsonl",
-        prompts=prompt_files(),
-        fixed=lambda w: files_of(fixed_flag(w)),
+        prompts=FILES.prompts(),
+        fixed=lambda w: in_flag(FILES.fixed_flag(w.evaluation)),
     output:
         sampled=f"{RESULTS}/{{policy}}/{{evaluation}}/sampled.parquet",
         settings=f"{RESULTS}/{{policy}}/{{evaluation}}/sample_settings.json",
@@ -11,7 +11,7 @@ rule sample_attempts:
         f"{RESULTS}/{{policy}}/{{evaluation}}/sample.log",
     conda:
         "../../environment.yml"
-    threads: cpus(on_cluster=8)
+    threads: POLICY_THREADS
     resources:
         gpu=1,
         nodes=1,
@@ -19,13 +19,13 @@ rule sample_attempts:
         runtime=480,
         mem_mb_per_cpu=8000,
     params:
-        policy=lambda w: policy_path(w.policy),
+        policy=lambda w: FILES.policy(w.policy),
         shards=f"{RESULTS}/{{policy}}/{{evaluation}}/shards",
-        few_shot=few_shot_flag(),
+        few_shot=FILES.few_shot_flag(),
         launcher=CONFIG["launcher"],
-        fixed=lambda w: fixed_flag(w),
-        decisive=lambda w: decisive(sampling_settings(w)),
-        settings=lambda w, output: sampling_settings(w),
+        fixed=lambda w: FILES.fixed_flag(w.evaluation),
+        rerun_on=lambda w: JOBS.sampling(w.policy, w.evaluation).rerun_on(),
+        settings=lambda w, output: JOBS.sampling(w.policy, w.evaluation).to_json(),
     shell:
         """
         exec &> >(tee {log:q})
@@ -49,7 +49,7 @@ rule sample_attempts:
 rule verify_attempts:
     input:
         sampled=rules.sample_attempts.output.sampled,
-        task=task_files(),
+        task=FILES.task(),
     output:
         attempts=f"{RESULTS}/{{policy}}/{{evaluation}}/attempts.parquet",
         metrics=f"{RESULTS}/{{policy}}/{{evaluation}}/metrics.json",
@@ -64,8 +64,8 @@ rule verify_attempts:
         runtime=240,
         mem_mb_per_cpu=8000,
     params:
-        decisive=decisive(judging_settings()),
-        settings=lambda w, output: judging_settings(),
+        rerun_on=JOBS.verification().rerun_on(),
+        settings=lambda w, output: JOBS.verification().to_json(),
     shell:
         """
         exec &> >(tee {log:q})

@@ -5,9 +5,9 @@
 
 rule sample_first_attempts:
     input:
-        policy=lambda w: files_at(policy_path(PLAN.pool(w.policy))),
+        policy=lambda w: FILES.as_input(FILES.policy(PLAN.pool(w.policy))),
         problems=rules.prepare_problems.output.train,
-        prompts=prompt_files(),
+        prompts=FILES.prompts(),
     output:
         sampled=f"{RESULTS}/{{policy}}/first_attempts.parquet",
         settings=f"{RESULTS}/{{policy}}/first_attempts_settings.json",
@@ -19,7 +19,7 @@ rule sample_first_attempts:
         policy=one_of(i for i in PLAN.trained if PLAN.pool(i)),
     conda:
         "../../environment.yml"
-    threads: cpus(on_cluster=8)
+    threads: POLICY_THREADS
     resources:
         gpu=1,
         nodes=1,
@@ -27,13 +27,13 @@ rule sample_first_attempts:
         runtime=480,
         mem_mb_per_cpu=8000,
     params:
-        policy=lambda w: policy_path(PLAN.pool(w.policy)),
+        policy=lambda w: FILES.policy(PLAN.pool(w.policy)),
         shards=f"{RESULTS}/{{policy}}/first_attempts_shards",
         fixed=[],
-        few_shot=few_shot_flag(),
+        few_shot=FILES.few_shot_flag(),
         launcher=CONFIG["launcher"],
-        decisive=lambda w: decisive(pool_settings(w)),
-        settings=lambda w, output: pool_settings(w),
+        rerun_on=lambda w: JOBS.first_attempts(w.policy).rerun_on(),
+        settings=lambda w, output: JOBS.first_attempts(w.policy).to_json(),
     shell:
         """
         exec &> >(tee {log:q})
@@ -56,10 +56,12 @@ rule sample_first_attempts:
 
 use rule sample_first_attempts as sample_corrections with:
     input:
-        policy=lambda w: files_at(round_before(w)),
+        policy=lambda w: FILES.as_input(
+            FILES.policy_after(w.policy, int(w.iteration) - 1)
+        ),
         problems=rules.prepare_problems.output.train,
-        prompts=prompt_files(),
-        fixed=lambda w: files_of(pool_flag(w)),
+        prompts=FILES.prompts(),
+        fixed=lambda w: in_flag(FILES.first_attempts_flag(w.policy)),
     output:
         sampled=f"{RESULTS}/{{policy}}/iteration{{iteration}}/sampled.parquet",
         settings=f"{RESULTS}/{{policy}}/iteration{{iteration}}/sample_settings.json",
@@ -68,22 +70,26 @@ use rule sample_first_attempts as sample_corrections with:
     benchmark:
         f"{RESULTS}/{{policy}}/iteration{{iteration}}/sample.tsv"
     wildcard_constraints:
-        policy=trained_by("self_taught"),
+        policy=one_of(PLAN.trained_by("self_taught")),
     params:
-        policy=lambda w: round_before(w),
+        policy=lambda w: FILES.policy_after(w.policy, int(w.iteration) - 1),
         shards=f"{RESULTS}/{{policy}}/iteration{{iteration}}/shards",
-        fixed=lambda w: pool_flag(w),
-        few_shot=few_shot_flag(),
+        fixed=lambda w: FILES.first_attempts_flag(w.policy),
+        few_shot=FILES.few_shot_flag(),
         launcher=CONFIG["launcher"],
-        decisive=lambda w: decisive(correction_settings(w)),
-        settings=lambda w, output: correction_settings(w),
+        rerun_on=lambda w: JOBS.corrections(w.policy, int(w.iteration)).rerun_on(),
+        settings=lambda w, output: JOBS.corrections(
+            w.policy, int(w.iteration)
+        ).to_json(),
 
 
 rule choose_corrections:
     input:
-        sampled=lambda w: sampled_rollouts(w),
-        policy=lambda w: files_at(round_before(w)),
-        task=task_files(),
+        sampled=lambda w: FILES.choice_from(w.policy, w.iteration),
+        policy=lambda w: FILES.as_input(
+            FILES.policy_after(w.policy, int(w.iteration) - 1)
+        ),
+        task=FILES.task(),
     output:
         examples=f"{RESULTS}/{{policy}}/iteration{{iteration}}/examples.jsonl",
         report=f"{RESULTS}/{{policy}}/iteration{{iteration}}/corrections.json",
@@ -91,7 +97,7 @@ rule choose_corrections:
     log:
         f"{RESULTS}/{{policy}}/iteration{{iteration}}/corrections.log",
     wildcard_constraints:
-        policy=trained_by("self_taught", "pair_sft"),
+        policy=one_of(PLAN.trained_by("self_taught", "pair_sft")),
     conda:
         "../../environment.yml"
     threads: CONFIG["verifier"]["verifier_workers"]
@@ -99,9 +105,9 @@ rule choose_corrections:
         runtime=240,
         mem_mb_per_cpu=8000,
     params:
-        policy=lambda w: round_before(w),
-        decisive=lambda w: decisive(choice_settings(w)),
-        settings=lambda w, output: choice_settings(w),
+        policy=lambda w: FILES.policy_after(w.policy, int(w.iteration) - 1),
+        rerun_on=lambda w: JOBS.choice(w.policy).rerun_on(),
+        settings=lambda w, output: JOBS.choice(w.policy).to_json(),
     shell:
         """
         exec &> >(tee {log:q})
@@ -117,9 +123,9 @@ rule choose_corrections:
 
 rule fine_tune:
     input:
-        init=lambda w: files_at(tuned_from(w)),
+        init=lambda w: FILES.as_input(FILES.tuned_from(w.policy, int(w.iteration))),
         examples=rules.choose_corrections.output.examples,
-        tuned=lambda w: files_of(tuned_flag(w)),
+        tuned=lambda w: in_flag(FILES.tuned_flag(w.policy)),
     output:
         policy=directory(f"{RESULTS}/{{policy}}/iteration{{iteration}}/policy"),
         records=f"{RESULTS}/{{policy}}/iteration{{iteration}}/training.jsonl",
@@ -127,10 +133,10 @@ rule fine_tune:
     log:
         f"{RESULTS}/{{policy}}/iteration{{iteration}}/train.log",
     wildcard_constraints:
-        policy=trained_by("self_taught", "pair_sft"),
+        policy=one_of(PLAN.trained_by("self_taught", "pair_sft")),
     conda:
         "../../environment.yml"
-    threads: cpus(on_cluster=16)
+    threads: POLICY_THREADS
     resources:
         gpu=1,
         nodes=1,
@@ -139,11 +145,11 @@ rule fine_tune:
         mem_mb_per_cpu=8000,
         slurm_extra="--signal=USR1@600",
     params:
-        decisive=lambda w: decisive(fine_tuning_settings(w)),
-        settings=lambda w, output: fine_tuning_settings(w),
-        init=lambda w: tuned_from(w),
+        rerun_on=lambda w: JOBS.fine_tuning(w.policy).rerun_on(),
+        settings=lambda w, output: JOBS.fine_tuning(w.policy).to_json(),
+        init=lambda w: FILES.tuned_from(w.policy, int(w.iteration)),
         checkpoints=f"{RESULTS}/{{policy}}/iteration{{iteration}}/checkpoints",
-        tuned=lambda w: tuned_flag(w),
+        tuned=lambda w: FILES.tuned_flag(w.policy),
         launcher=CONFIG["launcher"],
     shell:
         """

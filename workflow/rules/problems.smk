@@ -1,7 +1,7 @@
 rule prepare_problems:
     input:
-        data_files(),
-        task_files(),
+        FILES.problem_sources(),
+        FILES.task(),
     output:
         train=f"{RESULTS}/problems/train.jsonl",
         validation=f"{RESULTS}/problems/validation.jsonl",
@@ -17,8 +17,8 @@ rule prepare_problems:
         runtime=120,
         mem_mb_per_cpu=16000,
     params:
-        decisive=decisive(problem_settings(verifier_that_drops())),
-        settings=lambda w, output: problem_settings(CONFIG["verifier"]),
+        rerun_on=JOBS.problems().rerun_on(),
+        settings=lambda w, output: JOBS.problems().to_json(),
         directory=subpath(output.train, parent=True),
     shell:
         """

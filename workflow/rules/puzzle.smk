@@ -15,7 +15,7 @@ rule pretrain_puzzle_policy:
         seed=r"\d+",
     conda:
         "../../environment.yml"
-    threads: cpus(on_cluster=2)
+    threads: POLICY_THREADS
     resources:
         runtime=60,
         mem_mb_per_cpu=4000,

@@ -6,12 +6,12 @@
 
 rule train_stage_one:
     input:
-        init=lambda w: files_at(policy_path(PLAN.init(w.policy))),
-        reference=lambda w: files_at(policy_path(PLAN.reference(w.policy))),
+        init=lambda w: FILES.as_input(FILES.policy(PLAN.init(w.policy))),
+        reference=lambda w: FILES.as_input(FILES.policy(PLAN.reference(w.policy))),
         problems=rules.prepare_problems.output.train,
-        prompts=prompt_files(),
-        first_attempts=lambda w: files_of(pool_flag(w)),
-        tuned=lambda w: files_of(tuned_flag(w)),
+        prompts=FILES.prompts(),
+        first_attempts=lambda w: in_flag(FILES.first_attempts_flag(w.policy)),
+        tuned=lambda w: in_flag(FILES.tuned_flag(w.policy)),
     output:
         policy=directory(f"{RESULTS}/{{policy}}/policy"),
         records=f"{RESULTS}/{{policy}}/training.jsonl",
@@ -19,10 +19,10 @@ rule train_stage_one:
     log:
         f"{RESULTS}/{{policy}}/train.log",
     wildcard_constraints:
-        policy=trained_by("stage_one"),
+        policy=one_of(PLAN.trained_by("stage_one")),
     conda:
         "../../environment.yml"
-    threads: cpus(on_cluster=16)
+    threads: POLICY_THREADS
     resources:
         gpu=1,
         nodes=1,
@@ -31,14 +31,14 @@ rule train_stage_one:
         mem_mb_per_cpu=8000,
         slurm_extra="--signal=USR1@600",
     params:
-        decisive=lambda w: decisive(training_settings(w)),
-        settings=lambda w, output: training_settings(w),
-        init=lambda w: policy_path(PLAN.init(w.policy)),
-        reference=lambda w: policy_path(PLAN.reference(w.policy)),
-        first_attempts=lambda w: pool_flag(w),
-        tuned=lambda w: tuned_flag(w),
+        rerun_on=lambda w: JOBS.training(w.policy).rerun_on(),
+        settings=lambda w, output: JOBS.training(w.policy).to_json(),
+        init=lambda w: FILES.policy(PLAN.init(w.policy)),
+        reference=lambda w: FILES.policy(PLAN.reference(w.policy)),
+        first_attempts=lambda w: FILES.first_attempts_flag(w.policy),
+        tuned=lambda w: FILES.tuned_flag(w.policy),
         checkpoints=f"{RESULTS}/{{policy}}/checkpoints",
-        few_shot=few_shot_flag(),
+        few_shot=FILES.few_shot_flag(),
         launcher=CONFIG["launcher"],
     shell:
         """
@@ -65,14 +65,14 @@ rule train_stage_one:
 
 use rule train_stage_one as train_stage_two with:
     wildcard_constraints:
-        policy=trained_by("stage_two"),
+        policy=one_of(PLAN.trained_by("stage_two")),
 
 
 use rule train_stage_one as train_single_turn with:
     wildcard_constraints:
-        policy=trained_by("single_turn"),
+        policy=one_of(PLAN.trained_by("single_turn")),
 
 
 use rule train_stage_one as train_direct_multi_turn with:
     wildcard_constraints:
-        policy=trained_by("direct_multi_turn"),
+        policy=one_of(PLAN.trained_by("direct_multi_turn")),

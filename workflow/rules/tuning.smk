@@ -19,7 +19,7 @@ rule choose_candidate:
         "../../environment.yml"
     params:
         candidates=lambda w: json.dumps(PLAN.candidate_settings(w.arm), sort_keys=True),
-        policies=lambda w: [policy_path(one) for one in PLAN.candidates_of(w.arm)],
+        policies=lambda w: [FILES.policy(one) for one in PLAN.candidates_of(w.arm)],
     shell:
         """
         exec &> >(tee {log:q})

@@ -8,7 +8,7 @@ import pandas as pd
 
 from score.analyses.figures import look, save
 from score.analyses.instances import read_attempts
-from score.files import replace_bytes
+from score.files.atomic import replace_file
 
 
 def analyse_attempts(
@@ -61,6 +61,6 @@ def write_analysis(flags: argparse.Namespace, table: pd.DataFrame, plot: Callabl
     The CSV has six significant digits; an empty cell is a quantity that does not exist.
     """
     text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    replace_bytes(flags.csv, text.encode())
+    replace_file(flags.csv, text.encode())
     with look():
         save(flags.figure, plot(table, flags.arms))

@@ -30,7 +30,7 @@ from score.analyses.instances import (
 )
 from score.analyses.intervals import estimate
 from score.comparison.outcomes import SPENT, read_budgets
-from score.files import replace_bytes
+from score.files.atomic import replace_file
 
 COUNTED = ((1e6, "millions, "), (1e3, "thousands, "), (1, ""))
 SHOWN = (
@@ -190,7 +190,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"analyse_cost: {error}")
     entries = costly.set_index("arm").astype(object).where(costly.set_index("arm").notna(), None)
     text = json.dumps(entries.to_dict("index"), indent=2)
-    replace_bytes(flags.json, f"{text}\n".encode())
+    replace_file(flags.json, f"{text}\n".encode())
     write_analysis(flags, table, plot)
 
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from score.files import replace_bytes
+from score.files.atomic import replace_file
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (5, 1, 1, 1, 1, 1)))
@@ -194,4 +194,4 @@ def save(path: str, figure: Figure) -> None:
     """PNG, whole or not at all; equal figures have equal bytes."""
     data = io.BytesIO()
     figure.savefig(data, format="png", metadata={"Software": None})
-    replace_bytes(path, data.getvalue())
+    replace_file(path, data.getvalue())

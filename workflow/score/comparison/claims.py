@@ -13,10 +13,11 @@ import sys
 from dataclasses import asdict
 
 from score.comparison.bootstrap import Resamples
-from score.comparison.hypotheses import LEVEL, Claim, ClaimsSettings, Part, paper_claims
+from score.comparison.hypotheses import LEVEL, Claim, Part, paper_claims
 from score.comparison.outcomes import read_arms
+from score.comparison.settings import ClaimsSettings
 from score.comparison.tables import interval, markdown_table, p_text
-from score.files import read_settings, replace_bytes
+from score.files.atomic import replace_file
 
 
 def markdown_text(claims: list[Claim], settings: ClaimsSettings) -> str:
@@ -77,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", required=True, help="claims for programs to write")
     flags = parser.parse_args(arguments)
     try:
-        settings = read_settings(flags.settings, ClaimsSettings)
+        settings = ClaimsSettings.read(flags.settings)
         resamples = Resamples(
             read_arms(flags.attempts), settings.bootstrap_samples, settings.bootstrap_seed
         )
@@ -85,8 +86,8 @@ def main(arguments: list[str] | None = None) -> None:
     except ValueError as error:
         sys.exit(f"claims: {error}")
     markdown = markdown_text(claims, settings)
-    replace_bytes(flags.markdown, markdown.encode())
-    replace_bytes(flags.json, json_text(claims, settings).encode())
+    replace_file(flags.markdown, markdown.encode())
+    replace_file(flags.json, json_text(claims, settings).encode())
     sys.stdout.buffer.write(markdown.encode())
 
 

@@ -13,14 +13,14 @@ import csv
 import io
 import itertools
 import sys
-from dataclasses import dataclass
 
 from score.comparison.bootstrap import Resamples
 from score.comparison.outcomes import SPENT, Arm, read_arms, read_budgets
+from score.comparison.settings import IntervalSettings
 from score.comparison.significance import holm, mcnemar_p, p_different
 from score.comparison.tables import interval, markdown_table, p_text
 from score.evaluation.metrics import ENDS, RATES
-from score.files import read_settings, replace_bytes
+from score.files.atomic import replace_file
 
 HEADINGS = ("Accuracy@t1", "Accuracy@t2", "Δ(t1,t2)", "Δ i→c", "Δ c→i")
 SIGNED = "delta"
@@ -53,14 +53,6 @@ PAIRS_EXPLAINED = (
     "seeds. p: two-sided, from the difference over its standard error; then Holm-corrected over "
     "all pairs and both measures."
 )
-
-
-@dataclass(frozen=True)
-class CompareSettings:
-    """How wide the intervals are resampled; keys of settings.json."""
-
-    bootstrap_samples: int = 10_000
-    bootstrap_seed: int = 0
 
 
 def table_rows(arms: list[Arm], resamples: Resamples, budgets: dict | None = None) -> list[dict]:
@@ -141,7 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m score.comparison.compare", description=__doc__.partition("\n")[0]
     )
-    parser.add_argument("--settings", required=True, help="JSON file of CompareSettings")
+    parser.add_argument("--settings", required=True, help="JSON file of IntervalSettings")
     parser.add_argument("--attempts", required=True, nargs="+", help="arm/seed=parquet file ...")
     parser.add_argument("--budgets", help="JSON file: arm -> attempts, updates, tuning_attempts")
     parser.add_argument("--csv", required=True, help="table of fractions to write")
@@ -150,7 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pairs-markdown", required=True, help="differences in points to write")
     flags = parser.parse_args(arguments)
     try:
-        settings = read_settings(flags.settings, CompareSettings)
+        settings = IntervalSettings.read(flags.settings)
         arms = read_arms(flags.attempts)
         budgets = None if flags.budgets is None else read_budgets(flags.budgets)
         resamples = Resamples(arms, settings.bootstrap_samples, settings.bootstrap_seed)
@@ -159,10 +151,10 @@ def main(arguments: list[str] | None = None) -> None:
     rows, pairs = table_rows(arms, resamples, budgets), pair_rows(arms, resamples)
     markdown = markdown_text(rows)
     pair_columns = ("policy", "other", *PAIR_COLUMNS)
-    replace_bytes(flags.csv, csv_text(rows, rows[0]).encode())
-    replace_bytes(flags.markdown, markdown.encode())
-    replace_bytes(flags.pairs_csv, csv_text(pairs, pair_columns).encode())
-    replace_bytes(flags.pairs_markdown, pairs_markdown_text(pairs).encode())
+    replace_file(flags.csv, csv_text(rows, rows[0]).encode())
+    replace_file(flags.markdown, markdown.encode())
+    replace_file(flags.pairs_csv, csv_text(pairs, pair_columns).encode())
+    replace_file(flags.pairs_markdown, pairs_markdown_text(pairs).encode())
     sys.stdout.buffer.write(markdown.encode())
 
 

@@ -10,42 +10,13 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from score.comparison.bootstrap import Effect, Resamples
+from score.comparison.settings import ClaimsSettings
 from score.comparison.significance import holm, p_greater, p_less
 
 LEVEL = 0.01
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 SIGNS = {"accuracy_t2": "Acc@t2", "delta": "Δ", "unchanged": "unchanged answers"}
 SCALING_COLUMNS = ("difference", "difference_low", "difference_high", "p_greater")
-
-
-@dataclass(frozen=True)
-class ClaimsSettings:
-    """Which arm of the run is which policy of the paper, and how it is tested; keys of settings.json.
-
-    claims_margin: a Δ below it is no gain, a fraction. claims_copy_rate: the fraction of unchanged
-    answers above which a policy copies.
-    """
-
-    base: str = "base"
-    score: str = "score"
-    direct_multi_turn_rl: str = "direct_multi_turn_rl"
-    single_turn_rl: str = "single_turn_rl"
-    no_stage_one: str = "no_stage_one"
-    no_shaping: str = "no_shaping"
-    star: str = "star"
-    star_plus: str = "star_plus"
-    pair_sft: str = "pair_sft"
-    pair_sft_plus: str = "pair_sft_plus"
-    bootstrap_samples: int = 10_000
-    bootstrap_seed: int = 0
-    claims_margin: float | int = 0.01
-    claims_copy_rate: float | int = 0.9
-
-    def __post_init__(self):
-        for name in ("claims_margin", "claims_copy_rate"):
-            if not 0 <= getattr(self, name) < 1:
-                value = getattr(self, name)
-                raise ValueError(f"{name} is {value}; expected a fraction, 0 to below 1.")
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import argparse
 import itertools
 import math
 import sys
-from dataclasses import dataclass
 
 import pandas as pd
 
+from score.comparison.settings import RunDescription
 from score.comparison.tables import interval, markdown_table
-from score.files import read_settings, replace_bytes
+from score.files.atomic import replace_file
 
 GROUP = ["source", "model", "dataset"]
 TEXTS = [*GROUP, "protocol", "row", "method"]
@@ -40,25 +40,6 @@ ORDER_EXPLAINED = (
     "ordered as published. Both compare point estimates, and a published Δ or difference of 0 "
     "counts as neither."
 )
-
-
-@dataclass(frozen=True)
-class RunDescription:
-    """What this run's rows were measured on; keys of run.json.
-
-    temperature: of sampling, 0 for greedy. samples: rollouts of each problem.
-    """
-
-    model_path: str
-    dataset: str
-    temperature: float | int = 0.0
-    samples: int = 1
-
-    @property
-    def protocol(self) -> str:
-        if self.temperature == 0:
-            return "greedy"
-        return f"mean of {self.samples} at T {self.temperature:g}"
 
 
 def read_table(path, needed: list[str]) -> pd.DataFrame:
@@ -164,11 +145,11 @@ def main(arguments: list[str] | None = None) -> None:
         ends = [f"{rate}{end}" for rate in OURS.values() for end in ("", "_low", "_high")]
         table = read_table(flags.csv, ["policy", "num_problems", "seeds", *ends])
         published = read_published(flags.published)
-        run = read_settings(flags.run, RunDescription)
+        run = RunDescription.read(flags.run)
     except ValueError as error:
         sys.exit(f"paper: {error}")
     markdown = markdown_text(table.set_index("policy"), published, run)
-    replace_bytes(flags.markdown, markdown.encode())
+    replace_file(flags.markdown, markdown.encode())
     sys.stdout.buffer.write(markdown.encode())
 
 

@@ -8,16 +8,17 @@ Every arm is measured alike, and by nothing that the test problems say. Of equal
 the first wins.
 """
 
-import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 from score.evaluation.metrics import self_correction
-from score.files import replace_bytes
+from score.files.atomic import replace_file, replace_folder
+from score.jobs.command import Command, several
+
+COMMAND = Command(__spec__, __doc__)
 
 
 def score_candidates(candidates: list[dict], attempts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -40,28 +41,25 @@ def score_candidates(candidates: list[dict], attempts: list[pd.DataFrame]) -> pd
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.evaluation.choose", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        arguments,
+        candidates={"required": True, "type": json.loads, "help": "JSON: a list of settings"},
+        attempts=several("verified attempts of each"),
+        policies=several("policy folder of each"),
+        tuned="JSON of the settings that won, to write",
+        table="CSV of all candidates, to write",
+        policy="copy of the policy that won, to write",
     )
-    parser.add_argument(
-        "--candidates", required=True, type=json.loads, help="JSON: a list of settings"
-    )
-    parser.add_argument("--attempts", required=True, nargs="+", help="judged attempts of each")
-    parser.add_argument("--policies", required=True, nargs="+", help="policy folder of each")
-    parser.add_argument("--tuned", required=True, help="JSON of the settings that won, to write")
-    parser.add_argument("--table", required=True, help="CSV of all candidates, to write")
-    parser.add_argument("--policy", required=True, help="copy of the policy that won, to write")
-    flags = parser.parse_args(arguments)
-    try:
+    with COMMAND.errors(ValueError, KeyError, OSError):
         table = score_candidates(flags.candidates, [pd.read_parquet(p) for p in flags.attempts])
-    except (ValueError, KeyError, OSError) as error:
-        sys.exit(f"choose: {error}")
     won = int(table.index[table["chosen"]][0])
     print(table.to_string(index=False))
-    shutil.rmtree(flags.policy, ignore_errors=True)
-    shutil.copytree(Path(flags.policies[won]), flags.policy)
-    replace_bytes(flags.table, table.to_csv(index=False).encode())
-    replace_bytes(flags.tuned, f"{json.dumps(flags.candidates[won], sort_keys=True)}\n".encode())
+    draft = Path(f"{flags.policy}.writing")
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(flags.policies[won], draft)
+    replace_folder(draft, Path(flags.policy))
+    replace_file(flags.table, table.to_csv(index=False).encode())
+    replace_file(flags.tuned, f"{json.dumps(flags.candidates[won], sort_keys=True)}\n".encode())
 
 
 if __name__ == "__main__":

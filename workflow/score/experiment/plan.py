@@ -9,40 +9,19 @@ problems; what won goes into all seeds. `base` is given, and has neither.
 
 from dataclasses import dataclass, field
 
-from score.fine_tuning.settings import FINE_TUNE_KEYS
-from score.training.objectives import REINFORCED
+from score.fine_tuning.settings import FINE_TUNED
+from score.training.objectives import OBJECTIVES
 
-FINE_TUNED = ("self_taught", "pair_sft")
 PROMPTED = ("self_refine",)
-OBJECTIVES = (*REINFORCED, *FINE_TUNED, *PROMPTED)
-
-# The sections that settings of an objective come from; the later wins. The baselines of
-# reinforcement learning are trained like Stage II where they do not say otherwise.
-SECTIONS = {
-    "stage_one": ("training", "stage_one"),
-    "stage_two": ("training", "stage_two"),
-    "single_turn": ("training", "stage_two", "single_turn"),
-    "direct_multi_turn": ("training", "stage_two", "direct_multi_turn"),
-    "self_taught": ("training", "fine_tuning"),
-    "pair_sft": ("training", "fine_tuning"),
-    "self_refine": (),
-}
 # Keys of an entry that say where a training starts, not how it goes.
-OF_THE_PLAN = ("init", "reference", "candidates")
-# What rounds of fine-tuning are told beside the settings of the fine-tuning itself.
-OF_A_ROUND = ("temperature", "max_tokens", "training_problems", "local_rollout_forward_batch_size")
-OF_A_ROUND += ("number_output_initial_generations", "pairs_per_problem", "on_no_corrections")
-OF_ITS_OWN = {
-    "self_taught": ("variant", "keep_from", "iterations", "number_output_corrections"),
-    "pair_sft": ("keep_right_pairs",),
-}
+ORIGIN_KEYS = ("init", "reference", "candidates")
 
 
-def keys_of(objective: str) -> tuple[str, ...]:
-    """What an entry of a policy that is fine-tuned or prompted may say."""
-    if objective not in FINE_TUNED:
-        return ("objective",)
-    return (*FINE_TUNE_KEYS, *OF_A_ROUND, *OF_ITS_OWN[objective])
+def sections_of(objective: str) -> tuple[str, ...]:
+    """The sections of the config that an objective takes settings from; the later wins."""
+    if objective in OBJECTIVES:
+        return OBJECTIVES[objective].sections
+    return ("training", "fine_tuning") if objective in FINE_TUNED else ()
 
 
 @dataclass(frozen=True)
@@ -81,12 +60,12 @@ class Plan:
         """The instances of an arm that count: one a seed, where anything in it was trained."""
         seeds = self.config["seeds"]
         alone = seeds is None or arm == "base"
-        alone = alone or (self.objective(arm) in PROMPTED and self.entry(arm)["init"] == "base")
+        alone = alone or (self.is_prompted(arm) and self.entry(arm)["init"] == "base")
         return [arm] if alone else [f"{arm}/seed{seed}" for seed in seeds]
 
     def candidates_of(self, arm: str) -> list[str]:
         """The instances that are trained to choose settings of an arm."""
-        tuned = self.candidates and arm != "base" and self.objective(arm) not in PROMPTED
+        tuned = self.candidates and arm != "base" and not self.is_prompted(arm)
         count = len(self.candidate_settings(arm)) if tuned else 0
         return [f"{arm}/candidate{i}" for i in range(count)]
 
@@ -106,14 +85,40 @@ class Plan:
     @property
     def trained(self) -> list[str]:
         """Every instance that is trained, candidates included."""
-        arms = [arm for arm in self.arms[1:] if self.objective(arm) not in PROMPTED]
+        arms = [arm for arm in self.arms[1:] if not self.is_prompted(arm)]
         return [i for arm in arms for i in (*self.candidates_of(arm), *self.instances_of(arm))]
+
+    @property
+    def trained_instances(self) -> list[str]:
+        """The instances that count and are trained."""
+        return [one for one in self.instances if one in self.trained]
+
+    def trained_by(self, *objectives: str) -> list[str]:
+        """Every instance that is trained with one of these objectives, candidates included."""
+        return [one for one in self.trained if self.objective(one) in objectives]
+
+    def chain(self, instances: list[str]) -> list[str]:
+        """instance=the one it starts from, for those that start from another of these."""
+        pairs = [(one, self.init(one)) for one in instances]
+        return [f"{one}={init}" for one, init in pairs if init in instances]
 
     def entry(self, instance: str) -> dict:
         return self.config["policies"][instance.partition("/")[0]]
 
     def objective(self, instance: str) -> str:
         return self.entry(instance)["objective"]
+
+    def is_reinforced(self, instance: str) -> bool:
+        """Whether it is trained by reinforcement learning."""
+        return self.objective(instance) in OBJECTIVES
+
+    def is_fine_tuned(self, instance: str) -> bool:
+        """Whether it is fine-tuned on chosen corrections, in rounds."""
+        return self.objective(instance) in FINE_TUNED
+
+    def is_prompted(self, instance: str) -> bool:
+        """Whether it is a way to prompt another policy, without weights of its own."""
+        return self.objective(instance) in PROMPTED
 
     def init(self, instance: str) -> str:
         """The instance that the training of `instance` starts from, of the same seed."""
@@ -141,10 +146,10 @@ class Plan:
         arm, _, label = instance.partition("/")
         entry = self.entry(instance)
         merged = {"num_turns": self.config["num_turns"]}
-        for section in SECTIONS[entry["objective"]]:
+        for section in sections_of(entry["objective"]):
             merged |= self.config[section]
-        merged |= {key: value for key, value in entry.items() if key not in OF_THE_PLAN}
-        if entry["objective"] == "single_turn":
+        merged |= {key: value for key, value in entry.items() if key not in ORIGIN_KEYS}
+        if self.is_reinforced(instance) and OBJECTIVES[entry["objective"]].one_turn:
             merged["num_turns"] = 1
         if label.startswith("candidate"):
             merged |= self.candidate_settings(arm)[int(label.removeprefix("candidate"))]
@@ -180,8 +185,7 @@ class Plan:
             size = {"num_problems": asked["train_problems"]}
             found.append(Evaluation("train", "train", self.instances, size))
         if asked["fixed_first_attempts"]:
-            trained = [one for one in self.instances if one in self.trained]
-            found.append(Evaluation("fixed", "test", trained, fixed=True))
+            found.append(Evaluation("fixed", "test", self.trained_instances, fixed=True))
         for temperature in asked["temperatures"]:
             told = {"temperature": temperature}
             found.append(Evaluation(f"temperature{temperature}", "test", self.instances, told))
@@ -192,6 +196,19 @@ class Plan:
                 found.append(Evaluation(name, "test", instances, told))
         return {evaluation.name: evaluation for evaluation in found}
 
+    def analyses(self) -> list[str]:
+        """The analyses that are made: of what every run has, then of what the config asks for."""
+        reinforced = any(self.is_reinforced(one) for one in self.trained_instances)
+        found = ["changes", "lengths", "cost"]
+        found += ["levels"] if self.config["problems"]["level_col"] else []
+        found += ["curves"] if reinforced else []
+        return found + [n for n in ("fixed", "scaling", "successive") if n in self.evaluations()]
+
+    def vote_budgets(self) -> list[int]:
+        """Attempts that are voted over: 2, 4, 8 … up to all samples of a problem."""
+        most = self.config["analyses"]["scaling"]["samples"]
+        return [2**i for i in range(1, most.bit_length()) if 2**i <= most]
+
     # ----------------------------------------------------------------------------------------- budgets
     def budget(self, arm: str) -> dict[str, int | None]:
         """What one instance costs, with all that it starts from, and what its tuning cost.
@@ -199,7 +216,7 @@ class Plan:
         attempts: sampled for training. updates: of the weights. tuning_attempts: sampled by all
         candidates. None where it follows from the number of problems, or from what training finds.
         """
-        if arm == "base" or self.objective(arm) in PROMPTED:
+        if arm == "base" or self.is_prompted(arm):
             return {"attempts": 0, "updates": 0, "tuning_attempts": 0}
         before = self.budget(self.entry(arm)["init"])
         own = self._own_budget(self.instances_of(arm)[0])
@@ -213,7 +230,7 @@ class Plan:
     def _own_budget(self, instance: str) -> dict[str, int | None]:
         told, problems = self.settings(instance), self.problems(instance)
         turns, samples = told["num_turns"], told["number_output_initial_generations"]
-        if self.objective(instance) in REINFORCED:
+        if self.is_reinforced(instance):
             rollouts = told["total_episodes"]
             batch = told["per_device_train_batch_size"] * told["gradient_accumulation_steps"]
             offline = told.get("offline_first_attempts", 0)
@@ -236,7 +253,7 @@ class Plan:
     def leaves(self) -> list[str]:
         """The trained arms that no other starts from: those that a comparison is about."""
         inits = {entry["init"] for entry in self.config["policies"].values()}
-        trained = [arm for arm in self.arms[1:] if self.objective(arm) not in PROMPTED]
+        trained = [arm for arm in self.arms[1:] if not self.is_prompted(arm)]
         return [arm for arm in trained if arm not in inits]
 
 

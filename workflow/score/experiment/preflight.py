@@ -9,16 +9,13 @@ from pathlib import Path
 import yaml
 
 from score.experiment.config_errors import explain_errors, refuse_keys
-from score.experiment.plan import FINE_TUNED, OF_THE_PLAN, SECTIONS, Plan, keys_of
+from score.experiment.job_settings import JobSettings
+from score.experiment.plan import Plan, sections_of
 from score.experiment.plan_checks import check_budgets, check_plan
-from score.fine_tuning.settings import FINE_TUNE_KEYS, FineTuneSettings
+from score.files.settings import MissingSetting
 from score.sampling.settings import check_backend
 from score.tasks import load_task
-from score.training.objectives import REINFORCED
-from score.training.settings import TrainSettings
 from score.training.tracking import check_trackers, trackers
-
-_COMMON = ("run_name", "task_type", "precision")
 
 
 def check_config(config: dict, schema_path: str) -> dict:
@@ -61,49 +58,32 @@ def _check_evaluation(config: dict) -> None:
 
 
 def _check_training(name: str, config: dict) -> None:
-    """The settings of a policy's training are whole and all of use, and its batches divide."""
+    """The settings of a policy's jobs are whole and all of use, and its batches divide."""
     plan = Plan(config)
-    objective = plan.objective(name)
+    jobs = JobSettings(plan)
+    for key in plan.entry(name):
+        if key not in jobs.allowed_keys(name):
+            raise ValueError(
+                f"policies.{name} has the key {key!r}, which {plan.objective(name)} does not use; "
+                "expected only keys that it uses. Remove it."
+            )
     for instance in (plan.instances_of(name)[0], *plan.candidates_of(name)):
         try:
-            if objective in REINFORCED:
-                _check_reinforced(plan.settings(instance), config)
-            else:
-                _check_others(plan, instance, config)
-        except TypeError as error:
-            raise ValueError(f"policies.{name} {_told(error, objective)}") from None
+            if plan.is_reinforced(name):
+                jobs.training(instance)
+            elif plan.is_fine_tuned(name):
+                jobs.fine_tuning(instance)
+                jobs.choice(instance)
+            if plan.pool(instance):
+                jobs.first_attempts(instance)
+        except MissingSetting as error:
+            raise ValueError(
+                f"policies.{name} lacks {error.name!r}; expected it in "
+                f"{' or '.join(sections_of(plan.objective(name)))} or in the policy's own entry. Add it "
+                "to one of them."
+            ) from None
         except ValueError as error:
             raise ValueError(f"policies.{name}: {error}") from None
-
-
-def _check_reinforced(told: dict, config: dict) -> None:
-    told.pop("first_attempts_per_problem", None)
-    TrainSettings(**told, **{key: config[key] for key in _COMMON})
-
-
-def _check_others(plan: Plan, instance: str, config: dict) -> None:
-    """Of arms that are fine-tuned or prompted: an entry has no key that its objective does not use."""
-    objective, entry = plan.objective(instance), plan.entry(instance)
-    unused = [key for key in entry if key not in (*OF_THE_PLAN, *keys_of(objective))]
-    if unused:
-        raise TypeError(f"got an unexpected keyword argument {unused[0]!r}")
-    if objective in FINE_TUNED:
-        told = {**plan.settings(instance), "precision": config["precision"], "run_name": ""}
-        FineTuneSettings(**{key: told[key] for key in FINE_TUNE_KEYS if key in told})
-
-
-def _told(error: TypeError, objective: str) -> str:
-    """What a dataclass says of keys that it lacks or does not know, in the config's words."""
-    what = str(error).partition("argument")[2].strip("s: ")
-    if "unexpected" in str(error):
-        return (
-            f"has the key {what}, which {objective} does not use; expected it gone. Leave it out."
-        )
-    sections = " or ".join(SECTIONS[objective])
-    return (
-        f"lacks {what}; expected it in {sections} or in the policy's own entry. Add it to one of "
-        "them."
-    )
 
 
 def check_inputs(config: dict) -> None:
@@ -163,10 +143,7 @@ def _check_launcher(config: dict) -> None:
 
 def _check_problems(config: dict) -> None:
     """Local data are there, have the columns and suffice; hub data are checked when fetched."""
-    from score.problems.prepare import PrepareSettings
-
-    common = {key: config[key] for key in ("task_type", "random_seed", "cache_dir")}
-    settings = PrepareSettings(**config["problems"], **config["verifier"], **common)
+    settings = JobSettings(Plan(config)).problems()
     wanted = {"train_size": settings.train_size or 1, "validation_size": settings.validation_size}
     if settings.has_test_source:
         place = settings.test_path or settings.data_path

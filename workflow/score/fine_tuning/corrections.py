@@ -3,30 +3,32 @@
     python -m score.fine_tuning.corrections --settings settings.json --policy POLICY \\
         --sampled sampled.parquet --examples examples.jsonl --report corrections.json
 
-Rollouts are judged here first, so that their verdicts and the choice come from one place;
-`--attempts attempts.parquet` takes rollouts that are judged already. Token ids go into the examples
-exactly as they were sampled. --policy names the policy that sampled, for its tokenizer alone.
+Rollouts are verified here first, so that their verdicts and the choice come from one place. Token ids
+go into the examples exactly as they were sampled. --policy names the policy that sampled, for its
+tokenizer alone.
 """
 
-import argparse
 import json
 import sys
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from score.evaluation.verify import judge
-from score.files import read_settings, replace_bytes
+from score.evaluation.verify import verify
+from score.files.atomic import replace_file
 from score.fine_tuning.examples import Example, write_examples
-from score.fine_tuning.pairs import KEEP, Pair, sample_pairs, self_taught_pairs
+from score.fine_tuning.pairs import Pair, sample_pairs, self_taught_pairs
+from score.fine_tuning.settings import CorrectionSettings
+from score.jobs.command import Command
 from score.policies.load import declared_generation, vocabulary_size
 from score.sampling.generate import stop_ids_of
 from score.sampling.prompts import Bridge, load_tokenizer
 from score.sampling.rollout import Rollout, attempt_texts
 from score.sampling.sampled import read_sampled
 from score.tasks import load_task
+
+COMMAND = Command(__spec__, __doc__)
 
 # The columns that each method reads: of the rollout, and of each of its turns.
 METHODS = {
@@ -41,44 +43,6 @@ METHODS = {
         (1,),
     ),
 }
-
-
-@dataclass(frozen=True)
-class CorrectionSettings:
-    """How rollouts are judged and which corrections are kept; keys of settings.json.
-
-    method: self_taught pairs each correction with the attempt it answered, pair_sft two samples of
-    turn 1. keep, keep_from: see pairs.py. pairs_per_problem: most pairs of each kind from one
-    problem; null: all. on_no_corrections: refuse to go on without any, or keep the policy as it is.
-    """
-
-    task_type: str
-    method: str
-    random_seed: int
-    keep: str = "improving"
-    keep_from: float | int = 1.0
-    pairs_per_problem: int | None = None
-    on_no_corrections: str = "refuse"
-    evaluator_function: str | None = None
-    evaluator_mode: str = "default"
-    evaluator_answer_marker: str | None = None
-    verifier_deadline: float | int = 5.0
-    verifier_workers: int = 1
-    cache_dir: str | None = None
-
-    def __post_init__(self):
-        choices = {"method": tuple(METHODS), "keep": KEEP, "on_no_corrections": ("refuse", "keep")}
-        for name, known in choices.items():
-            value = getattr(self, name)
-            if value not in known:
-                raise ValueError(
-                    f"{name} is {value!r}; expected one of {', '.join(known)}. Pick one."
-                )
-        if self.pairs_per_problem is not None and self.pairs_per_problem < 1:
-            raise ValueError(
-                f"pairs_per_problem is {self.pairs_per_problem}; expected 1 or more. Raise it, or set "
-                "it to null for no limit."
-            )
 
 
 def choose_pairs(attempts: pd.DataFrame, settings: CorrectionSettings) -> list[Pair]:
@@ -200,37 +164,31 @@ def report(attempts: pd.DataFrame, examples: list[Example], settings: Correction
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.fine_tuning.corrections", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        arguments,
+        settings="JSON file of CorrectionSettings",
+        policy="policy that sampled: folder or hub name",
+        sampled="parquet file of score.sampling.sample",
+        examples="JSON Lines to write, one an example",
+        report="JSON file to write: counts",
     )
-    parser.add_argument("--settings", required=True, help="JSON file of CorrectionSettings")
-    parser.add_argument("--policy", required=True, help="policy that sampled: folder or hub name")
-    given = parser.add_mutually_exclusive_group(required=True)
-    given.add_argument("--sampled", help="parquet file of score.sampling.sample, to be judged")
-    given.add_argument("--attempts", help="parquet file of score.evaluation.verify, or like it")
-    parser.add_argument("--examples", required=True, help="JSON Lines to write, one an example")
-    parser.add_argument("--report", required=True, help="JSON file to write: counts")
-    flags = parser.parse_args(arguments)
-    try:
-        settings = read_settings(flags.settings, CorrectionSettings)
+    with COMMAND.errors():
+        settings = CorrectionSettings.read(flags.settings)
         tokenizer = load_tokenizer(flags.policy, settings.cache_dir)
         bridge = Bridge.of(tokenizer, load_task(settings.task_type).CORRECTION_PROMPT)
         declared = declared_generation(flags.policy, settings.cache_dir)
         stop_ids = stop_ids_of(declared, tokenizer, bridge)
-        attempts = read_sampled(flags.sampled or flags.attempts)
-        if flags.sampled:
-            attempts = judge(attempts, settings)
+        attempts = verify(read_sampled(flags.sampled), settings)
         pairs = choose_pairs(attempts, settings)
         vocabulary = vocabulary_size(flags.policy, settings.cache_dir)
         examples = make_examples(pairs, tokenizer, bridge, stop_ids, vocabulary)
-    except ValueError as error:
-        sys.exit(f"corrections: {error}")
-    told = report(attempts, examples, settings)
+    counts = report(attempts, examples, settings)
     write_examples(flags.examples, examples)
-    text = json.dumps(told, indent=2, sort_keys=True)
-    replace_bytes(flags.report, f"{text}\n".encode())
+    text = json.dumps(counts, indent=2, sort_keys=True)
+    replace_file(flags.report, f"{text}\n".encode())
     print(
-        f"{told['examples']} examples from {told['rollouts']} rollouts: {told['examples_by_kind']}",
+        f"{counts['examples']} examples from {counts['rollouts']} rollouts: "
+        f"{counts['examples_by_kind']}",
         file=sys.stderr,
     )
 

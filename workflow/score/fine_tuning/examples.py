@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from score.files import replace_bytes
+from score.files.atomic import replace_file
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Example:
 def write_examples(path, examples: Iterable[Example]) -> None:
     """Write examples as JSON Lines with sorted keys: the same examples, the same bytes."""
     lines = [json.dumps(vars(e), ensure_ascii=False, sort_keys=True) + "\n" for e in examples]
-    replace_bytes(path, "".join(lines).encode())
+    replace_file(path, "".join(lines).encode())
 
 
 def read_examples(path, vocabulary: int) -> list[Example]:

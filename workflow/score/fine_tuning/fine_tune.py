@@ -10,43 +10,44 @@ refused where that checkpoint was made with other settings, examples, policies o
 """
 
 import argparse
-import os
 import shutil
-from dataclasses import asdict
 
-from score.files import file_digest
+from score.files.digests import file_digest
 from score.fine_tuning.examples import read_examples
 from score.fine_tuning.settings import FineTuneSettings
 from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
+from score.jobs.command import Command
+from score.jobs.distributed import is_first_process
 from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
 from score.sampling.prompts import load_tokenizer
 from score.training.job import (
-    add_flags,
-    leave_policy,
+    FLAGS,
     new_adapter,
     processes,
     run_job,
-    shared_arguments,
+    save_or_interrupt,
     train_on,
+    trainer_arguments,
 )
 from score.training.records import ProgressLine, write_records
-from score.training.settings import IDLE_SETTINGS
+
+COMMAND = Command(__spec__, __doc__)
 
 
 def trainer_config(settings: FineTuneSettings, checkpoints: str, examples: int) -> CorrectionConfig:
     """The settings as a CorrectionConfig for this number of examples and processes."""
     return CorrectionConfig(
-        **shared_arguments(settings, checkpoints), max_steps=settings.updates_on(examples)
+        **trainer_arguments(settings, CorrectionConfig, checkpoints),
+        max_steps=settings.updates_on(examples),
     )
 
 
-def made_with(settings: FineTuneSettings, flags: argparse.Namespace) -> dict:
+def provenance(settings: FineTuneSettings, flags: argparse.Namespace) -> dict:
     """All that the trained weights depend on; ValueError where the examples are not the policy's."""
     read_examples(flags.examples, vocabulary_size(flags.init, settings.cache_dir))
-    kept = {key: value for key, value in asdict(settings).items() if key not in IDLE_SETTINGS}
     return {
-        **kept,
+        **settings.provenance(),
         "init": policy_digest(flags.init, settings.cache_dir),
         "examples": file_digest(flags.examples),
         "processes": processes(),
@@ -54,7 +55,7 @@ def made_with(settings: FineTuneSettings, flags: argparse.Namespace) -> dict:
 
 
 def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
-    """Run the training to its end and leave the policy at `flags.policy`.
+    """Run the training to its end and save the policy at `flags.policy`.
 
     Without examples there is nothing to learn: it is the policy that the training starts from.
     """
@@ -62,10 +63,10 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     examples = read_examples(flags.examples, vocabulary_size(flags.init, settings.cache_dir))
     if not examples:
         print("fine_tune: there are no examples, so the policy stays as it is", flush=True)
-        if os.environ.get("RANK", "0") == "0":
+        if is_first_process():
             keep_policy(settings, flags)
         return
-    # first: it has ZeRO-3 shard what is loaded
+    # Made before the policy is loaded: it has ZeRO-3 shard weights while they are loaded.
     args = trainer_config(settings, flags.checkpoints, len(examples))
     trainer = CorrectionTrainer(
         model=load_policy(
@@ -78,11 +79,11 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
         callbacks=[ProgressLine(settings.objective), stop],
     )
     train_on(trainer, flags.checkpoints)
-    leave_policy(trainer, stop, settings, flags)
+    save_or_interrupt(trainer, stop, settings, flags)
 
 
 def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
-    """Leave the policy that a training would start from, and no records."""
+    """Save the policy that a training would start from, and no records."""
     for saved in (
         load_policy(flags.init, settings.precision, settings.cache_dir),
         load_tokenizer(flags.init, settings.cache_dir),
@@ -93,14 +94,8 @@ def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.fine_tuning.fine_tune", description=__doc__.partition("\n")[0]
-    )
-    add_flags(parser)
-    parser.add_argument(
-        "--examples", required=True, help="JSON Lines of score.fine_tuning.corrections"
-    )
-    run_job("fine_tune", FineTuneSettings, parser.parse_args(), made_with, fine_tune)
+    flags = COMMAND.flags(**FLAGS, examples="JSON Lines of score.fine_tuning.corrections")
+    run_job(COMMAND, FineTuneSettings, flags, provenance, fine_tune)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from itertools import accumulate
 
 import pandas as pd
 
-KEEP = ("improving", "non_decreasing")
 _NAMES = {True: "correct", False: "incorrect"}
 
 

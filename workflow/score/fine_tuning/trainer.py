@@ -20,7 +20,7 @@ from trl import SFTConfig, SFTTrainer
 
 from score.fine_tuning.examples import Example
 from score.training.batches import IGNORED, whole_order
-from score.training.checkpoints import writing_checkpoint, written_to
+from score.training.checkpoints import WholeCheckpoints
 
 
 @dataclass
@@ -41,7 +41,7 @@ class CorrectionConfig(SFTConfig):
             raise ValueError(f"max_steps is {self.max_steps}; expected 1 or more. Name it.")
 
 
-class CorrectionTrainer(SFTTrainer):
+class CorrectionTrainer(WholeCheckpoints, SFTTrainer):
     """Fine-tune a policy on examples, with loss on their correction tokens alone.
 
     model: a path, hub name, PreTrainedModel or PeftModel. Fewer examples than an update covers are
@@ -79,19 +79,6 @@ class CorrectionTrainer(SFTTrainer):
         # Of the examples: the host counts all that is laid out as one epoch.
         self.state.epoch = self._epochs * self.state.global_step / self.state.max_steps
         super().log(logs, start_time)
-
-    # --------------------------------------------------------------------------------- checkpoints
-    def _get_output_dir(self, trial):
-        return written_to(self.args.output_dir)
-
-    def _save_checkpoint(self, model, trial):
-        with writing_checkpoint(
-            self.args.output_dir,
-            self.state.global_step,
-            self.accelerator,
-            keep=self.args.save_total_limit,
-        ):
-            super()._save_checkpoint(model, trial)
 
 
 def laid_out(examples: list[Example], args: CorrectionConfig) -> Dataset:

@@ -19,6 +19,11 @@ def join_launcher() -> None:
         _allow_deepspeed_without_compiler()
 
 
+def is_first_process() -> bool:
+    """Whether this is the only process or the first of those that were launched together."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def leave_launcher() -> None:
     """Call last in every launched command: ranks part together.
 

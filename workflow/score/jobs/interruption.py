@@ -42,7 +42,7 @@ class StopOnSignal(TrainerCallback):
         return bool(asked)
 
 
-def leave_stopped() -> None:
+def end_interrupted() -> None:
     """End this rank of a training that has saved before its end.
 
     The launcher is told by a file, since torchrun makes a long trace of any status but 0.

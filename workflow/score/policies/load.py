@@ -12,7 +12,7 @@ from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 from transformers.integrations import is_deepspeed_zero3_enabled
 
-from score.files import digest, file_digest
+from score.files.digests import digest, file_digest
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

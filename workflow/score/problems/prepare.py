@@ -7,85 +7,19 @@ twice and a test problem that is also in the training rows are refused by name, 
 listed in the card, as `on_bad_gold`, `on_duplicate` and `on_leakage` say.
 """
 
-import argparse
-import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-from score.files import read_settings, replace_bytes
+from score.files.atomic import replace_file
+from score.jobs.command import Command
 from score.problems import checks
 from score.problems.card import card_bytes, card_markdown, data_card
 from score.problems.problem import Problem, write_problems
+from score.problems.settings import PrepareSettings
 from score.problems.sources import Source, read_source
 from score.tasks import load_task
 
-
-@dataclass(frozen=True)
-class PrepareSettings:
-    """What `prepare` reads and how it splits; the keys of settings.json.
-
-    A null size means all that is left. `data_path` and `test_path`: one place or a list of places
-    whose rows are concatenated. Without `test_path` and `test_split`, test is cut from the data.
-    """
-
-    task_type: str
-    data_path: str | list
-    random_seed: int
-    validation_size: int
-    question_col: str | None = None
-    gold_col: str | None = None
-    data_split: str | None = None
-    test_path: str | list | None = None
-    test_split: str | None = None
-    revision: str | None = None
-    cache_dir: str | None = None
-    id_col: str | None = None
-    gold_pattern: str | None = None
-    level_col: str | None = None
-    train_size: int | None = None
-    test_size: int | None = None
-    on_bad_gold: str = "refuse"
-    on_duplicate: str = "refuse"
-    on_leakage: str = "refuse"
-    evaluator_function: str | None = None
-    evaluator_mode: str = "default"
-    evaluator_answer_marker: str | None = None
-    verifier_deadline: float | int = 5.0
-    verifier_workers: int = 1
-
-    def __post_init__(self):
-        for kind in checks.REFUSALS:
-            value = getattr(self, f"on_{kind}")
-            if value not in ("refuse", "drop"):
-                raise ValueError(f"on_{kind} is {value!r}; expected 'refuse' or 'drop'.")
-        for key in ("train_size", "test_size"):
-            if getattr(self, key) is not None and getattr(self, key) < 1:
-                raise ValueError(f"{key} is {getattr(self, key)}; expected at least 1, or null.")
-        if self.validation_size < 0:
-            raise ValueError(f"validation_size is {self.validation_size}; expected 0 or more.")
-        if self.test_size is None and not self.has_test_source:
-            raise ValueError(
-                "test_size is null; expected a number, since test problems are cut from data_path. "
-                "Set it, or set test_path or test_split."
-            )
-        if self.gold_pattern is not None:
-            _check_pattern(self.gold_pattern)
-
-    @property
-    def has_test_source(self) -> bool:
-        return self.test_path is not None or self.test_split is not None
-
-
-def _check_pattern(pattern: str) -> None:
-    try:
-        groups = re.compile(pattern).groups
-    except re.error as error:
-        raise ValueError(
-            f"gold_pattern is {pattern!r}; not a regular expression: {error}."
-        ) from None
-    if groups != 1:
-        raise ValueError(f"gold_pattern is {pattern!r}; expected one group around the gold.")
+COMMAND = Command(__spec__, __doc__)
 
 
 def prepare(settings: PrepareSettings) -> tuple[dict[str, list[Problem]], dict]:
@@ -164,21 +98,18 @@ def write_prepared(directory, splits: dict[str, list[Problem]], card: dict) -> N
     directory = Path(directory)
     for name, problems in splits.items():
         write_problems(directory / f"{name}.jsonl", problems)
-    replace_bytes(directory / "data_card.json", card_bytes(card))
-    replace_bytes(directory / "data_card.md", card_markdown(card).encode())
+    replace_file(directory / "data_card.json", card_bytes(card))
+    replace_file(directory / "data_card.md", card_markdown(card).encode())
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.problems.prepare", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        arguments,
+        settings="JSON file of PrepareSettings",
+        output_dir="folder for the splits and the card",
     )
-    parser.add_argument("--settings", required=True, help="JSON file of PrepareSettings")
-    parser.add_argument("--output-dir", required=True, help="folder for the splits and the card")
-    flags = parser.parse_args(arguments)
-    try:
-        splits, card = prepare(read_settings(flags.settings, PrepareSettings))
-    except ValueError as error:
-        sys.exit(f"prepare: {error}")
+    with COMMAND.errors():
+        splits, card = prepare(PrepareSettings.read(flags.settings))
     write_prepared(flags.output_dir, splits, card)
     sizes = ", ".join(f"{count} {name}" for name, count in card["splits"].items())
     drops = ", ".join(f"{count} {kind}" for kind, count in card["rows_dropped"].items())

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from score.files import replace_bytes
+from score.files.atomic import replace_file
 
 FIELDS = ("id", "question", "answer", "level")
 
@@ -70,7 +70,7 @@ def read_problems(path) -> list[Problem]:
 def write_problems(path, problems: Iterable[Problem]) -> None:
     """Write problems as UTF-8 JSON Lines with sorted keys: the same problems, the same bytes."""
     lines = [json.dumps(asdict(p), ensure_ascii=False, sort_keys=True) + "\n" for p in problems]
-    replace_bytes(path, "".join(lines).encode())
+    replace_file(path, "".join(lines).encode())
 
 
 def _problem_from_line(line: bytes, where: str) -> Problem:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from score.files import digest
+from score.files.digests import digest
 from score.tasks import load_task
 
 Messages = list[dict[str, str]]

@@ -11,10 +11,7 @@ shards folder; the first rank joins them. A rerun samples only what is missing t
 attempt has its own seed (score/sampling/draws.py), neither interruptions nor ranks show in the result.
 """
 
-import argparse
-import os
 import shutil
-import sys
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
@@ -23,9 +20,11 @@ import pandas as pd
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 
-from score.files import read_settings, write_synced
+from score.files.atomic import replace_file
+from score.jobs.command import Command, optional
 from score.jobs.distributed import (
     inference_accelerator,
+    is_first_process,
     join_launcher,
     leave_launcher,
     place_for_sampling,
@@ -41,6 +40,8 @@ from score.sampling.sampling_plan import SamplingPlan
 from score.sampling.settings import SampleSettings
 from score.sampling.shards import Job, job_of, missing_batches, open_shards, write_shard
 from score.sampling.vllm import VLLMGenerate
+
+COMMAND = Command(__spec__, __doc__)
 
 
 def sample_policy(plan: SamplingPlan, shards: Path) -> list[dict]:
@@ -91,36 +92,27 @@ def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generat
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.sampling.sample", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        settings="JSON file of SampleSettings",
+        policy="folder or hub name of the policy",
+        problems="JSON Lines of problems",
+        few_shot_dir=optional("folder of worked examples"),
+        first_attempts=optional(
+            "another policy's sampled.parquet, whose first attempts are continued", type=Path
+        ),
+        shards="scratch folder, gone in the end",
+        attempts="parquet file to write",
     )
-    parser.add_argument("--settings", required=True, help="JSON file of SampleSettings")
-    parser.add_argument("--policy", required=True, help="folder or hub name of the policy")
-    parser.add_argument("--problems", required=True, help="JSON Lines of problems")
-    parser.add_argument("--few-shot-dir", help="folder of worked examples")
-    parser.add_argument(
-        "--first-attempts",
-        type=Path,
-        help="another policy's sampled.parquet, whose first attempts are continued",
-    )
-    parser.add_argument(
-        "--shards", required=True, type=Path, help="scratch folder, gone in the end"
-    )
-    parser.add_argument("--attempts", required=True, type=Path, help="parquet file to write")
-    flags = parser.parse_args()
     join_launcher()
-    try:
-        settings = read_settings(flags.settings, SampleSettings)
+    with COMMAND.errors():
+        settings = SampleSettings.read(flags.settings)
         problems = read_problems(flags.problems)[: settings.num_problems]
         few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
         plan = SamplingPlan(settings, flags.policy, problems, few_shot, flags.first_attempts)
-    except ValueError as error:
-        sys.exit(f"sample: {error}")
-    first = os.environ.get("RANK", "0") == "0"
-    with sole_writer(str(flags.shards)) if first else nullcontext():
-        rows = sample_policy(plan, flags.shards)
-        if first:
-            write_synced(flags.attempts, pd.DataFrame(rows).to_parquet(index=False))
+    with sole_writer(flags.shards) if is_first_process() else nullcontext():
+        rows = sample_policy(plan, Path(flags.shards))
+        if is_first_process():
+            replace_file(flags.attempts, pd.DataFrame(rows).to_parquet(index=False))
             shutil.rmtree(flags.shards)
     leave_launcher()
 

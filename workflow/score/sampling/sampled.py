@@ -12,9 +12,9 @@ critique_t2, critique_tokens_t2, …
               of the critique before an attempt, where the policy was asked for one
 prompt_ids    the token ids up to attempt 1
 
-A policy may also continue the first attempts of another, so that policies can be compared on what they
-make of the very same first attempts. Token ids are carried over unchanged, which needs the same tokenizer
-and the same prompts: that is checked.
+A policy may also continue the first attempts of another, so that policies can be compared on what
+they make of the very same first attempts. Token ids are carried over unchanged, which needs the same
+tokenizer and the same prompts: that is checked.
 """
 
 import json

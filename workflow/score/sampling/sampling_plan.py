@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from score.files import digest, file_digest
+from score.files.digests import digest, file_digest
 from score.policies.load import policy_digest, vocabulary_size
 from score.problems.problem import Problem
 from score.sampling.draws import turn_seeds

@@ -9,7 +9,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from score.files import write_synced
+from score.files.atomic import replace_file
 
 Job = tuple[str, int]  # problem id, sample
 
@@ -53,14 +53,14 @@ def open_shards(folder: Path, made_with: dict) -> list[dict]:
             flush=True,
         )
     folder.mkdir(parents=True, exist_ok=True)
-    write_synced(told, json.dumps(made_with, indent=1, sort_keys=True).encode())
+    replace_file(told, json.dumps(made_with, indent=1, sort_keys=True).encode())
     return _read_rows(folder)
 
 
 def write_shard(folder: Path, rows: list[dict]) -> None:
     """Write one shard; RuntimeError where the disk doesn't take it. Earlier shards are untouched."""
     content = json.dumps(rows, ensure_ascii=False).encode()
-    write_synced(folder / f"{_digest(content)}.json", content)
+    replace_file(folder / f"{_digest(content)}.json", content)
 
 
 def _read_rows(folder: Path) -> list[dict]:

@@ -1,11 +1,11 @@
-"""Advantages of one rank's rollouts, from the pay of all ranks: groups of K may lie across them."""
+"""Advantages of one rank's rollouts, from the rewards of all ranks: groups of K may lie across them."""
 
 import torch
 from accelerate.utils import gather
 
 
 def rank_advantages(
-    pay: torch.Tensor,
+    rewards: torch.Tensor,
     order: list[int],
     k: int,
     rank: int,
@@ -13,17 +13,17 @@ def rank_advantages(
     scale: bool,
     offline: list[bool] | None = None,
 ) -> torch.Tensor:
-    """Advantages (B, N) of a rank's rows from their pay (B, N), both in the order of the batch.
+    """Advantages (B, N) of a rank's rows from their rewards (B, N), both in the order of the batch.
 
     order: which row of the groups of `k` each row of the batch is. scale: divide by one standard
     deviation of the update. offline: whose first attempt was given and has no part in that; None on
     every rank where none can be.
     """
-    advantages = leave_one_out(_everyones(pay, order), k)
+    advantages = leave_one_out(_everyones(rewards, order), k)
     if scale:
         counted = None
         if offline is not None:
-            sampled = torch.ones_like(pay)
+            sampled = torch.ones_like(rewards)
             sampled[torch.tensor(offline), 0] = 0
             counted = _everyones(sampled, order) > 0
         advantages = scale_by_batch(advantages, counted)
@@ -38,8 +38,8 @@ def _everyones(values: torch.Tensor, order: list[int]) -> torch.Tensor:
     return gather(in_groups)
 
 
-def leave_one_out(pay: torch.Tensor, k: int) -> torch.Tensor:
-    """Advantages (B, N): each pay minus the mean pay of the other K − 1 rollouts of its problem.
+def leave_one_out(rewards: torch.Tensor, k: int) -> torch.Tensor:
+    """Advantages (B, N): each reward minus the mean reward of the other K − 1 rollouts of its problem.
 
     Rows must lie in groups of `k` rollouts of one problem. Each turn has its own baseline.
     """
@@ -48,15 +48,15 @@ def leave_one_out(pay: torch.Tensor, k: int) -> torch.Tensor:
             f"number_output_initial_generations is {k}; expected 2 or more. The leave-one-out "
             "baseline needs other rollouts of the same problem."
         )
-    groups = pay.view(-1, k, pay.size(1))
+    groups = rewards.view(-1, k, rewards.size(1))
     others = (groups.sum(1, keepdim=True) - groups) / (k - 1)
-    return (groups - others).view_as(pay)
+    return (groups - others).view_as(rewards)
 
 
 def scale_by_batch(advantages: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
     """Advantages (B, N) divided by one standard deviation over all rollouts and turns.
 
-    One number for all turns keeps the ratio between their pays, which α sets. The KL weights then
+    One number for all turns keeps the ratio between their rewards, which α sets. The KL weights then
     count against advantages of unit size. counted (B, N): true for what enters the deviation, None
     for all; attempts that the policy did not write have no advantage.
     """

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from score.files import sync, sync_tree
+from score.files.atomic import replace_file, replace_folder
 
 _MANIFEST = "whole.json"
+_PROVENANCE = "made_with.json"
 _WRITING = "writing"
 
 
@@ -52,13 +53,24 @@ def written_to(directory: str) -> str:
     return str(Path(directory) / _WRITING)
 
 
+class WholeCheckpoints:
+    """Mixin for a transformers Trainer: its checkpoints are written by `writing_checkpoint`."""
+
+    def _get_output_dir(self, trial):
+        return written_to(self.args.output_dir)
+
+    def _save_checkpoint(self, model, trial):
+        args = self.args
+        step, keep = self.state.global_step, args.save_total_limit
+        with writing_checkpoint(args.output_dir, step, self.accelerator, keep):
+            super()._save_checkpoint(model, trial)
+
+
 def _seal(draft: Path, final: Path) -> None:
+    """The manifest comes last, then the name: a checkpoint with both has everything."""
     sizes = {str(p.relative_to(draft)): p.stat().st_size for p in draft.rglob("*") if p.is_file()}
     (draft / _MANIFEST).write_text(json.dumps(sizes, indent=1, sort_keys=True))
-    sync_tree(draft)
-    shutil.rmtree(final, ignore_errors=True)  # a torn one of the same step
-    draft.rename(final)
-    sync(final.parent)
+    replace_folder(draft, final)
 
 
 def newest_whole_checkpoint(directory: str) -> str | None:
@@ -90,19 +102,19 @@ def _checkpoints(directory: Path) -> dict[int, Path]:
     return {int(path.name.split("-")[1]): path for path in found if path.name[11:].isdecimal()}
 
 
-def open_checkpoints(directory: str, made_with: dict) -> None:
+def open_checkpoints(directory: str, provenance: dict) -> None:
     """Make the folder, or check that its checkpoints belong to this training; else ValueError.
 
-    made_with: all that the weights depend on, with the number of processes. Only the first process
+    provenance: all that the weights depend on, with the number of processes. Only the first process
     may call this, before the others look for a checkpoint.
     """
-    path = Path(directory) / "made_with.json"
+    path = Path(directory) / _PROVENANCE
     if _checkpoints(path.parent):
         old = json.loads(path.read_text()) if path.is_file() else {}
         changed = [
-            f"{key} {_short(old.get(key))}, now {_short(made_with.get(key))}"
-            for key in sorted({*old, *made_with})
-            if old.get(key) != made_with.get(key)
+            f"{key} {_short(old.get(key))}, now {_short(provenance.get(key))}"
+            for key in sorted({*old, *provenance})
+            if old.get(key) != provenance.get(key)
         ]
         if changed:
             raise ValueError(
@@ -110,8 +122,7 @@ def open_checkpoints(directory: str, made_with: dict) -> None:
                 f"{'; '.join(changed)}; expected the same. Go back to what it was made with, or give "
                 f"it up: rm -r {directory}"
             )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(made_with, indent=1, sort_keys=True))
+    replace_file(path, json.dumps(provenance, indent=1, sort_keys=True).encode())
 
 
 def _short(value) -> str:

@@ -36,9 +36,11 @@ class SCoReConfig(GRPOConfig):
     offline_first_attempts: float = field(
         default=0.0, metadata=_help("share of problems that start from given first attempts")
     )
-    kl_estimator: str = field(default="k1", metadata=_help("k1 (in the pay) or k2 (in the loss)"))
+    kl_estimator: str = field(
+        default="k2", metadata=_help("k2 (in the loss) or k1 (in the rewards)")
+    )
     scale_advantages: bool = field(
-        default=False, metadata=_help("divide advantages by one standard deviation of the batch")
+        default=True, metadata=_help("divide advantages by one standard deviation of the batch")
     )
     local_rollout_forward_batch_size: int = field(
         default=64, metadata=_help("rows of a pass without gradient: sampling, reference")

@@ -1,4 +1,4 @@
-"""What the training commands share around their trainers: start, refuse, go on, save.
+"""What the training commands share around their trainers: start, refuse, resume, save.
 
 `settings` is what a command's settings.json says, TrainSettings or FineTuneSettings; `flags` are its
 paths: settings, init, policy, records, checkpoints.
@@ -7,22 +7,24 @@ paths: settings, init, policy, records, checkpoints.
 import argparse
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
 
 import torch
 from peft import LoraConfig
 
-from score.files import read_settings, sync_tree
+from score.files.atomic import replace_folder
+from score.jobs.command import Command, optional
 from score.jobs.distributed import (
     allow_offload_without_compiler,
+    is_first_process,
     join_launcher,
     leave_launcher,
     require_deepspeed,
 )
-from score.jobs.interruption import StopOnSignal, leave_stopped
+from score.jobs.interruption import StopOnSignal, end_interrupted
 from score.jobs.writer_lock import sole_writer
 from score.policies.load import is_adapter
 from score.training.checkpoints import (
@@ -32,30 +34,42 @@ from score.training.checkpoints import (
     require_free_disk,
 )
 from score.training.records import silence_trainer, write_records
+from score.training.settings import TrainerSettings
 from score.training.tracking import PROJECT, continue_run, track
 
+# The flags that every training command has.
+FLAGS = {
+    "settings": "JSON file of the command's settings",
+    "tuned": optional("JSON file of settings that win over those"),
+    "init": "policy to start from: folder or hub name",
+    "policy": "folder to write the trained policy to",
+    "records": "JSON Lines to write, one an update",
+    "checkpoints": "scratch folder, gone in the end",
+}
+# What the settings call by another name than the trainer's configuration.
+RENAMED = {
+    "num_warmup_steps": "warmup_steps",
+    "random_seed": "seed",
+    "number_output_initial_generations": "num_generations",
+    "max_tokens": "max_completion_length",
+    "vllm_server_url": "vllm_server_base_url",
+}
 
-def shared_arguments(settings, checkpoints: str) -> dict:
-    """The trainer's arguments that every training has, for this number of processes.
 
-    ValueError where the processes can't share an update evenly.
+def trainer_arguments(settings: TrainerSettings, kind: type, checkpoints: str) -> dict:
+    """Arguments for a trainer's configuration of class `kind`, for this number of processes.
+
+    A setting goes to the field of its name, or of the name in RENAMED; what the trainer has no field
+    for is the command's own. ValueError where the processes can't share an update evenly.
     """
     folder = Path(checkpoints).parent
-    return {
+    known = {field.name for field in fields(kind)}
+    values = {RENAMED.get(name, name): getattr(settings, name) for name in settings.names()}
+    return {name: value for name, value in values.items() if name in known} | {
         "output_dir": checkpoints,
-        "per_device_train_batch_size": settings.per_device_train_batch_size,
         "gradient_accumulation_steps": settings.accumulation(processes()),
-        "learning_rate": settings.learning_rate,
-        "lr_scheduler_type": settings.lr_scheduler_type,
-        "warmup_steps": settings.num_warmup_steps,
-        "adam_beta2": settings.adam_beta2,
-        "weight_decay": settings.weight_decay,
-        "max_grad_norm": settings.max_grad_norm,
-        "gradient_checkpointing": settings.gradient_checkpointing,
         "bf16": settings.precision == "bfloat16",
         "use_cpu": not torch.cuda.is_available(),
-        "seed": settings.random_seed,
-        "save_steps": settings.save_steps,
         "save_total_limit": 2,
         "report_to": track(settings, folder),
         "run_name": curve_name(settings.run_name, folder),
@@ -76,7 +90,7 @@ def curve_name(run_name: str, folder: Path) -> str:
     return f"{run_name}/{below if found else folder.name}"
 
 
-def new_adapter(settings, init: str) -> LoraConfig | None:
+def new_adapter(settings: TrainerSettings, init: str) -> LoraConfig | None:
     """A fresh adapter where one is wanted and `init` does not bring its own."""
     if not settings.use_lora or is_adapter(init):
         return None
@@ -102,57 +116,47 @@ def train_on(trainer, checkpoints: str) -> None:
     trainer.train(resume_from_checkpoint=newest)
 
 
-def leave_policy(trainer, stop: StopOnSignal, settings, flags: argparse.Namespace) -> None:
+def save_or_interrupt(
+    trainer, stop: StopOnSignal, settings: TrainerSettings, flags: argparse.Namespace
+) -> None:
     """Save what was trained, unless training was stopped before its end: then say so."""
     if stop.stopped_early:
-        leave_stopped()
+        end_interrupted()
     else:
         _save_policy(trainer, settings, flags)
 
 
-def _save_policy(trainer, settings, flags: argparse.Namespace) -> None:
-    """Leave policy and records, each whole or not at all, and take the checkpoints away."""
+def _save_policy(trainer, settings: TrainerSettings, flags: argparse.Namespace) -> None:
+    """Save policy and records, each whole or not at all, and delete the checkpoints."""
     draft = Path(f"{flags.policy}.writing")
     trainer.save_model(str(draft))
     if trainer.accelerator.is_main_process:
         trainer.processing_class.save_pretrained(draft)
-        sync_tree(draft)
-        shutil.rmtree(flags.policy, ignore_errors=True)
-        draft.rename(flags.policy)
+        replace_folder(draft, Path(flags.policy))
         write_records(flags.records, trainer.state.log_history, settings.objective)
     trainer.accelerator.wait_for_everyone()
     if trainer.accelerator.is_main_process:
         shutil.rmtree(flags.checkpoints)
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags that every training command has."""
-    parser.add_argument("--settings", required=True, help="JSON file of the command's settings")
-    parser.add_argument("--tuned", help="JSON file of settings that win over those")
-    parser.add_argument("--init", required=True, help="policy to start from: folder or hub name")
-    parser.add_argument("--policy", required=True, help="folder to write the trained policy to")
-    parser.add_argument("--records", required=True, help="JSON Lines to write, one an update")
-    parser.add_argument("--checkpoints", required=True, help="scratch folder, gone in the end")
-
-
 def run_job(
-    command: str, kind: type, flags: argparse.Namespace, made_with: Callable, train: Callable
+    command: Command,
+    kind: type[TrainerSettings],
+    flags: argparse.Namespace,
+    provenance: Callable,
+    train: Callable,
 ) -> None:
     """Run `train(settings, flags)` as the sole writer of its checkpoints.
 
-    kind: the dataclass of the settings. made_with(settings, flags): all that the trained weights
-    depend on; asked of the first process alone. What is wrong with either ends the command in one
-    line.
+    kind: the class of the settings. provenance(settings, flags): all that the trained weights depend
+    on; asked of the first process alone. What is wrong with either ends the command in one line.
     """
     join_launcher()
-    first = os.environ.get("RANK", "0") == "0"
     with ExitStack() as held:
-        try:
-            settings = read_settings(flags.settings, kind, flags.tuned)
-            if first:
+        with command.errors(ValueError, RuntimeError):
+            settings = kind.read(flags.settings, flags.tuned)
+            if is_first_process():
                 held.enter_context(sole_writer(flags.checkpoints))
-                open_checkpoints(flags.checkpoints, made_with(settings, flags))
-        except (ValueError, RuntimeError) as error:
-            sys.exit(f"{command}: {error}")
+                open_checkpoints(flags.checkpoints, provenance(settings, flags))
         train(settings, flags)
     leave_launcher()

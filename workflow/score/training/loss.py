@@ -4,16 +4,16 @@ Legend of shapes: B rollouts, N turns, K rollouts of one problem, T token positi
 prompt. `turn` (B, T) names the turn that wrote each token, 1 … N, and is 0 for every token that no
 turn wrote (the correction message between two attempts, padding).
 
-What is optimised, for each turn t with its pay and its own history x_t (§2 of the method, γ = 0):
+What is optimised, for each turn t with its reward and its own history x_t (§2 of the method, γ = 0):
 
-    E[ pay_t − β_t KL(π(·|x_t) ‖ π_ref(·|x_t)) ]
+    E[ reward_t − β_t KL(π(·|x_t) ‖ π_ref(·|x_t)) ]
 
 where the gradient flows through the tokens of turn t alone: the history x_t counts as given.
-(direct_multi_turn pays a turn for the last attempt's score, which depends on what the turn wrote:
+(direct_multi_turn rewards a turn with the last attempt's score, which depends on what the turn wrote:
 there the reward's gradient flows through all turns, and the KL's stays with its own.) The KL is that
 of whole attempts. Both estimators below have exactly its gradient in expectation:
 
-    k1   the log-ratio log π(y_t) − log π_ref(y_t) of an attempt is a cost, taken from its pay
+    k1   the log-ratio log π(y_t) − log π_ref(y_t) of an attempt is a cost, taken from its reward
     k2   half the squared log-ratio of an attempt is added to the loss
 
 (The popular k3, and k2 of single tokens, do not: their expected gradients belong to other
@@ -33,9 +33,11 @@ def per_turn_sum(values: torch.Tensor, turn: torch.Tensor, turns: int) -> torch.
     return torch.stack([value.sum(1) for value in masked], dim=1)
 
 
-def charge_kl(pay: torch.Tensor, log_ratios: torch.Tensor, kl_weights: list[float]) -> torch.Tensor:
-    """k1: pay (B, N) less β_t times the log-ratio (B, N) of each turn's attempt, Eq 2."""
-    return pay - log_ratios.detach() * pay.new_tensor(kl_weights)
+def charge_kl(
+    rewards: torch.Tensor, log_ratios: torch.Tensor, kl_weights: list[float]
+) -> torch.Tensor:
+    """k1: rewards (B, N) less β_t times the log-ratio (B, N) of each turn's attempt, Eq 2."""
+    return rewards - log_ratios.detach() * rewards.new_tensor(kl_weights)
 
 
 def policy_loss(

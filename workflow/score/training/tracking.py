@@ -6,7 +6,7 @@ import shutil
 from importlib import metadata
 from pathlib import Path
 
-from score.files import replace_bytes
+from score.files.atomic import replace_file
 from score.training.settings import TrainSettings
 
 TRACKERS = ("wandb", "tensorboard", "trackio")
@@ -67,7 +67,7 @@ def continue_run(names: list[str], checkpoints: str, resumed: bool) -> None:
         kept = path.read_text() if resumed and path.is_file() else ""
         if not kept:
             kept = secrets.token_hex(4)
-            replace_bytes(path, kept.encode())
+            replace_file(path, kept.encode())
         os.environ.update(WANDB_RUN_ID=kept, WANDB_RESUME="allow")
     if "tensorboard" in names and not resumed:
         shutil.rmtree(folder.parent / "tensorboard", ignore_errors=True)

@@ -9,11 +9,11 @@ refused where that checkpoint was made with other settings, problems, policies o
 """
 
 import argparse
-from dataclasses import asdict
 
 from datasets import Dataset
 
-from score.files import file_digest
+from score.files.digests import file_digest
+from score.jobs.command import Command, optional
 from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
 from score.problems.problem import read_problems
@@ -27,58 +27,40 @@ from score.sampling.prompts import (
 from score.tasks import load_task
 from score.training.config import SCoReConfig
 from score.training.job import (
-    add_flags,
-    leave_policy,
+    FLAGS,
     new_adapter,
     processes,
     run_job,
-    shared_arguments,
+    save_or_interrupt,
     train_on,
+    trainer_arguments,
 )
 from score.training.offline_attempts import OfflineAttempts, read_offline_attempts
 from score.training.records import ProgressLine
-from score.training.settings import IDLE_SETTINGS, TrainSettings
+from score.training.settings import TrainSettings
 from score.training.trainer import SCoReTrainer
 from score.verifiers.verifier import Verifier
+
+COMMAND = Command(__spec__, __doc__)
 
 
 def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
     """The settings as a SCoReConfig for this number of processes; ValueError where it can't be."""
     return SCoReConfig(
-        **shared_arguments(settings, checkpoints),
-        objective=settings.objective,
-        num_turns=settings.turns(),
+        **trainer_arguments(settings, SCoReConfig, checkpoints),
         correction_prompt=load_task(settings.task_type).CORRECTION_PROMPT,
-        num_generations=settings.number_output_initial_generations,
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        top_k=settings.top_k,
-        max_completion_length=settings.max_tokens,
-        local_rollout_forward_batch_size=settings.local_rollout_forward_batch_size,
-        max_steps=settings.updates(),
-        init_kl_coef=settings.init_kl_coef,
-        init_kl_target=settings.init_kl_target,
-        corr_kl_coef=settings.corr_kl_coef,
-        stage2_alpha=settings.stage2_alpha,
-        offline_first_attempts=settings.offline_first_attempts,
-        kl_estimator=settings.kl_estimator,
-        scale_advantages=settings.scale_advantages,
+        max_steps=settings.updates,
         use_vllm=settings.rollout_backend == "vllm",
         vllm_mode="colocate" if settings.vllm_server_url is None else "server",
-        vllm_server_base_url=settings.vllm_server_url,
-        vllm_gpu_memory_utilization=settings.vllm_gpu_memory_utilization,
-        importance_ratio_cap=settings.importance_ratio_cap,
         disable_dropout=settings.lora_dropout == 0,
-        cache_dir=settings.cache_dir,
     )
 
 
-def made_with(settings: TrainSettings, flags: argparse.Namespace) -> dict:
+def provenance(settings: TrainSettings, flags: argparse.Namespace) -> dict:
     """All that the trained weights depend on; ValueError where first attempts don't fit."""
     offline_attempts(settings, flags)
-    kept = {key: value for key, value in asdict(settings).items() if key not in IDLE_SETTINGS}
     return {
-        **kept,
+        **settings.provenance(),
         "init": policy_digest(flags.init, settings.cache_dir),
         "reference": policy_digest(flags.reference, settings.cache_dir),
         "problems": file_digest(flags.problems),
@@ -124,10 +106,11 @@ def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> Offl
 
 
 def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
-    """Run the training to its end and leave the policy at `flags.policy`."""
+    """Run the training to its end and save the policy at `flags.policy`."""
     stop = StopOnSignal()
-    args = trainer_config(settings, flags.checkpoints)  # first: it has ZeRO-3 shard what is loaded
-    with Verifier.of(settings) as verifier:
+    # Made before the policy is loaded: it has ZeRO-3 shard weights while they are loaded.
+    args = trainer_config(settings, flags.checkpoints)
+    with Verifier.from_settings(settings) as verifier:
         trainer = SCoReTrainer(
             model=load_policy(
                 flags.init, settings.precision, settings.cache_dir, trainable=settings.use_lora
@@ -144,21 +127,18 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
         train_on(trainer, flags.checkpoints)
         counts = ", ".join(f"{count} {verdict}" for verdict, count in verifier.counts.items())
         print(f"verifier of rank {trainer.accelerator.process_index}: {counts}", flush=True)
-    leave_policy(trainer, stop, settings, flags)
+    save_or_interrupt(trainer, stop, settings, flags)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.training.train", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        **FLAGS,
+        reference="the base policy, π_ref of the KL",
+        problems="JSON Lines of training problems",
+        first_attempts=optional("sampled.parquet of offline first attempts"),
+        few_shot_dir=optional("folder of worked examples"),
     )
-    add_flags(parser)
-    parser.add_argument("--reference", required=True, help="the base policy, π_ref of the KL")
-    parser.add_argument("--problems", required=True, help="JSON Lines of training problems")
-    parser.add_argument(
-        "--first-attempts", help="parquet of score.sampling.sample: offline first attempts"
-    )
-    parser.add_argument("--few-shot-dir", help="folder of worked examples")
-    run_job("train", TrainSettings, parser.parse_args(), made_with, train)
+    run_job(COMMAND, TrainSettings, flags, provenance, train)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """SCoReTrainer: reinforcement learning over several turns on top of TRL.
 
 How it departs from TRL's GRPOTrainer, which it subclasses: a rollout is N attempts in one
-conversation; each turn has its own pay, its own leave-one-out baseline and its own KL weight; the
+conversation; each turn has its own reward, its own leave-one-out baseline and its own KL weight; the
 KL is that of whole attempts to a reference that is given and never moves; the order of problems
 follows from seed and epoch alone. Inherited: loading of policies and adapters, DeepSpeed, logging,
 checkpoints and resuming; vLLM with its weight sync too, of which only what happens here is tested.
@@ -24,17 +24,17 @@ from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, prompt_ids
 from score.sampling.rollout import Rollout, sample_rollouts
 from score.sampling.vllm import TrainingGenerate
-from score.training import loss as objective
+from score.training import loss
 from score.training.advantages import rank_advantages
 from score.training.batches import ProblemSampler, Score, pad_batches, score_attempts, token_logps
-from score.training.checkpoints import writing_checkpoint, written_to
+from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
-from score.training.objectives import current_weight, turn_pay
+from score.training.objectives import OBJECTIVES, current_weight
 from score.training.offline_attempts import OfflineAttempts, StartingFrom, forget_offline_logps
 from score.training.records import TurnSums
 
 
-class SCoReTrainer(GRPOTrainer):
+class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
     """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the OBJECTIVES.
 
     model: a path, hub name, PreTrainedModel or PeftModel. reference: the frozen π_ref of the KL, as
@@ -65,12 +65,13 @@ class SCoReTrainer(GRPOTrainer):
             trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE = 4096
         super().__init__(
             model=model,
-            reward_funcs=[_paid_per_turn],
+            reward_funcs=[_no_reward_function],
             args=args,
             train_dataset=train_dataset,
             **kwargs,
         )
         self.verifier, self.first_attempts = verifier, first_attempts
+        self.objective = OBJECTIVES[args.objective]
         self.bridge = Bridge.of(self._tokenizer, args.correction_prompt)
         self.stop_ids = stop_ids_of(
             self.accelerator.unwrap_model(self.model).generation_config,
@@ -157,11 +158,11 @@ class SCoReTrainer(GRPOTrainer):
         batches = pad_batches(rollouts, size, self._tokenizer.pad_token_id, device, offline)
         for batch in batches:
             batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
-        pay = turn_pay(scores, self.args.objective, self.args.stage2_alpha)
+        rewards = self.objective.rewards(scores, self.args.stage2_alpha)
         if self.args.kl_estimator == "k1":
-            pay = objective.charge_kl(pay, self._attempt_log_ratios(batches), self.kl_weights)
+            rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
         advantages = rank_advantages(
-            pay,
+            rewards,
             order,
             self.num_generations,
             self.accelerator.process_index,
@@ -177,7 +178,7 @@ class SCoReTrainer(GRPOTrainer):
         """β_t of the coming update, N values."""
         args = self.args
         init = current_weight(self.state.log_history, args.init_kl_coef, args.init_kl_target)
-        return objective.kl_weights(args.objective, args.num_turns, init, args.corr_kl_coef)
+        return self.objective.kl_weights(args.num_turns, init, args.corr_kl_coef)
 
     def _given(self, problems: list[dict]) -> list[list[int] | None] | None:
         """The first attempts that this rank's rollouts start from; None where all are sampled."""
@@ -225,7 +226,7 @@ class SCoReTrainer(GRPOTrainer):
             generate = HFGenerate(policy, config, self.args.local_rollout_forward_batch_size)
             return sample(generate, same_number=lambda lacking: max(gather_object([lacking])))
 
-    # ------------------------------------------------------------------- log-probabilities and pay
+    # ------------------------------------------------------------------- log-probabilities
     @torch.no_grad()
     def _no_grad_logps(self, batch: dict[str, torch.Tensor], reference: bool) -> torch.Tensor:
         """Log-probabilities (B, T) under π_ref or the policy, a few rows at a time."""
@@ -249,7 +250,7 @@ class SCoReTrainer(GRPOTrainer):
         rows = []
         for batch in batches:
             difference = self._no_grad_logps(batch, reference=False) - batch["ref_logps"]
-            rows.append(objective.per_turn_sum(difference, batch["turn"], self.args.num_turns))
+            rows.append(loss.per_turn_sum(difference, batch["turn"], self.args.num_turns))
         return torch.cat(rows)
 
     # ---------------------------------------------------------------------------------------- loss
@@ -257,7 +258,7 @@ class SCoReTrainer(GRPOTrainer):
         with self.accelerator.autocast():
             logps, entropy = token_logps(model, inputs)
         in_loss = self.args.kl_estimator == "k2"
-        loss = objective.policy_loss(
+        total = loss.policy_loss(
             logps,
             inputs["turn"],
             inputs["advantages"],
@@ -268,20 +269,7 @@ class SCoReTrainer(GRPOTrainer):
         )
         log_ratio = logps.detach() - inputs["ref_logps"]
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)
-        return loss / self.current_gradient_accumulation_steps
-
-    # --------------------------------------------------------------------------------- checkpoints
-    def _get_output_dir(self, trial):
-        return written_to(self.args.output_dir)
-
-    def _save_checkpoint(self, model, trial):
-        with writing_checkpoint(
-            self.args.output_dir,
-            self.state.global_step,
-            self.accelerator,
-            keep=self.args.save_total_limit,
-        ):
-            super()._save_checkpoint(model, trial)
+        return total / self.current_gradient_accumulation_steps
 
     # ----------------------------------------------------------------------------------------- log
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -293,5 +281,5 @@ class SCoReTrainer(GRPOTrainer):
         super().log(logs, start_time)
 
 
-def _paid_per_turn(**kwargs):
-    raise AssertionError("pay is worked out per turn, in SCoReTrainer._make_batches")
+def _no_reward_function(**kwargs):
+    raise AssertionError("rewards are those of turns, worked out in SCoReTrainer._make_batches")

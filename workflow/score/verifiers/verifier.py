@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from os import getpid
 
 from score.tasks import load_task
+from score.verifiers.settings import VerifierSettings
 from score.verifiers.workers import Worker
 
 VERDICTS = ("correct", "incorrect", "no_answer", "timeout", "error")
@@ -81,8 +82,8 @@ class Verifier:
         self._reset()
 
     @classmethod
-    def of(cls, settings) -> "Verifier":
-        """The verifier that `task_type` and the config's verifier section ask for."""
+    def from_settings(cls, settings: VerifierSettings) -> "Verifier":
+        """The verifier that `task_type` and the config's section `verifier` ask for."""
         return cls(
             settings.task_type,
             settings.evaluator_function,

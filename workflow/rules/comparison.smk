@@ -1,6 +1,10 @@
+# What the training of each arm may take; null where it follows from what training finds.
+BUDGETS = json.dumps({arm: PLAN.budget(arm) for arm in PLAN.arms}, sort_keys=True)
+
+
 rule compare_policies:
     input:
-        attempts=files_in(attempts_of("test")),
+        attempts=in_pairs(FILES.attempts("test")),
     output:
         csv=f"{RESULTS}/self_correction.csv",
         markdown=f"{RESULTS}/self_correction.md",
@@ -14,9 +18,9 @@ rule compare_policies:
     conda:
         "../../environment.yml"
     params:
-        attempts=attempts_of("test"),
-        settings=interval_settings(),
-        budgets=budgets(),
+        attempts=FILES.attempts("test"),
+        settings=JOBS.intervals().to_json(),
+        budgets=BUDGETS,
     shell:
         """
         exec &> >(tee {log:q})
@@ -36,7 +40,7 @@ rule compare_policies:
 # The same table at another temperature.
 use rule compare_policies as compare_at_temperature with:
     input:
-        attempts=lambda w: files_in(attempts_of(w.evaluation)),
+        attempts=lambda w: in_pairs(FILES.attempts(w.evaluation)),
     output:
         csv=f"{RESULTS}/{{evaluation}}/self_correction.csv",
         markdown=f"{RESULTS}/{{evaluation}}/self_correction.md",
@@ -47,14 +51,14 @@ use rule compare_policies as compare_at_temperature with:
     log:
         f"{RESULTS}/{{evaluation}}/compare.log",
     params:
-        attempts=lambda w: attempts_of(w.evaluation),
-        settings=interval_settings(),
-        budgets=budgets(),
+        attempts=lambda w: FILES.attempts(w.evaluation),
+        settings=JOBS.intervals().to_json(),
+        budgets=BUDGETS,
 
 
 rule test_claims:
     input:
-        attempts=files_in(attempts_of("test")),
+        attempts=in_pairs(FILES.attempts("test")),
         scaling=[f"{RESULTS}/analyses/scaling.csv"] if "scaling" in EVALUATIONS else [],
     output:
         markdown=f"{RESULTS}/claims.md",
@@ -66,9 +70,9 @@ rule test_claims:
     conda:
         "../../environment.yml"
     params:
-        attempts=attempts_of("test"),
+        attempts=FILES.attempts("test"),
         scaling=lambda w, input: ["--scaling", *input.scaling] if input.scaling else [],
-        settings=interval_settings(),
+        settings=JOBS.claims().to_json(),
     shell:
         """
         exec &> >(tee {log:q})
@@ -95,7 +99,7 @@ rule compare_with_paper:
     conda:
         "../../environment.yml"
     params:
-        run=run_description(),
+        run=JOBS.run_description().to_json(),
     shell:
         """
         exec &> >(tee {log:q})

@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass
 
 import pytest
-from score.files import read_settings
+from score.files.settings import Settings
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Example(Settings):
     size: int
     name: str | None = None
     rate: float | int = 1.0
@@ -32,11 +32,11 @@ class Settings:
 def test_a_bad_setting_is_refused_by_key_and_value(tmp_path, text, message):
     (tmp_path / "s.json").write_text(text)
     with pytest.raises(ValueError, match=message):
-        read_settings(tmp_path / "s.json", Settings)
+        Example.read(tmp_path / "s.json")
 
 
 def test_settings_are_read_with_their_defaults(tmp_path):
     (tmp_path / "s.json").write_text(json.dumps({"size": 3, "rate": 2, "greedy": True}))
-    assert read_settings(tmp_path / "s.json", Settings) == Settings(3, None, 2, True)
+    assert Example.read(tmp_path / "s.json") == Example(size=3, rate=2, greedy=True)
     with pytest.raises(ValueError, match="can't be read"):
-        read_settings(tmp_path / "none.json", Settings)
+        Example.read(tmp_path / "none.json")

@@ -1,0 +1,13 @@
+"""The settings of verification."""
+
+from dataclasses import dataclass
+
+from score.verifiers.settings import VerifierSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifySettings(VerifierSettings):
+    """How attempts are judged, and by how many resamples the intervals of the metrics are found."""
+
+    bootstrap_samples: int = 10_000
+    bootstrap_seed: int = 0

@@ -1,0 +1,139 @@
+"""The settings of every job of a run, one function a job: rules write them, preflight checks them."""
+
+from score.comparison.settings import ClaimsSettings, IntervalSettings, RunDescription
+from score.evaluation.settings import VerifySettings
+from score.experiment.plan import ORIGIN_KEYS, Plan
+from score.fine_tuning.settings import CorrectionSettings, FineTuneSettings
+from score.problems.settings import PrepareSettings
+from score.sampling.settings import SampleSettings
+from score.training.settings import TrainSettings
+
+# What a policy's entry may say beside the settings of its own training: how its rounds sample and
+# choose corrections, and how many first attempts are sampled ahead.
+_AHEAD = ("first_attempts_per_problem",)
+_ROUNDS = (
+    "temperature",
+    "max_tokens",
+    "training_problems",
+    "local_rollout_forward_batch_size",
+    "number_output_initial_generations",
+    "pairs_per_problem",
+    "on_no_corrections",
+)
+_ONE_METHOD = {
+    "self_taught": ("variant", "keep_from", "iterations", "number_output_corrections"),
+    "pair_sft": ("keep_right_pairs",),
+}
+
+
+class JobSettings:
+    """The settings of each job that the plan of a config leads to. ValueError where some don't fit."""
+
+    def __init__(self, plan: Plan):
+        self.plan, self.config = plan, plan.config
+
+    def allowed_keys(self, instance: str) -> tuple[str, ...]:
+        """What the entry of this policy may say, given its objective."""
+        plan, common = self.plan, (*ORIGIN_KEYS, "objective")
+        if plan.is_reinforced(instance):
+            return (*common, *TrainSettings.names(), *_AHEAD)
+        if plan.is_fine_tuned(instance):
+            own = _ONE_METHOD[plan.objective(instance)]
+            return (*common, *FineTuneSettings.names(), *_ROUNDS, *own)
+        return common
+
+    def problems(self) -> PrepareSettings:
+        config = self.config
+        return PrepareSettings.from_config(config, config["problems"], config["verifier"])
+
+    def sampling(self, instance: str, evaluation: str) -> SampleSettings:
+        """The attempts of an instance in one of the plan's evaluations."""
+        prompted = instance != "base" and self.plan.is_prompted(instance)
+        return SampleSettings.from_config(
+            self.config,
+            self.config["evaluation"],
+            {"prompting": self.plan.objective(instance)} if prompted else {},
+            self.plan.evaluations()[evaluation].settings,
+        )
+
+    def verification(self) -> VerifySettings:
+        return VerifySettings.from_config(self.config, self.config["verifier"], **self._intervals())
+
+    def training(self, instance: str) -> TrainSettings:
+        """Verifier, then what the plan says: an entry over its sections, a candidate over both."""
+        return TrainSettings.from_config(
+            self.config, self.config["verifier"], self.plan.settings(instance)
+        )
+
+    def fine_tuning(self, instance: str) -> FineTuneSettings:
+        return FineTuneSettings.from_config(self.config, self.plan.settings(instance))
+
+    def first_attempts(self, instance: str) -> SampleSettings:
+        """First attempts that are sampled ahead of a training that starts from such."""
+        settings = self.plan.settings(instance)
+        offline = self.plan.is_reinforced(instance)
+        key = "first_attempts_per_problem" if offline else "number_output_initial_generations"
+        return self._round(instance, 0, num_turns=1, samples=settings[key])
+
+    def corrections(self, instance: str, iteration: int) -> SampleSettings:
+        """What a round of self-taught fine-tuning samples."""
+        settings = self.plan.settings(instance)
+        return self._round(
+            instance,
+            iteration,
+            num_turns=2,
+            samples=settings["number_output_initial_generations"],
+            corrections=settings["number_output_corrections"],
+        )
+
+    def _round(self, instance: str, iteration: int, **values) -> SampleSettings:
+        """Sampling in training: its temperature and limit, and draws of their own in each round."""
+        settings = self.plan.settings(instance)
+        memory = self.config["evaluation"]["vllm_gpu_memory_utilization"]
+        common = ("task_type", "cache_dir", "precision", "rollout_backend")
+        return SampleSettings.from_config(
+            {key: self.config[key] for key in common},
+            temperature=settings["temperature"],
+            max_tokens=settings["max_tokens"],
+            num_problems=settings["training_problems"],
+            batch_size=settings["local_rollout_forward_batch_size"],
+            vllm_gpu_memory_utilization=memory,
+            random_seed=1000 * self.plan.seed(instance) + iteration,
+            **values,
+        )
+
+    def choice(self, instance: str) -> CorrectionSettings:
+        """Which corrections of a round are imitated."""
+        settings, method = self.plan.settings(instance), self.plan.objective(instance)
+        pairs = method == "pair_sft"
+        right_too = settings["keep_right_pairs"] if pairs else settings["variant"][1] == "N"
+        return CorrectionSettings.from_config(
+            self.config,
+            self.config["verifier"],
+            settings,
+            method=method,
+            keep="non_decreasing" if right_too else "improving",
+        )
+
+    def intervals(self) -> IntervalSettings:
+        return IntervalSettings(**self._intervals())
+
+    def claims(self) -> ClaimsSettings:
+        return ClaimsSettings.from_config(**self._intervals())
+
+    def _intervals(self) -> dict[str, int]:
+        return {
+            "bootstrap_samples": self.config["evaluation"]["bootstrap_samples"],
+            "bootstrap_seed": self.config["random_seed"],
+        }
+
+    def run_description(self) -> RunDescription:
+        """What stands beside our rows where they are compared with published ones."""
+        problems, evaluation = self.config["problems"], self.config["evaluation"]
+        places = problems["test_path"] or problems["data_path"]
+        return RunDescription(
+            model_path=self.config["model_path"],
+            dataset=places if isinstance(places, str) else ", ".join(places),
+            temperature=evaluation["temperature"],
+            samples=evaluation["samples"],
+        )

@@ -1,0 +1,146 @@
+"""Where a run's files are: what rules take as input, and the flags that name further files."""
+
+from pathlib import Path
+
+from score.experiment.plan import Plan
+
+
+class RunFiles:
+    """The files of a config's run, below `results` = results/{run_name}."""
+
+    def __init__(self, plan: Plan):
+        self.plan, self.config = plan, plan.config
+        self.results = f"results/{self.config['run_name']}"
+
+    # ------------------------------------------------------------------------------- given by a person
+    def problem_sources(self) -> list[str]:
+        """Local files of problems; hub names are not files."""
+        problems, places = self.config["problems"], []
+        for place in (problems["data_path"], problems["test_path"]):
+            places += place if isinstance(place, list) else [place]
+        return [file for place in places if place for file in _files_below(place)]
+
+    def task(self) -> list[str]:
+        """The file of a task of the user's own; those of the package are code."""
+        return _files_below(self.config["task_type"])
+
+    def prompts(self) -> list[str]:
+        """What prompts are made of besides the questions: worked examples and the task's own words."""
+        folder, task = self.config["few_shot_dir"], Path(self.config["task_type"]).stem
+        few_shot = sorted(map(str, Path(folder).glob(f"{task}_*.json"))) if folder else []
+        return [*few_shot, *self.task()]
+
+    def few_shot_flag(self) -> list[str]:
+        return flag("--few-shot-dir", self.config["few_shot_dir"])
+
+    # ----------------------------------------------------------------------------------------- policies
+    def policy(self, instance: str) -> str:
+        """Where the weights of an instance are: base is given, the others are trained from it."""
+        plan = self.plan
+        if instance == "base":
+            return self.config["model_path"]
+        if plan.is_prompted(instance):
+            return self.policy(plan.init(instance))
+        if plan.is_fine_tuned(instance) and not plan.is_copy(instance):
+            return self.policy_after(instance, plan.iterations(instance))
+        return f"{self.results}/{instance}/policy"
+
+    def policy_after(self, instance: str, iteration: int) -> str:
+        """The policy after a round of fine-tuning; after none, the one that the first round finds."""
+        if iteration == 0:
+            return self.policy(self.plan.init(instance))
+        return f"{self.results}/{instance}/iteration{iteration}/policy"
+
+    def tuned_from(self, instance: str, iteration: int) -> str:
+        """The policy whose weights a round goes on from, the Fixed or the Evolving one."""
+        plan = self.plan
+        pairs = plan.objective(instance) == "pair_sft"
+        fixed = pairs or plan.settings(instance)["variant"][2] == "F"
+        return self.policy_after(instance, 0 if fixed else iteration - 1)
+
+    def as_input(self, policy: str) -> str | list[str]:
+        """A policy's path as a rule's input: of base its files, which are none on the hub."""
+        return _files_below(policy) if policy == self.config["model_path"] else policy
+
+    # --------------------------------------------------------------------------------------- trainings
+    def tuned_flag(self, instance: str) -> list[str]:
+        """What won among the candidates of an arm goes over the settings of its instances."""
+        tuned = f"{self.results}/{instance.partition('/')[0]}/tuned.json"
+        return ["--tuned", tuned] if self.plan.is_tuned(instance) else []
+
+    def first_attempts_flag(self, instance: str) -> list[str]:
+        """The first attempts that were sampled ahead, where a training starts from such."""
+        ahead = f"{self.results}/{instance}/first_attempts.parquet"
+        return ["--first-attempts", ahead] if self.plan.pool(instance) else []
+
+    def fixed_flag(self, evaluation: str) -> list[str]:
+        """Base's own first attempts, for an evaluation of corrections of these."""
+        fixed = self.plan.evaluations()[evaluation].fixed
+        return ["--first-attempts", f"{self.results}/base/test/sampled.parquet"] if fixed else []
+
+    def choice_from(self, instance: str, iteration: int) -> str:
+        """What examples are chosen from: the corrections of a round, or for Pair-SFT first attempts."""
+        if self.plan.objective(instance) == "pair_sft":
+            return f"{self.results}/{instance}/first_attempts.parquet"
+        return f"{self.results}/{instance}/iteration{iteration}/sampled.parquet"
+
+    # ------------------------------------------------------------- lists of instance=file, for analyses
+    def attempts(self, evaluation: str) -> list[str]:
+        """instance=verified attempts, for every instance of an evaluation; none if it is not made."""
+        evaluations = self.plan.evaluations()
+        instances = evaluations[evaluation].instances if evaluation in evaluations else []
+        return [f"{one}={self.results}/{one}/{evaluation}/attempts.parquet" for one in instances]
+
+    def records(self, instances: list[str]) -> list[str]:
+        """instance=training records; one for each round of fine-tuning."""
+        found = []
+        for one in instances:
+            if self.plan.is_fine_tuned(one):
+                found += self._in_rounds(one, "training.jsonl")
+            else:
+                found.append(f"{one}={self.results}/{one}/training.jsonl")
+        return found
+
+    def choices(self) -> list[str]:
+        """instance=report of what a round of fine-tuning chose."""
+        return [
+            report
+            for one in self.plan.trained_instances
+            if self.plan.is_fine_tuned(one)
+            for report in self._in_rounds(one, "corrections.json")
+        ]
+
+    def sampling_seconds(self) -> list[str]:
+        """instance=benchmark file of each job that only sampled for its training."""
+        found = []
+        for one in self.plan.trained_instances:
+            if self.plan.pool(one) is not None:
+                found.append(f"{one}={self.results}/{one}/first_attempts.tsv")
+            if self.plan.objective(one) == "self_taught":
+                found += self._in_rounds(one, "sample.tsv")
+        return found
+
+    def _in_rounds(self, instance: str, name: str) -> list[str]:
+        rounds = range(1, self.plan.iterations(instance) + 1)
+        return [f"{instance}={self.results}/{instance}/iteration{i}/{name}" for i in rounds]
+
+
+def flag(name: str, values: str | list[str] | None) -> list[str]:
+    """A flag of a command with its values; nothing without values."""
+    return [name, *([values] if isinstance(values, str) else values)] if values else []
+
+
+def in_flag(flag: list[str]) -> list[str]:
+    """The files that a flag names, as a rule's input."""
+    return flag[1:]
+
+
+def in_pairs(pairs: list[str]) -> list[str]:
+    """The files of instance=file, as a rule's input."""
+    return [pair.partition("=")[2] for pair in pairs]
+
+
+def _files_below(path: str) -> list[str]:
+    """A file, or the files of a folder, since a folder does not show that one has changed."""
+    found = [Path(path)] if Path(path).is_file() else Path(path).rglob("*")
+    return sorted(str(file) for file in found if file.is_file())

@@ -1,0 +1,1 @@
+"""What every job reads and writes: whole files, digests of them, and its settings."""

@@ -1,0 +1,51 @@
+"""Files and folders that are there whole or not at all, whatever ends the process that writes them."""
+
+import os
+import shutil
+from pathlib import Path
+
+
+def replace_file(path: str | Path, content: bytes) -> None:
+    """Write a file in one step: a reader, or a run after a kill or a power cut, finds old or new.
+
+    RuntimeError where the disk does not take it; what was there before is still there then.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RuntimeError(
+            f"{path} can't be written ({error.strerror}); expected {len(content)} bytes of free disk. "
+            "Make room and run again: what was written before is whole and is not made again."
+        ) from error
+
+
+def replace_folder(draft: Path, path: Path) -> None:
+    """Give a folder its final name, once all that lies in it is on the disk."""
+    sync_tree(draft)
+    shutil.rmtree(path, ignore_errors=True)
+    draft.rename(path)
+    sync(path.parent)
+
+
+def sync_tree(directory: Path) -> None:
+    """Have the system write everything below `directory` to disk."""
+    for path in (*directory.rglob("*"), directory):
+        sync(path)
+
+
+def sync(path: Path) -> None:
+    """Have the system write one file or the names in one folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,105 @@
+"""The settings of a job: one dataclass each, which the workflow writes and the job reads."""
+
+import dataclasses
+import json
+import typing
+from pathlib import Path
+from typing import Self
+
+# Settings that change no result: neither a rule nor a checkpoint is redone for them.
+IDLE = (
+    "cache_dir",
+    "report_to",
+    "verifier_workers",
+    "vllm_gpu_memory_utilization",
+    "vllm_server_url",
+    "wandb_project_name",
+)
+
+
+class MissingSetting(ValueError):
+    """A setting without a default that is not given. name: which."""
+
+    def __init__(self, name: str):
+        super().__init__(f"{name} is not given; expected a value. Add it.")
+        self.name = name
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Base class of a job's settings; subclasses name the fields and check their values.
+
+    A settings file holds what the config states; what it does not state is at the class's default.
+    """
+
+    @classmethod
+    def from_config(cls, *sections: dict, **values) -> Self:
+        """Settings that state what the sections hold, the later over the earlier, and `values`.
+
+        Keys of the sections that are no settings of this job are left out. MissingSetting where one
+        is not given, ValueError where one does not fit.
+        """
+        stated = {key: value for section in sections for key, value in section.items()}
+        stated = {key: value for key, value in stated.items() if key in cls.names()} | values
+        for field in dataclasses.fields(cls):
+            if field.default is dataclasses.MISSING and field.name not in stated:
+                raise MissingSetting(field.name)
+        settings = cls(**stated)
+        object.__setattr__(settings, "_stated", tuple(stated))
+        return settings
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        return tuple(field.name for field in dataclasses.fields(cls))
+
+    @classmethod
+    def read(cls, path: str | Path, tuned: str | Path | None = None) -> Self:
+        """The settings in a JSON file. tuned: another such file, of keys that win.
+
+        ValueError for an unknown or missing key, and for a value of another type than the field's
+        annotation (`1e-5` as text).
+        """
+        values = _read_object(path)
+        if tuned is not None:
+            values |= _read_object(tuned)
+        types = typing.get_type_hints(cls)
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        for key in values:
+            if key not in fields:
+                raise ValueError(f"{path}: unknown key {key!r}; expected only {sorted(fields)}.")
+        for name, field in fields.items():
+            if name not in values and field.default is dataclasses.MISSING:
+                raise ValueError(f"{path}: key {name!r} is missing. Add it.")
+        for key, value in values.items():
+            # bool is an int to Python, but true is no number to a person
+            is_bool, wants_bool = isinstance(value, bool), types[key] is bool
+            if is_bool != wants_bool or not isinstance(value, types[key]):
+                expected = getattr(types[key], "__name__", types[key])
+                raise ValueError(f"{path}: {key} is {value!r}; expected {expected}.")
+        return cls(**values)
+
+    def to_json(self) -> str:
+        """The content of the settings file, with sorted keys."""
+        return json.dumps({name: getattr(self, name) for name in self._names()}, sort_keys=True)
+
+    def rerun_on(self) -> str:
+        """`to_json` without the settings that change no result: a rule runs again when it changes."""
+        stated = {name: getattr(self, name) for name in self._names() if name not in IDLE}
+        return json.dumps(stated, sort_keys=True)
+
+    def provenance(self) -> dict:
+        """All settings that a result depends on, defaults included."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if key not in IDLE}
+
+    def _names(self) -> tuple[str, ...]:
+        return getattr(self, "_stated", self.names())
+
+
+def _read_object(path: str | Path) -> dict:
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"settings file {path} can't be read as JSON: {error}.") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"settings file {path} is not an object; expected keys and values.")
+    return values
