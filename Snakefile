@@ -9,6 +9,11 @@
 #   choose_candidate: which of the settings tried for a policy goes into its seeds
 
 
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
 configfile: "configs/config.yaml"
 
 
@@ -24,6 +29,7 @@ include: "workflow/rules/puzzle.smk"
 
 
 rule all:
+    """The tables and figures of the run that the config describes."""
     default_target: True
     input:
         rules.compare_policies.output,

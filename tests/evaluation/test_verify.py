@@ -4,9 +4,11 @@ import json
 
 import pandas as pd
 import pytest
-from score.evaluation.verify import JudgeSettings, disagreements, judge, main
+from score.evaluation.second_opinion import disagreements
+from score.evaluation.settings import VerifySettings
+from score.evaluation.verify import main, verify
 
-SETTINGS = JudgeSettings("math", bootstrap_samples=100)
+SETTINGS = VerifySettings(task_type="math", bootstrap_samples=100)
 
 
 def _sampled():
@@ -37,7 +39,7 @@ def _main(folder, sampled=None, settings=SETTINGS):
 
 
 def test_every_attempt_gets_a_verdict_and_a_null_attempt_states_nothing():
-    judged = judge(_sampled(), SETTINGS)
+    judged = verify(_sampled(), SETTINGS)
     assert judged["verdict_t1"].tolist() == ["correct", "incorrect", "no_answer"]
     assert judged["verdict_t2"].tolist() == ["correct", "correct", "no_answer"]
     assert judged["correct_t2"].tolist() == [True, True, False]
@@ -54,7 +56,7 @@ def test_the_command_writes_attempts_and_metrics_and_tells_the_counts(tmp_path, 
     assert metrics["turns"]["1"]["truncated"] == 1
     assert pd.read_parquet(tmp_path / "a.parquet")["verdict_t2"].tolist()[1] == "correct"
     told = capsys.readouterr().err
-    assert "judging 3 rollouts of task math" in told and "WARNING" not in told
+    assert "verifying 3 rollouts of task math" in told and "WARNING" not in told
     assert "turn 2: 2 correct, 0 incorrect, 1 no_answer, 0 timeout, 0 error" in told
     assert "verifier: 6 attempts: 3 correct, 1 incorrect, 2 no_answer, 0 timeout, 0 error" in told
     assert (tmp_path / "d.jsonl").read_text() == ""
@@ -104,7 +106,7 @@ def test_verdicts_that_the_verifier_could_not_reach_are_warned_about(tmp_path, c
         "    return 1 / (extracted != 'raise')\n"
     )
     sampled = _sampled().assign(attempt_t1=["hang", "x", "x"], attempt_t2=["raise", "x", "raise"])
-    settings = JudgeSettings(str(task), verifier_deadline=1.0, bootstrap_samples=10)
+    settings = VerifySettings(str(task), verifier_deadline=1.0, bootstrap_samples=10)
     _main(tmp_path, sampled, settings)
     told = capsys.readouterr().err
     assert "WARNING: turn 1: 1 attempts could not be judged" in told
@@ -129,7 +131,7 @@ def second_opinion(extracted, answer, function):
 def test_a_second_opinion_is_counted_and_its_disagreements_are_listed_but_pay_nothing(tmp_path):
     (tmp_path / "opinionated.py").write_text(OPINIONATED)
     sampled = _sampled().assign(attempt_t1=["1", "2", "3"], attempt_t2=["unsure", "é", "!"])
-    _main(tmp_path, sampled, JudgeSettings(str(tmp_path / "opinionated.py"), bootstrap_samples=10))
+    _main(tmp_path, sampled, VerifySettings(str(tmp_path / "opinionated.py"), bootstrap_samples=10))
     turns = json.loads((tmp_path / "m.json").read_text())["turns"]
     assert turns["1"]["second_opinion"] == {
         "agreements": 1,  # 3
@@ -158,13 +160,13 @@ def test_a_second_opinion_is_counted_and_its_disagreements_are_listed_but_pay_no
 
 def test_math_asks_an_independent_grader_and_a_task_without_one_reports_none():
     attempts = {"attempt_t1": [r"\boxed{1}", r"\boxed{1+1}", ""], "attempt_t2": None}
-    judged = judge(_sampled().assign(**attempts), SETTINGS)
+    judged = verify(_sampled().assign(**attempts), SETTINGS)
     assert judged["second_opinion_t1"].tolist() == [True, False, pd.NA]  # it knows no algebra
     assert judged["second_opinion_t2"].isna().all()
     listed = disagreements(judged, [1, 2])
     assert [(row["extracted"], row["verdict"]) for row in listed] == [("1+1", "correct")]
     puzzles = _sampled().assign(answer='"1 2 3 make 6 : -1 =5 -2 =3 -3 =0"')
-    judged = judge(puzzles, JudgeSettings("puzzle"))
+    judged = verify(puzzles, VerifySettings(task_type="puzzle"))
     assert "second_opinion_t1" not in judged and disagreements(judged, [1, 2]) == []
 
 

@@ -136,7 +136,7 @@ def trained(repository, monkeypatch):
 
     for name, replacement in [
         ("SCoReTrainer", keep),
-        ("Verifier", SimpleNamespace(of=verifier)),
+        ("Verifier", SimpleNamespace(from_settings=verifier)),
         ("load_policy", load_policy),
         ("load_tokenizer", lambda path, cache_dir: None),
     ]:
@@ -273,7 +273,7 @@ def test_processes_share_the_rollouts_of_an_update(default):
             "total_episodes": 480,
         }
     )
-    assert (settings.rollouts(), settings.updates()) == (48, 10)
+    assert (settings.batch, settings.updates) == (48, 10)
     assert [settings.accumulation(processes) for processes in (1, 2, 3, 6)] == [6, 3, 2, 1]
     for processes in (4, 12):
         with pytest.raises(ValueError, match=f"gradient_accumulation_steps is 6.* {processes} pro"):

@@ -19,7 +19,7 @@ RIGHT, ALSO_RIGHT, WRONG, MEND = (
     "fix -9 =3 -1 =2 -2 =0",
 )
 TOKENIZER = load_tokenizer(BASE)
-BRIDGE = Bridge.of(TOKENIZER, load_task("puzzle").CORRECTION_PROMPT)
+BRIDGE = Bridge.from_tokenizer(TOKENIZER, load_task("puzzle").CORRECTION_PROMPT)
 END = BRIDGE.end
 
 

@@ -39,20 +39,20 @@ def chatml(tokenizer):
 
 
 def test_bridge_is_what_the_template_writes_between_two_attempts(tokenizer):
-    bridge = Bridge.of(tokenizer, "recheck")
+    bridge = Bridge.from_tokenizer(tokenizer, "recheck")
     assert tokenizer.convert_ids_to_tokens(list(bridge.ids)) == ["<end>", "recheck", ":"]
     assert bridge.end == tokenizer.eos_token_id
 
 
 def test_bridge_closes_an_attempt_only_where_it_did_not_end_itself(tokenizer):
-    bridge = Bridge.of(tokenizer, "recheck")
+    bridge = Bridge.from_tokenizer(tokenizer, "recheck")
     assert bridge.after([5, bridge.end], {bridge.end}) == list(bridge.ids[1:])
     assert bridge.after([5, 6], {bridge.end}) == list(bridge.ids)
     assert bridge.after([], {bridge.end}) == list(bridge.ids)
 
 
 def test_ids_of_both_turns_equal_those_of_the_whole_conversation(chatml):
-    bridge = Bridge.of(chatml, "recheck")
+    bridge = Bridge.from_tokenizer(chatml, "recheck")
     question = [{"role": "user", "content": "4 7 19 make 26"}]
     attempt = chatml("-19 =7 -7 =0 <|im_end|>", add_special_tokens=False)["input_ids"]
     ids = prompt_ids(chatml, question) + attempt + bridge.after(attempt, {bridge.end})
@@ -71,7 +71,7 @@ def test_conversation_with_a_critique_is_the_one_that_the_template_would_write(c
     }
     told = iter(ids.values())
     question = [{"role": "user", "content": "4 7 19 make 26"}]
-    bridges = (Bridge.of(chatml, "recheck"), Bridge.of(chatml, "make"))
+    bridges = (Bridge.from_tokenizer(chatml, "recheck"), Bridge.from_tokenizer(chatml, "make"))
     stop_ids = {bridges[0].end}
     generate = lambda *asked: [next(told)]  # noqa: E731
     begun = begin_rollouts([prompt_ids(chatml, question)], generate, stop_ids, None)
@@ -96,14 +96,14 @@ def test_messages_that_lead_on_are_those_of_the_task():
 def test_template_that_rewrites_history_is_refused_with_the_difference(chatml):
     chatml.chat_template = DROPS_REASONING
     with pytest.raises(ValueError, match="does not only append") as error:
-        Bridge.of(chatml, "recheck")
+        Bridge.from_tokenizer(chatml, "recheck")
     assert "-<think>" in str(error.value)
 
 
 def test_tokenizer_without_a_chat_template_is_refused(tokenizer):
     tokenizer.chat_template = None
     with pytest.raises(ValueError, match="no chat template"):
-        Bridge.of(tokenizer, "recheck")
+        Bridge.from_tokenizer(tokenizer, "recheck")
 
 
 def test_question_with_braces_stays_as_it_is():

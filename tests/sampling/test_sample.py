@@ -70,12 +70,12 @@ def test_shards_are_told_apart_by_all_that_attempts_depend_on(whole, tmp_path, n
         weights.seek(-1, os.SEEK_END)
         weights.write(b"\x01")
     asked = {"settings": SETTINGS, "path": BASE, "problems": PROBLEMS, "few_shot": []}
-    told = SamplingPlan(**asked).made_with()
+    told = SamplingPlan(**asked).provenance()
     changed = {**asked, **change}
     changed["path"] = str(other) if changed["path"] == "other" else BASE
     if "first_attempts" in changed:
         changed["first_attempts"] = stored(whole, tmp_path / changed["first_attempts"])
-    new = SamplingPlan(**changed).made_with()
+    new = SamplingPlan(**changed).provenance()
     assert [key for key in told if told[key] != new[key]] == ([name] if name else [])
 
 

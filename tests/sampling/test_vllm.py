@@ -23,7 +23,7 @@ from training_runs import BASE
 from transformers import AutoModelForCausalLM
 
 TOKENIZER = load_tokenizer(BASE)
-BRIDGE = Bridge.of(TOKENIZER, "recheck")
+BRIDGE = Bridge.from_tokenizer(TOKENIZER, "recheck")
 STOP = stop_ids_of(declared_generation(BASE), TOKENIZER, BRIDGE)
 needs_vllm = pytest.mark.skipif(
     importlib.util.find_spec("vllm") is None, reason="vllm is not installed (requirements-vllm.txt)"

@@ -18,7 +18,7 @@ TOKENIZER = load_tokenizer(BASE)
 POLICY = load_policy(BASE, "float32").eval()
 
 
-BRIDGE = Bridge.of(TOKENIZER, "recheck")
+BRIDGE = Bridge.from_tokenizer(TOKENIZER, "recheck")
 
 
 STOP = stop_ids_of(POLICY.generation_config, TOKENIZER, BRIDGE)

@@ -10,8 +10,9 @@ import itertools
 
 import pytest
 import torch
-from score.training import loss as objective
-from score.training.objectives import turn_pay
+from score.training import loss
+from score.training.advantages import leave_one_out
+from score.training.objectives import OBJECTIVES
 
 TOKENS = list(itertools.product(range(2), range(2)))
 ROLLOUTS = [(a, b) for a in range(4) for b in range(4)]
@@ -92,14 +93,16 @@ def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, ch
     logps, ref_logps, scores = logps[:, :tokens], ref_logps[:, :tokens], scores[:, :turns]
     old_logps = None if old_logps is None else old_logps[:, :tokens]
     turn = TURN[:, :tokens].expand(len(logps), -1)
-    log_ratios = objective.per_turn_sum(logps - ref_logps, turn, turns).detach()
-    weights = objective.kl_weights(stage, turns, *BETAS[stage])
-    parts = change(pay=turn_pay(scores, stage, ALPHA), log_ratios=log_ratios, weights=weights)
-    pay = parts["pay"]
+    log_ratios = loss.per_turn_sum(logps - ref_logps, turn, turns).detach()
+    weights = OBJECTIVES[stage].kl_weights(turns, *BETAS[stage])
+    parts = change(
+        rewards=OBJECTIVES[stage].rewards(scores, ALPHA), log_ratios=log_ratios, weights=weights
+    )
+    rewards = parts["rewards"]
     if kl == "k1":
-        pay = objective.charge_kl(pay, parts["log_ratios"], weights)
-    advantages = objective.leave_one_out(pay, len(logps)) if baseline else pay
-    return objective.policy_loss(
+        rewards = loss.charge_kl(rewards, parts["log_ratios"], weights)
+    advantages = leave_one_out(rewards, len(logps)) if baseline else rewards
+    return loss.policy_loss(
         logps,
         turn,
         advantages,
@@ -145,22 +148,22 @@ def test_three_rollouts_of_a_problem_give_the_same_gradient():
     assert difference("stage_two", kl="k1", k=3) < 1e-10
 
 
-def kl_of_turn_1_on_turn_2(pay, log_ratios, weights):
+def kl_of_turn_1_on_turn_2(rewards, log_ratios, weights):
     moved = torch.stack([torch.zeros_like(log_ratios[:, 0]), log_ratios.sum(1)], dim=1)
-    return {"pay": pay, "log_ratios": moved, "weights": weights}
+    return {"rewards": rewards, "log_ratios": moved, "weights": weights}
 
 
-def summed_return_for_both_turns(pay, log_ratios, weights):
+def summed_return_for_both_turns(rewards, log_ratios, weights):
     return {
-        "pay": pay.sum(1, keepdim=True).expand(-1, 2),
+        "rewards": rewards.sum(1, keepdim=True).expand(-1, 2),
         "log_ratios": log_ratios,
         "weights": weights,
     }
 
 
-def last_turn_alone_for_the_last_score(pay, log_ratios, weights):
-    last = torch.stack([torch.zeros_like(pay[:, 1]), pay[:, 1]], dim=1)
-    return {"pay": last, "log_ratios": log_ratios, "weights": weights}
+def last_turn_alone_for_the_last_score(rewards, log_ratios, weights):
+    last = torch.stack([torch.zeros_like(rewards[:, 1]), rewards[:, 1]], dim=1)
+    return {"rewards": last, "log_ratios": log_ratios, "weights": weights}
 
 
 def test_mutant_of_direct_multi_turn_that_gives_turn_1_no_credit_fails():
@@ -182,14 +185,14 @@ def test_mutant_with_the_summed_return_on_both_turns_fails(stage):
 def test_gradient_of_instruction_tokens_is_exactly_zero(kl):
     logps = torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
     turn = TURN.expand(4, -1)
-    loss = objective.policy_loss(
+    total = loss.policy_loss(
         logps,
         turn,
         torch.randn(4, 2, dtype=torch.float64),
         ref_logps=torch.randn(4, 5, dtype=torch.float64) if kl == "k2" else None,
         kl_weights=[0.5, 0.1],
     )
-    loss.backward()
+    total.backward()
     assert torch.equal(logps.grad[:, 2], torch.zeros(4, dtype=torch.float64))
     assert (logps.grad[:, [0, 1, 3, 4]] != 0).all()
 
@@ -197,12 +200,12 @@ def test_gradient_of_instruction_tokens_is_exactly_zero(kl):
 def test_token_ratio_equals_no_ratio_where_the_policy_has_not_moved():
     logps = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
     turn, advantages = TURN.expand(6, -1), torch.randn(6, 2, dtype=torch.float64)
-    plain = torch.autograd.grad(objective.policy_loss(logps, turn, advantages), logps)[0]
+    plain = torch.autograd.grad(loss.policy_loss(logps, turn, advantages), logps)[0]
     for level in ("token", "turn"):
-        loss = objective.policy_loss(
+        total = loss.policy_loss(
             logps, turn, advantages, old_logps=logps.detach(), ratio_level=level
         )
-        assert torch.allclose(torch.autograd.grad(loss, logps)[0], plain, atol=1e-14)
+        assert torch.allclose(torch.autograd.grad(total, logps)[0], plain, atol=1e-14)
 
 
 def token_weights(ratios, cap, kl):
@@ -213,11 +216,11 @@ def token_weights(ratios, cap, kl):
     given = {}
     if kl:
         given = {"ref_logps": torch.randn(6, 5, dtype=torch.float64), "kl_weights": [0.5, 0.1]}
-    plain = torch.autograd.grad(objective.policy_loss(logps, turn, advantages, **given), logps)[0]
-    loss = objective.policy_loss(
+    plain = torch.autograd.grad(loss.policy_loss(logps, turn, advantages, **given), logps)[0]
+    total = loss.policy_loss(
         logps, turn, advantages, old_logps=logps.detach() - ratios.log(), ratio_cap=cap, **given
     )
-    return torch.autograd.grad(loss, logps)[0], plain
+    return torch.autograd.grad(total, logps)[0], plain
 
 
 @pytest.mark.parametrize("kl", [False, True], ids=["no_kl", "k2"])

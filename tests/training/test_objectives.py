@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from score.training import loss as objective
 from score.training.checkpoints import newest_whole_checkpoint
-from score.training.objectives import current_weight, next_weight, turn_pay
+from score.training.objectives import OBJECTIVES, current_weight, next_weight
 from training_runs import make_trainer, records
 
 
@@ -66,37 +65,39 @@ def test_resumed_training_goes_on_at_the_same_weight_bit_for_bit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("scores", "pay"),
+    ("scores", "rewards"),
     [((1, 1), (1, 1)), ((0, 0), (0, 0)), ((0, 1), (0, 11)), ((1, 0), (1, -10))],
     ids=["right to right", "wrong to wrong", "wrong to right", "right to wrong"],
 )
-def test_stage_two_pays_the_bonus_on_turn_2_alone(scores, pay):
-    assert turn_pay(torch.tensor([scores]).float(), "stage_two", 10.0).tolist() == [list(pay)]
+def test_stage_two_pays_the_bonus_on_turn_2_alone(scores, rewards):
+    assert OBJECTIVES["stage_two"].rewards(torch.tensor([scores]).float(), 10.0).tolist() == [
+        list(rewards)
+    ]
 
 
 def test_stage_one_pays_nothing_for_the_first_attempt():
     scores = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
-    assert turn_pay(scores, "stage_one", 10.0).tolist() == [[0, 0], [0, 1]]
+    assert OBJECTIVES["stage_one"].rewards(scores, 10.0).tolist() == [[0, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(
-    ("objective_name", "pay"),
+    ("objective_name", "rewards"),
     [
         ("stage_one", [[0, 0, 1], [0, 0, 0], [0, 0, 0]]),
         ("stage_two", [[0, 0, 11], [0, 11, -10], [1, 1, -10]]),
         ("direct_multi_turn", [[1, 1, 1], [0, 0, 0], [0, 0, 0]]),
     ],
 )
-def test_pay_of_three_turns_is_this_by_hand(objective_name, pay):
+def test_pay_of_three_turns_is_this_by_hand(objective_name, rewards):
     """Stage I(b) pays attempt 3 alone; in Stage II each bonus is against the attempt before."""
     scores = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
-    assert turn_pay(scores, objective_name, 10.0).tolist() == pay
+    assert OBJECTIVES[objective_name].rewards(scores, 10.0).tolist() == rewards
 
 
 def test_kl_weights_of_one_two_and_three_turns():
     """Stage I(a) holds attempt 1, Stage I(b) attempts 1 and 2."""
-    assert objective.kl_weights("stage_one", 2, 0.1, 0.01) == [0.1, 0.01]
-    assert objective.kl_weights("stage_one", 3, 0.1, 0.01) == [0.1, 0.1, 0.01]
+    assert OBJECTIVES["stage_one"].kl_weights(2, 0.1, 0.01) == [0.1, 0.01]
+    assert OBJECTIVES["stage_one"].kl_weights(3, 0.1, 0.01) == [0.1, 0.1, 0.01]
     for name in ("stage_two", "direct_multi_turn"):
-        assert objective.kl_weights(name, 3, 0.02, 0.01) == [0.02, 0.01, 0.01]
-    assert objective.kl_weights("single_turn", 1, 0.02, 0.01) == [0.02]
+        assert OBJECTIVES[name].kl_weights(3, 0.02, 0.01) == [0.02, 0.01, 0.01]
+    assert OBJECTIVES["single_turn"].kl_weights(1, 0.02, 0.01) == [0.02]

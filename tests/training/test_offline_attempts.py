@@ -248,15 +248,15 @@ def test_command_reads_the_file_and_checkpoints_are_of_that_file(tmp_path):
     told = settings(offline_first_attempts=1)
     attempts = train.offline_attempts(told, flags(str(path)))
     assert attempts.of_rollouts([asked[0][0]] * 2, 0, first=0, k=2) == [[7], [7]]
-    made = train.made_with(told, flags(str(path)))["first_attempts"]
+    made = train.provenance(told, flags(str(path)))["first_attempts"]
     write(path, [(name, 0, 0, [8], ids) for name, ids in asked])
-    assert train.made_with(told, flags(str(path)))["first_attempts"] != made
-    assert train.made_with(settings(), flags(None))["first_attempts"] is None
+    assert train.provenance(told, flags(str(path)))["first_attempts"] != made
+    assert train.provenance(settings(), flags(None))["first_attempts"] is None
 
 
 def test_settings_of_before_load_and_single_turn_samples_one_attempt():
     assert asdict(settings())["offline_first_attempts"] == 0.0
-    assert (settings().turns(), settings(objective="single_turn").turns()) == (2, 1)
+    assert settings(objective="single_turn", num_turns=1).num_turns == 1
     with pytest.raises(
         ValueError, match="num_turns is 1; expected 2 or more for objective stage_t"
     ):

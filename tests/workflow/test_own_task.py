@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 import score.verifiers.verifier
-from score.evaluation import verify as judge
+from score.evaluation import verify
 from score.problems import prepare
 from score.problems.problem import read_problems
 from score.sampling.prompts import first_messages, read_few_shot
@@ -76,7 +76,7 @@ def test_its_rows_are_prepared_and_its_attempts_judged_by_the_commands(tmp_path,
     flags = ["--settings", _json(tmp_path / "judge.json", settings)]
     flags += ["--sampled", str(tmp_path / "sampled.parquet")]
     flags += ["--attempts", str(tmp_path / "attempts.parquet")]
-    judge.main([*flags, "--metrics", str(tmp_path / "metrics.json")])
+    verify.main([*flags, "--metrics", str(tmp_path / "metrics.json")])
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["turns"]["1"]["verdicts"]["error"] == 3  # int("thousand") raises, in a worker
     assert metrics["self_correction"]["incorrect_to_correct"] == 1.0

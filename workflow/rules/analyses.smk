@@ -5,6 +5,7 @@ REINFORCED = [one for one in PLAN.trained_instances if PLAN.is_reinforced(one)]
 
 
 rule analyse_changes:
+    """How often answers change, how much of the text, and with what outcome. Runs again for other verdicts."""
     input:
         attempts=in_pairs(FILES.attempts("test")),
         train=in_pairs(FILES.attempts("train")),
@@ -33,6 +34,7 @@ rule analyse_changes:
 
 
 rule analyse_levels:
+    """Accuracy by difficulty level. Runs again for other verdicts."""
     input:
         attempts=in_pairs(FILES.attempts("test")),
     output:
@@ -58,6 +60,7 @@ rule analyse_levels:
 
 
 rule analyse_lengths:
+    """Tokens of the attempts, turn by turn. Runs again for other attempts."""
     input:
         attempts=in_pairs(FILES.attempts("test")),
     output:
@@ -83,6 +86,8 @@ rule analyse_lengths:
 
 
 rule analyse_cost:
+    """Tokens, seconds and updates that each arm took, beside its accuracy. Runs again for other records,
+    budgets or verdicts."""
     input:
         attempts=in_pairs(FILES.attempts("test")),
         budgets=rules.compare_policies.output.budgets,
@@ -123,6 +128,7 @@ rule analyse_cost:
 
 
 rule analyse_curves:
+    """Training curves of every reinforced arm, with the arm that it starts from. Runs again for other records."""
     input:
         records=in_pairs(FILES.records(REINFORCED)),
     output:
@@ -150,6 +156,7 @@ rule analyse_curves:
 
 
 rule analyse_fixed:
+    """Corrections of base's own first attempts beside those of own ones. Runs again for other verdicts."""
     input:
         attempts=in_pairs(FILES.attempts("test")),
         fixed=in_pairs(FILES.attempts("fixed")),
@@ -180,6 +187,8 @@ rule analyse_fixed:
 
 
 rule analyse_scaling:
+    """Majority votes over parallel first attempts and over sequential corrections, at growing budgets. Runs
+    again for other verdicts or budgets."""
     input:
         attempts=in_pairs(FILES.attempts("scaling")),
         task=FILES.task(),
@@ -210,6 +219,7 @@ rule analyse_scaling:
 
 
 rule analyse_successive:
+    """Accuracy over more attempts in a row than were trained. Runs again for other verdicts."""
     input:
         attempts=in_pairs(FILES.attempts("successive")),
     output:

@@ -30,8 +30,8 @@ RESULTS = FILES.results
 EVALUATIONS = PLAN.evaluations()
 AT_TEMPERATURES = [name for name in EVALUATIONS if name.startswith("temperature")]
 FOLLOWER = Follower(RESULTS, say=logger.info)
-# CPUs of a job that runs a policy: Snakemake scales them down to what one machine has.
-POLICY_THREADS = CONFIG["threads_per_job"] or 1024
+# CPUs of a job that runs a policy: all of this machine's; on a cluster slurm/config.yaml says how many.
+POLICY_THREADS = CONFIG["threads_per_job"] or workflow.cores or 8
 
 
 def one_of(names, otherwise="nothing_is_called_so"):

@@ -3,6 +3,8 @@ BUDGETS = json.dumps({arm: PLAN.budget(arm) for arm in PLAN.arms}, sort_keys=Tru
 
 
 rule compare_policies:
+    """THE table: accuracies, Δ and budgets of every arm with intervals, and the tests of all pairs of arms.
+    Runs again when verdicts, budgets or the number of resamples change."""
     input:
         attempts=in_pairs(FILES.attempts("test")),
     output:
@@ -57,6 +59,7 @@ use rule compare_policies as compare_at_temperature with:
 
 
 rule test_claims:
+    """The paper's eight claims, tested on this run. Runs again when verdicts or votes change."""
     input:
         attempts=in_pairs(FILES.attempts("test")),
         scaling=[f"{RESULTS}/analyses/scaling.csv"] if "scaling" in EVALUATIONS else [],
@@ -87,6 +90,7 @@ rule test_claims:
 
 
 rule compare_with_paper:
+    """This run's rows beside published ones. Runs again when the table or the published rows change."""
     input:
         csv=rules.compare_policies.output.csv,
         published="data/published_rows.csv",

@@ -1,4 +1,7 @@
 rule sample_attempts:
+    """A policy attempts the problems of one evaluation, turn after turn. Runs again for another policy,
+    other problems, prompts or sampling settings; what was sampled before an interruption is kept.
+    """
     input:
         policy=lambda w: FILES.as_input(FILES.policy(w.policy)),
         problems=lambda w: f"{RESULTS}/problems/{EVALUATIONS[w.evaluation].split}.jsonl",
@@ -16,8 +19,6 @@ rule sample_attempts:
         gpu=1,
         nodes=1,
         mpi="",
-        runtime=480,
-        mem_mb_per_cpu=8000,
     params:
         policy=lambda w: FILES.policy(w.policy),
         shards=f"{RESULTS}/{{policy}}/{{evaluation}}/shards",
@@ -47,6 +48,9 @@ rule sample_attempts:
 
 
 rule verify_attempts:
+    """Sampled attempts get verdicts, and from them the metrics of one policy. Runs again for other attempts,
+    another setting of `verifier`, or another file of an own task; nothing is sampled again.
+    """
     input:
         sampled=rules.sample_attempts.output.sampled,
         task=FILES.task(),
@@ -60,9 +64,6 @@ rule verify_attempts:
     conda:
         "../../environment.yml"
     threads: CONFIG["verifier"]["verifier_workers"]
-    resources:
-        runtime=240,
-        mem_mb_per_cpu=8000,
     params:
         rerun_on=JOBS.verification().rerun_on(),
         settings=lambda w, output: JOBS.verification().to_json(),

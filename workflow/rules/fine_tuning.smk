@@ -4,6 +4,8 @@
 
 
 rule sample_first_attempts:
+    """First attempts at the training problems, sampled once, ahead of a training that starts from such. Runs
+    again for another policy, other problems, prompts or sampling settings."""
     input:
         policy=lambda w: FILES.as_input(FILES.policy(PLAN.pool(w.policy))),
         problems=rules.prepare_problems.output.train,
@@ -24,8 +26,6 @@ rule sample_first_attempts:
         gpu=1,
         nodes=1,
         mpi="",
-        runtime=480,
-        mem_mb_per_cpu=8000,
     params:
         policy=lambda w: FILES.policy(PLAN.pool(w.policy)),
         shards=f"{RESULTS}/{{policy}}/first_attempts_shards",
@@ -84,6 +84,9 @@ use rule sample_first_attempts as sample_corrections with:
 
 
 rule choose_corrections:
+    """The corrections of a round that are worth imitating, as examples of token ids, and a report of what
+    there was to choose from. Runs again for other samples, or another way to choose or to verify.
+    """
     input:
         sampled=lambda w: FILES.choice_from(w.policy, w.iteration),
         policy=lambda w: FILES.as_input(
@@ -101,9 +104,6 @@ rule choose_corrections:
     conda:
         "../../environment.yml"
     threads: CONFIG["verifier"]["verifier_workers"]
-    resources:
-        runtime=240,
-        mem_mb_per_cpu=8000,
     params:
         policy=lambda w: FILES.policy_after(w.policy, int(w.iteration) - 1),
         rerun_on=lambda w: JOBS.choice(w.policy).rerun_on(),
@@ -122,6 +122,9 @@ rule choose_corrections:
 
 
 rule fine_tune:
+    """A round of fine-tuning: weights that imitate the chosen corrections. Runs again for other examples or
+    settings, or another policy to start from; interrupted, it goes on from its newest checkpoint.
+    """
     input:
         init=lambda w: FILES.as_input(FILES.tuned_from(w.policy, int(w.iteration))),
         examples=rules.choose_corrections.output.examples,
@@ -141,8 +144,6 @@ rule fine_tune:
         gpu=1,
         nodes=1,
         mpi="",
-        runtime=1440,
-        mem_mb_per_cpu=8000,
         slurm_extra="--signal=USR1@600",
     params:
         rerun_on=lambda w: JOBS.fine_tuning(w.policy).rerun_on(),

@@ -1,4 +1,6 @@
 rule prepare_problems:
+    """The rows of the data set become problems: checked, split into train, validation and test, and described
+    by a data card. Runs again for other rows or another setting of `problems`."""
     input:
         FILES.problem_sources(),
         FILES.task(),
@@ -13,9 +15,6 @@ rule prepare_problems:
         f"{RESULTS}/problems/prepare.log",
     conda:
         "../../environment.yml"
-    resources:
-        runtime=120,
-        mem_mb_per_cpu=16000,
     params:
         rerun_on=JOBS.problems().rerun_on(),
         settings=lambda w, output: JOBS.problems().to_json(),

@@ -6,6 +6,7 @@
 
 
 rule pretrain_puzzle_policy:
+    """The puzzles and the tiny base policy that data/puzzle holds, made anew from a seed."""
     output:
         problems=directory("results/puzzle_base/{seed}/problems"),
         policy=directory("results/puzzle_base/{seed}/policy"),
@@ -16,9 +17,6 @@ rule pretrain_puzzle_policy:
     conda:
         "../../environment.yml"
     threads: POLICY_THREADS
-    resources:
-        runtime=60,
-        mem_mb_per_cpu=4000,
     params:
         launcher="configs/accelerate/cpu.yaml",
         habit=[],

@@ -5,6 +5,9 @@
 
 
 rule train_stage_one:
+    """A policy is trained from a policy by reinforcement learning, held to a reference policy. Leaves its
+    weights and a record of every update. Runs again when the policy it starts from, its problems, prompts or
+    settings change; interrupted, it goes on from its newest checkpoint."""
     input:
         init=lambda w: FILES.as_input(FILES.policy(PLAN.init(w.policy))),
         reference=lambda w: FILES.as_input(FILES.policy(PLAN.reference(w.policy))),
@@ -27,8 +30,6 @@ rule train_stage_one:
         gpu=1,
         nodes=1,
         mpi="",
-        runtime=1440,
-        mem_mb_per_cpu=8000,
         slurm_extra="--signal=USR1@600",
     params:
         rerun_on=lambda w: JOBS.training(w.policy).rerun_on(),

@@ -3,6 +3,8 @@
 
 
 rule choose_candidate:
+    """Of the settings tried for an arm, those with the best Accuracy@t2 on the validation problems, and a copy
+    of the policy they made. Runs again when a candidate's attempts change."""
     input:
         attempts=lambda w: [
             f"{RESULTS}/{candidate}/validation/attempts.parquet"

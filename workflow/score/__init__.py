@@ -1,0 +1,20 @@
+"""SCoRe: language models that learn to correct themselves, by reinforcement learning over two turns.
+
+    from score import SCoReConfig, SCoReTrainer, Verifier
+"""
+
+_EXPORTS = {
+    "SCoReConfig": "score.training.config",
+    "SCoReTrainer": "score.training.trainer",
+    "Verifier": "score.verifiers.verifier",
+}
+__all__ = ["SCoReConfig", "SCoReTrainer", "Verifier"]
+
+
+def __getattr__(name: str):
+    """Import a public name when it is first used: `import score` alone loads nothing heavy."""
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'score' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_EXPORTS[name]), name)

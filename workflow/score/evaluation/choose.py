@@ -33,8 +33,8 @@ def score_candidates(candidates: list[dict], attempts: list[pd.DataFrame]) -> pd
         rates = self_correction(
             judged["correct_t1"], judged["correct_t2"], judged["problem_id"], samples=1
         )
-        told = {name: rates[name] for name in ("accuracy_t1", "accuracy_t2", "delta")}
-        rows.append({**candidate, "num_problems": rates["num_problems"], **told})
+        shown = {name: rates[name] for name in ("accuracy_t1", "accuracy_t2", "delta")}
+        rows.append({**candidate, "num_problems": rates["num_problems"], **shown})
     table = pd.DataFrame(rows)
     table["chosen"] = table.index == table["accuracy_t2"].idxmax()
     return table

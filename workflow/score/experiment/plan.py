@@ -169,10 +169,10 @@ class Plan:
 
     def pool(self, instance: str) -> str | None:
         """The instance that first attempts are sampled from ahead of the training, if any."""
-        objective, told = self.objective(instance), self.settings(instance)
-        if objective == "pair_sft" or (objective == "self_taught" and told["variant"][0] == "F"):
+        objective, settings = self.objective(instance), self.settings(instance)
+        if objective == "pair_sft" or (objective == "self_taught" and settings["variant"][0] == "F"):
             return self.init(instance)
-        return "base" if told.get("offline_first_attempts") else None
+        return "base" if settings.get("offline_first_attempts") else None
 
     # ------------------------------------------------------------------------------------- evaluations
     def evaluations(self) -> dict[str, Evaluation]:
@@ -187,13 +187,13 @@ class Plan:
         if asked["fixed_first_attempts"]:
             found.append(Evaluation("fixed", "test", self.trained_instances, fixed=True))
         for temperature in asked["temperatures"]:
-            told = {"temperature": temperature}
-            found.append(Evaluation(f"temperature{temperature}", "test", self.instances, told))
+            settings = {"temperature": temperature}
+            found.append(Evaluation(f"temperature{temperature}", "test", self.instances, settings))
         for name in ("scaling", "successive"):
-            told = dict(asked[name])
-            instances = [one for arm in told.pop("policies") for one in self.instances_of(arm)]
+            settings = dict(asked[name])
+            instances = [one for arm in settings.pop("policies") for one in self.instances_of(arm)]
             if instances:
-                found.append(Evaluation(name, "test", instances, told))
+                found.append(Evaluation(name, "test", instances, settings))
         return {evaluation.name: evaluation for evaluation in found}
 
     def analyses(self) -> list[str]:
@@ -228,23 +228,23 @@ class Plan:
         }
 
     def _own_budget(self, instance: str) -> dict[str, int | None]:
-        told, problems = self.settings(instance), self.problems(instance)
-        turns, samples = told["num_turns"], told["number_output_initial_generations"]
+        settings, problems = self.settings(instance), self.problems(instance)
+        turns, samples = settings["num_turns"], settings["number_output_initial_generations"]
         if self.is_reinforced(instance):
-            rollouts = told["total_episodes"]
-            batch = told["per_device_train_batch_size"] * told["gradient_accumulation_steps"]
-            offline = told.get("offline_first_attempts", 0)
+            rollouts = settings["total_episodes"]
+            batch = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]
+            offline = settings.get("offline_first_attempts", 0)
             attempts = round(rollouts * (turns - offline))
             if offline:
-                pool = told["first_attempts_per_problem"]
+                pool = settings["first_attempts_per_problem"]
                 attempts = None if problems is None else attempts + problems * pool
             return {"attempts": attempts, "updates": rollouts // batch}
         iterations, firsts, corrections = self.iterations(instance), samples, 0
         if self.objective(instance) == "self_taught":
-            corrections = samples * told["number_output_corrections"] * iterations
-            firsts *= 1 if told["variant"][0] == "F" else iterations
+            corrections = samples * settings["number_output_corrections"] * iterations
+            firsts *= 1 if settings["variant"][0] == "F" else iterations
         # A round that finds nothing to imitate may make no update.
-        updates = None if told["on_no_corrections"] == "keep" else told["updates"]
+        updates = None if settings["on_no_corrections"] == "keep" else settings["updates"]
         return {
             "attempts": None if problems is None else problems * (firsts + corrections),
             "updates": None if updates is None else updates * iterations,

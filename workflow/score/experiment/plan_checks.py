@@ -21,7 +21,7 @@ def check_plan(config: dict) -> None:
 
 
 def _check_origin(name: str, policies: dict) -> None:
-    """Every policy is trained, over others or at once, from base; so is what it is held to."""
+    """Every chain of inits ends at base, and the reference of the KL lies on it."""
     chain = [name]
     while (init := policies[chain[-1]]["init"]) != "base":
         _check_known(f"policies.{chain[-1]}.init", init, policies)

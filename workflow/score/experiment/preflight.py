@@ -111,22 +111,22 @@ def _check_path(key: str, value: str | None) -> None:
 
 
 def _check_launcher(config: dict) -> None:
-    """The launcher suits `precision`, and does not turn off what it asks for."""
+    """The accelerate config goes with `precision`, and does not disable its own DeepSpeed."""
     path, precision = config["launcher"], config["precision"]
-    told = yaml.safe_load(Path(path).read_text())
-    if not isinstance(told, dict) or "distributed_type" not in told:
+    launcher = yaml.safe_load(Path(path).read_text())
+    if not isinstance(launcher, dict) or "distributed_type" not in launcher:
         raise ValueError(
             f"launcher is {path!r}, which has no distributed_type; expected an accelerate config. "
             "Take one of configs/accelerate/*.yaml."
         )
-    deepspeed = told["distributed_type"] == "DEEPSPEED"
-    mixed = told.get("mixed_precision") or "no"  # YAML reads a bare no as false
+    deepspeed = launcher["distributed_type"] == "DEEPSPEED"
+    mixed = launcher.get("mixed_precision") or "no"  # YAML reads a bare no as false
     if mixed not in ("no", {"bfloat16": "bf16"}.get(precision)):
         raise ValueError(
             f"launcher {path!r} has mixed_precision {mixed!r} and precision is {precision!r}; expected "
             'the two to agree. Write mixed_precision: "no", so that precision decides.'
         )
-    if deepspeed and told.get("use_cpu"):
+    if deepspeed and launcher.get("use_cpu"):
         raise ValueError(
             f"launcher {path!r} has use_cpu: true; expected false, since it turns DeepSpeed off "
             "without a word. Take configs/accelerate/cpu.yaml on a machine without GPUs."
@@ -204,6 +204,6 @@ def _check_template(config: dict) -> None:
             f"tokenizer. Correct it. Loading the tokenizer failed: {error}"
         ) from None
     try:
-        Bridge.of(tokenizer, load_task(config["task_type"]).CORRECTION_PROMPT)
+        Bridge.from_tokenizer(tokenizer, load_task(config["task_type"]).CORRECTION_PROMPT)
     except ValueError as error:
         raise ValueError(f"model_path is {path!r}: {error}") from None

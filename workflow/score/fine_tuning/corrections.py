@@ -85,13 +85,13 @@ def _check_columns(attempts: pd.DataFrame, method: str) -> None:
 
 def _nothing_to_imitate(attempts: pd.DataFrame, settings: CorrectionSettings) -> str:
     right = int(attempts["correct_t1"].sum())
-    told = f"of {len(attempts)} rollouts {right} are right in turn 1"
+    found = f"of {len(attempts)} rollouts {right} are right in turn 1"
     if settings.method == "self_taught":
         gained = int((attempts["score_t2"] > attempts["score_t1"]).sum())
         cut = int(attempts["truncated_t2"].sum())
-        told += f", {gained} score more in turn 2, and {cut} are cut off there"
+        found += f", {gained} score more in turn 2, and {cut} are cut off there"
     return (
-        f"no correction is kept with keep: {settings.keep} ({told}); expected at least one. Sample more "
+        f"no correction is kept with keep: {settings.keep} ({found}); expected at least one. Sample more "
         "rollouts of each problem, raise max_tokens where many are cut off, use keep: non_decreasing, "
         "or begin with a policy that corrects itself at times."
     )
@@ -147,7 +147,7 @@ def report(attempts: pd.DataFrame, examples: list[Example], settings: Correction
     once = attempts.drop_duplicates(["problem_id", "sample"])
     paired = settings.method == "self_taught"
     lengths = [*map(len, once["ids_t1"]), *(map(len, attempts["ids_t2"]) if paired else ())]
-    told = {
+    counts = {
         "rollouts": len(attempts),
         "problems": int(attempts["problem_id"].nunique()),
         "attempts_sampled": len(lengths),
@@ -158,9 +158,9 @@ def report(attempts: pd.DataFrame, examples: list[Example], settings: Correction
         "correction_tokens": sum(len(e.input_ids) - e.context for e in examples),
     }
     for turn in METHODS[settings.method][2]:
-        told[f"correct_t{turn}"] = int(attempts[f"correct_t{turn}"].sum())
-        told[f"truncated_t{turn}"] = int(attempts[f"truncated_t{turn}"].sum())
-    return told
+        counts[f"correct_t{turn}"] = int(attempts[f"correct_t{turn}"].sum())
+        counts[f"truncated_t{turn}"] = int(attempts[f"truncated_t{turn}"].sum())
+    return counts
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -175,7 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
     with COMMAND.errors():
         settings = CorrectionSettings.read(flags.settings)
         tokenizer = load_tokenizer(flags.policy, settings.cache_dir)
-        bridge = Bridge.of(tokenizer, load_task(settings.task_type).CORRECTION_PROMPT)
+        bridge = Bridge.from_tokenizer(tokenizer, load_task(settings.task_type).CORRECTION_PROMPT)
         declared = declared_generation(flags.policy, settings.cache_dir)
         stop_ids = stop_ids_of(declared, tokenizer, bridge)
         attempts = verify(read_sampled(flags.sampled), settings)

@@ -60,7 +60,7 @@ class HFGenerate:
         attempts: list[list[int]] = [[] for _ in prompts]
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]), reverse=True)
         drawn = self.config.do_sample and seeds is not None
-        with self._in_charge(self.greedy if drawn else self.config):
+        with self._override_generation_config(self.greedy if drawn else self.config):
             for start in range(0, len(order), self.batch_size):
                 rows = order[start : start + self.batch_size]
                 row_seeds = [seeds[i] for i in rows] if drawn else None
@@ -86,8 +86,8 @@ class HFGenerate:
         return [cut_after_stop(row, stop) for row in ids[:, input_ids.size(1) :].tolist()]
 
     @contextmanager
-    def _in_charge(self, config: GenerationConfig) -> Iterator[None]:
-        """The policy, and that below an adapter, samples by `config` alone: its own says nothing."""
+    def _override_generation_config(self, config: GenerationConfig) -> Iterator[None]:
+        """Have the policy, and the one below an adapter, sample by `config` and not by its own."""
         adapted = hasattr(self.model, "get_base_model")
         policies = [self.model, self.model.get_base_model()] if adapted else [self.model]
         theirs, training = [p.generation_config for p in policies], self.model.training

@@ -130,7 +130,7 @@ class Bridge:
     end: int
 
     @classmethod
-    def of(cls, tokenizer, correction_prompt: str) -> "Bridge":
+    def from_tokenizer(cls, tokenizer, correction_prompt: str) -> "Bridge":
         """Work the bridge out from the chat template; ValueError where it rewrites history."""
         user = {"role": "user", "content": "What is 6 times 7?"}
         correction = {"role": "user", "content": correction_prompt}

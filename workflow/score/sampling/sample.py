@@ -47,7 +47,7 @@ COMMAND = Command(__spec__, __doc__)
 def sample_policy(plan: SamplingPlan, shards: Path) -> list[dict]:
     """Rows of sampled.parquet, in the order of the problems; empty on all ranks but the first."""
     accelerator, settings = inference_accelerator(), plan.settings
-    rows = open_shards(shards, plan.made_with()) if accelerator.is_main_process else []
+    rows = open_shards(shards, plan.provenance()) if accelerator.is_main_process else []
     done: set[Job] = set(broadcast_object_list([list(map(job_of, rows))])[0])
     batches = missing_batches(plan.prompts, settings.samples, settings.batch_size, done)
     if batches:

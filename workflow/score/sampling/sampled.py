@@ -53,17 +53,17 @@ def read_first_attempts(
         job = row["problem_id"], int(row["sample"])
         where = f"{path}, problem {job[0]}, sample {job[1]}"
         if job in taken:
-            raise ValueError(f"{where}: stands there twice; expected once. Sample again.")
+            raise ValueError(f"{where}: is there twice; expected once. Sample again.")
         taken[job] = _rollout(row, prompts[job[0]], vocabulary, where)
     _refuse_gaps(taken, prompts, samples or 1, path)
     return taken
 
 
 def _rollout(row: dict, prompt: list[int], vocabulary: int, where: str) -> Rollout:
-    told, attempt = _ids(row, "prompt_ids", where), _ids(row, "ids_t1", where)
-    if told != prompt:
+    its_prompt, attempt = _ids(row, "prompt_ids", where), _ids(row, "ids_t1", where)
+    if its_prompt != prompt:
         raise ValueError(
-            f"{where}: its prompt has other token ids than this policy's ({len(told)} and "
+            f"{where}: its prompt has other token ids than this policy's ({len(its_prompt)} and "
             f"{len(prompt)} of them); expected the same. Take first attempts of a policy with the "
             "same tokenizer, few-shots and task prompts."
         )

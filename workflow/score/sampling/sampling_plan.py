@@ -48,7 +48,7 @@ class SamplingPlan:
         self.messages = correction_prompts(task, settings.prompting)
         self.first_prompt = task.FIRST_PROMPT
         self.tokenizer = load_tokenizer(path, settings.cache_dir)
-        self.bridges = tuple(Bridge.of(self.tokenizer, message) for message in self.messages)
+        self.bridges = tuple(Bridge.from_tokenizer(self.tokenizer, message) for message in self.messages)
         self.prompts = {
             p.id: prompt_ids(self.tokenizer, first_messages(p.question, task, few_shot))
             for p in problems
@@ -67,7 +67,7 @@ class SamplingPlan:
                 vocabulary_size(path, settings.cache_dir),
             )
 
-    def made_with(self) -> dict:
+    def provenance(self) -> dict:
         """All that attempts depend on: settings as they are, the rest as digests."""
         settings = asdict(self.settings).items()
         return {

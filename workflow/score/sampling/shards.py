@@ -13,7 +13,7 @@ from score.files.atomic import replace_file
 
 Job = tuple[str, int]  # problem id, sample
 
-_MADE_WITH = "made_with.json"
+_PROVENANCE = "made_with.json"
 
 
 def job_of(row: dict) -> Job:
@@ -36,14 +36,14 @@ def missing_batches(
     return [batch for batch in missing if batch]
 
 
-def open_shards(folder: Path, made_with: dict) -> list[dict]:
+def open_shards(folder: Path, provenance: dict) -> list[dict]:
     """Rows of the whole shards in `folder`, made where there is none.
 
     A folder whose shards were made with anything else is set aside under another name, with a line
     that says what differs. Only the first process may call this, before any shard is written.
     """
-    told = folder / _MADE_WITH
-    differing = _differing(told, made_with) if any(folder.glob("*.json")) else []
+    path = folder / _PROVENANCE
+    differing = _differing(path, provenance) if any(folder.glob("*.json")) else []
     if differing:
         aside = _free_name(folder)
         folder.rename(aside)
@@ -53,7 +53,7 @@ def open_shards(folder: Path, made_with: dict) -> list[dict]:
             flush=True,
         )
     folder.mkdir(parents=True, exist_ok=True)
-    replace_file(told, json.dumps(made_with, indent=1, sort_keys=True).encode())
+    replace_file(path, json.dumps(provenance, indent=1, sort_keys=True).encode())
     return _read_rows(folder)
 
 
@@ -66,7 +66,7 @@ def write_shard(folder: Path, rows: list[dict]) -> None:
 def _read_rows(folder: Path) -> list[dict]:
     rows = []
     for path in sorted(folder.glob("*.json")):
-        if path.name == _MADE_WITH:
+        if path.name == _PROVENANCE:
             continue
         content = path.read_bytes()
         if _digest(content) == path.stem:
@@ -76,13 +76,13 @@ def _read_rows(folder: Path) -> list[dict]:
     return rows
 
 
-def _differing(told: Path, made_with: dict) -> list[str]:
-    """The names under which `made_with` differs from what the folder tells."""
+def _differing(path: Path, provenance: dict) -> list[str]:
+    """The names under which `provenance` differs from what the folder tells."""
     try:
-        old = json.loads(told.read_bytes())
+        old = json.loads(path.read_bytes())
     except (OSError, ValueError):
-        return [f"{told.name} is missing or not whole"]
-    return sorted(key for key in {*old, *made_with} if old.get(key) != made_with.get(key))
+        return [f"{path.name} is missing or not whole"]
+    return sorted(key for key in {*old, *provenance} if old.get(key) != provenance.get(key))
 
 
 def _free_name(folder: Path) -> Path:

@@ -50,14 +50,14 @@ class VLLMGenerate:
     def __call__(self, prompts: list[list[int]], seeds: list[int] | None) -> list[list[int]]:
         from vllm.inputs import TokensPrompt
 
-        told = self.engine.generate(
+        requests = self.engine.generate(
             [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts],
             [self._sampling(seed) for seed in seeds or [None] * len(prompts)],
             lora_request=self.adapter,
             use_tqdm=False,
         )
-        self.cached_tokens = sum(request.num_cached_tokens or 0 for request in told)
-        return [list(request.outputs[0].token_ids) for request in told]
+        self.cached_tokens = sum(request.num_cached_tokens or 0 for request in requests)
+        return [list(request.outputs[0].token_ids) for request in requests]
 
     def _sampling(self, seed: int | None):
         from vllm import SamplingParams

@@ -19,7 +19,7 @@ def pad_rollouts(
 ) -> dict[str, torch.Tensor]:
     """`input_ids`, `attention_mask` and `turn`, (B, T) each; masks come from lengths.
 
-    `sampler_logps` (B, T) too, where the sampler told them. offline: whose first attempt was given:
+    `sampler_logps` (B, T) too, where the sampler reports them. offline: whose first attempt was given:
     it is context then, of turn 0.
     """
     rows = [rollout.tokens() for rollout in rollouts]
@@ -72,21 +72,21 @@ def token_logps(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, to
     return shift(out.log_probs, (1, 0)), shift(entropy, (1, 0))
 
 
-# (attempts, answers) -> one score in [0, 1] each, or objects that float() turns into one.
+# (attempts, reference answers) -> one score in [0, 1] each, or objects that float() turns into one.
 Score = Callable[[list[str], list], list]
 
 
 def score_attempts(
-    verifier: Score, rollouts: list[Rollout], answers: list, tokenizer
+    verifier: Score, rollouts: list[Rollout], references: list, tokenizer
 ) -> tuple[torch.Tensor, list[list]]:
     """Scores (B, N) of rollouts, and the answers that each states in its turns (else their texts).
 
-    answers: the reference answer of each rollout's problem.
+    references: the reference answer of each rollout's problem.
     """
     rows = attempt_texts(rollouts, tokenizer)
     texts = [text for row in rows for text in row]
     turns = len(texts) // len(rows)
-    verdicts = verifier(texts, [answer for answer in answers for _ in range(turns)])
+    verdicts = verifier(texts, [reference for reference in references for _ in range(turns)])
     stated = [getattr(v, "extracted", t) for v, t in zip(verdicts, texts, strict=True)]
     scores = torch.tensor([float(verdict) for verdict in verdicts])
     return scores.view(-1, turns), [stated[i : i + turns] for i in range(0, len(stated), turns)]

@@ -23,10 +23,10 @@ class TurnSums:
         self,
         rollouts: list[Rollout],
         scores: torch.Tensor,
-        answers: list[list],
+        stated: list[list],
         offline: list[bool] | None = None,
     ) -> None:
-        """Scores (B, N) of rollouts, and the answers that their attempts state.
+        """Scores (B, N) of rollouts, and the stated answers of their attempts.
 
         offline: whose first attempt was given, None where that can't be. Reward, length and
         truncation of turn 1 are those of all rollouts, for it is from them that i→c and c→i start.
@@ -39,7 +39,7 @@ class TurnSums:
             before, last = scores[:, -2], scores[:, -1]
             self.sums["incorrect_to_correct"] += ((before < 1) & (last == 1)).sum()
             self.sums["correct_to_incorrect"] += ((before == 1) & (last < 1)).sum()
-            self.sums["unchanged"] += float(sum(row[-1] == row[-2] for row in answers))
+            self.sums["unchanged"] += float(sum(row[-1] == row[-2] for row in stated))
         if offline is not None:
             self.sums["offline"] += float(sum(offline))
             given = [len(r.attempts[0]) for r, o in zip(rollouts, offline, strict=True) if o]

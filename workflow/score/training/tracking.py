@@ -39,7 +39,7 @@ def check_trackers(names: list[str]) -> None:
 
 
 def track(settings: TrainSettings, folder: str | Path) -> list[str]:
-    """The trainer's `report_to`; trackers are told to keep their files in the policy's folder.
+    """The trainer's `report_to`; trackers keep their files in the policy's folder.
 
     Must come before the trainer is made. wandb is offline unless the environment holds a key or says
     otherwise. What the environment says about places and modes already, wins.

@@ -72,7 +72,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         )
         self.verifier, self.first_attempts = verifier, first_attempts
         self.objective = OBJECTIVES[args.objective]
-        self.bridge = Bridge.of(self._tokenizer, args.correction_prompt)
+        self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt)
         self.stop_ids = stop_ids_of(
             self.accelerator.unwrap_model(self.model).generation_config,
             self._tokenizer,
@@ -80,7 +80,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         )
         self.eos_token_ids = sorted(self.stop_ids)
         if self.use_vllm:
-            # TRL leaves it to vLLM, which knows neither the template nor what else ends an attempt.
+            # TRL relies on vLLM to end an attempt, which does not know the template's end of turn.
             self.vllm_generation.generation_kwargs = {"stop_token_ids": self.eos_token_ids}
             # A colocated engine has seeded this process by its rank alone.
             set_seed(args.seed, device_specific=True)
@@ -146,12 +146,12 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         self.kl_weights = self._kl_weights()
         given = self._given(problems)
         rollouts = self._sample([problem["prompt"] for problem in problems], given)
-        scores, answers = score_attempts(
+        scores, stated = score_attempts(
             self.verifier, rollouts, [problem["answer"] for problem in problems], self._tokenizer
         )
         # Rows of similar length share a micro-batch, each padded only to its own longest row.
         order = sorted(range(len(rollouts)), key=lambda i: len(rollouts[i].tokens()[0]))
-        rollouts, answers = [rollouts[i] for i in order], [answers[i] for i in order]
+        rollouts, stated = [rollouts[i] for i in order], [stated[i] for i in order]
         offline = None if given is None else [given[i] is not None for i in order]
         size, device = self.args.per_device_train_batch_size, self.accelerator.device
         scores = scores[order].to(device)
@@ -171,7 +171,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         )
         for i, batch in enumerate(batches):
             batch["advantages"] = advantages[i * size : (i + 1) * size]
-        self._sums.add_rollouts(rollouts, scores, answers, offline)
+        self._sums.add_rollouts(rollouts, scores, stated, offline)
         return batches
 
     def _kl_weights(self) -> list[float]:

@@ -1,0 +1,77 @@
+"""A training goes on only from checkpoints of the policies and problems that it is given."""
+
+import shutil
+from argparse import Namespace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from score.policies.load import load_policy
+from score.training.checkpoints import open_checkpoints, writing_checkpoint, written_to
+from score.training.settings import TrainSettings
+from score.training.train import provenance
+from training_runs import BASE
+
+ALONE = SimpleNamespace(is_main_process=True, wait_for_everyone=lambda: None)
+SETTINGS = TrainSettings(
+    run_name="test",
+    task_type="puzzle",
+    objective="stage_two",
+    random_seed=5,
+    num_turns=2,
+    number_output_initial_generations=4,
+    temperature=1.0,
+    max_tokens=10,
+    per_device_train_batch_size=16,
+    gradient_accumulation_steps=1,
+    local_rollout_forward_batch_size=16,
+    total_episodes=16,
+    learning_rate=1e-3,
+    lr_scheduler_type="linear",
+    num_warmup_steps=0,
+    save_steps=10,
+    init_kl_coef=0.1,
+    corr_kl_coef=0.1,
+    kl_estimator="k1",
+    scale_advantages=False,
+    precision="float32",
+)
+
+
+@pytest.fixture
+def given(tmp_path):
+    """What a training of the shipped policy is given, with another policy and other problems."""
+    other = tmp_path / "other"
+    shutil.copytree(BASE, other)
+    policy = load_policy(BASE, "float32")
+    with torch.no_grad():
+        next(policy.parameters())[0, 0] += 1.0
+    policy.save_pretrained(other)
+    problems = tmp_path / "train.jsonl"
+    shutil.copy("data/puzzle/problems/train.jsonl", problems)
+    lines = problems.read_text().splitlines(keepends=True)
+    (tmp_path / "fewer.jsonl").write_text("".join(lines[:-1]))
+    return {"init": BASE, "reference": BASE, "problems": str(problems)}
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("reference", "other"), ("init", "other"), ("problems", "fewer.jsonl")]
+)
+def test_a_training_with_another_input_than_its_checkpoints_is_refused(
+    tmp_path, given, name, other
+):
+    """Catches an input missing from what checkpoints say they were made with."""
+    folder = tmp_path / "checkpoints"
+
+    def start(**changes):
+        flags = Namespace(first_attempts=None, few_shot_dir=None, **{**given, **changes})
+        open_checkpoints(str(folder), provenance(SETTINGS, flags))
+
+    start()
+    with writing_checkpoint(str(folder), 2, ALONE):
+        draft = f"{written_to(str(folder))}/checkpoint-2"
+        shutil.copytree(BASE, draft)
+    start()
+    with pytest.raises(ValueError, match=rf"was made with {name} \w+…, now \w+…; expected"):
+        start(**{name: str(tmp_path / other)})
+    start()
