@@ -18,18 +18,34 @@ child.kill()
 """
 
 
-@pytest.mark.parametrize("seconds", [100, 3], ids=["killed", "ended"])
+@pytest.mark.parametrize("seconds", [100, 1.5], ids=["killed", "ended"])
 def test_child_of_a_parent_that_is_gone_is_gone(seconds):
     command = [sys.executable, "-c", PARENT, str(seconds)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         child = psutil.Process(int(parent.stdout.readline()))
-        time.sleep(6)  # the watch starts, and looks around every second
-        watches = [p for p in psutil.process_iter() if str(parent.pid) in _words(p)]
-        assert len(watches) == (1 if seconds == 100 else 0)
-        assert child.is_running() == (seconds == 100)
+        [watch] = _until(lambda: _watches(parent.pid))
+        if seconds == 100:
+            time.sleep(2.5)  # it looks around every second
+            assert watch.is_running() and child.is_running()
+        else:  # both are over soon, and the watch with nothing left to do
+            parent.wait(timeout=10)
+            assert _until(lambda: not watch.is_running())
+            assert not child.is_running()
         parent.kill()
-    gone, _ = psutil.wait_procs([child, *watches], timeout=10)
-    assert len(gone) == 1 + len(watches)
+    gone, _ = psutil.wait_procs([child, watch], timeout=10)
+    assert len(gone) == 2
+
+
+def _watches(pid):
+    return [process for process in psutil.process_iter() if str(pid) in _words(process)]
+
+
+def _until(condition):
+    """What the condition comes to be, as soon as it holds, and at the latest in ten seconds."""
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
 
 
 def _words(process):

@@ -1,6 +1,8 @@
 """A small training, and the same gone on with from two of its checkpoints; tells what differs.
 
-accelerate launch … tests/support/launched_resume.py OUTPUT full|lora
+accelerate launch … tests/support/launched_resume.py OUTPUT KIND...
+
+KIND: full or lora, each in a folder of its own below OUTPUT.
 """
 
 import json
@@ -17,9 +19,7 @@ UPDATES_AN_EPOCH = 2
 LORA = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
-def main(output: Path, kind: str) -> None:
-    join_launcher()
-
+def resume(output: Path, kind: str) -> None:
     def run(folder, checkpoint=None):
         trainer = make_trainer(
             folder,
@@ -58,4 +58,6 @@ def same(one: Path, other: Path) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    join_launcher()
+    for kind in sys.argv[2:]:
+        resume(Path(sys.argv[1]) / kind, kind)

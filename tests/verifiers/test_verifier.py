@@ -58,7 +58,22 @@ def test_equivalence_is_judged_not_text():
     assert {p: v.verdict for p, v in zip(pairs, verdicts, strict=True)} == pairs
 
 
-def test_bombs_end_within_their_deadline_and_the_pool_goes_on():
+A_FEW = (
+    "tower",
+    "factorial with stars",
+    "nested fractions",
+    "braces",
+    "half a surrogate pair",
+    "sum",
+)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [A_FEW, pytest.param(tuple(BOMBS), marks=pytest.mark.slow)],
+    ids=["a few", "all"],
+)
+def test_bombs_end_within_their_deadline_and_the_pool_goes_on(names):
     deadline = 0.5
     with Verifier("math", deadline=deadline) as verifier:
         verifier([r"\boxed{x+1}"], ["1+x"])
@@ -66,15 +81,17 @@ def test_bombs_end_within_their_deadline_and_the_pool_goes_on():
         verifier.close()
         verifier([r"\boxed{x+1}"], ["x"])
         restart = time.monotonic() - restart  # a killed worker is replaced outside the deadline
-        for name, bomb in BOMBS.items():
+        for name in names:
             started = time.monotonic()
+            bomb = BOMBS[name]
             attempts = [f"\\boxed{{{bomb}}}", f"{MARKER} ${bomb}$. I hope it is correct."]
             for verdict in verifier(attempts, ["42", "42"]):
                 assert verdict.verdict != "correct", name
             assert time.monotonic() - started < 2 * (deadline + 1 + 3 * restart), name
             assert verifier([r"\boxed{\frac{84}{2}}"], ["42"])[0].correct, name
         counts = verifier.counts
-    assert counts["timeout"] >= 10 and counts["correct"] >= len(BOMBS)
+    assert counts["timeout"] >= (10 if len(names) == len(BOMBS) else 1)
+    assert counts["correct"] >= len(names)
 
 
 TASK = """

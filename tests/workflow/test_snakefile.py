@@ -35,6 +35,7 @@ def _snakemake(repository, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_dry_run_with_the_default_profile_is_clean(repository):
     done = _snakemake(repository, "--dry-run", "--quiet", "rules")
     assert done.returncode == 0, done.stderr
@@ -58,6 +59,7 @@ def test_rules_are_formatted():
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.slow
 def test_wrong_config_reaches_the_user_as_one_message_and_no_traceback(repository):
     done = _snakemake(repository, "--dry-run", "--config", 'training={"learning_rate": "1e-5"}')
     told = done.stdout + done.stderr
