@@ -175,7 +175,7 @@ def test_math_asks_an_independent_grader_and_a_task_without_one_reports_none():
     [
         (lambda frame: frame.drop(columns="answer"), "expected also .'answer'.*Sample again"),
         (lambda frame: frame.drop(columns="attempt_t2"), r"attempt_t\* are \[1\]"),
-        (lambda frame: frame.head(0), "there are no rollouts to judge"),
+        (lambda frame: frame.head(0), "there are no rollouts to verify"),
         (lambda frame: frame.assign(answer="two"), "answer of problem p1 is 'two'"),
         (lambda frame: frame.assign(problem_id=None), "problem_ids holds a null"),
     ],

@@ -47,16 +47,14 @@ ROLLOUTS = [
     rollout(RIGHT, f"ok {RIGHT}", sample=2),
     rollout(RIGHT, WRONG, sample=3, problem="q"),
 ]
-POOL = pd.DataFrame(
-    [rollout(WRONG), rollout(RIGHT, sample=1), rollout(ALSO_RIGHT, sample=2)]
-).assign(correct_t1=[False, True, True])
+POOL = [rollout(WRONG), rollout(RIGHT, sample=1), rollout(ALSO_RIGHT, sample=2)]
 
 
-def run(folder, rows, flag="sampled", **settings):
+def run(folder, rows, **settings):
     told = {"task_type": "puzzle", "method": "self_taught", "random_seed": 0, **settings}
     (folder / "settings.json").write_text(json.dumps(told))
     pd.DataFrame(rows).to_parquet(folder / "rollouts.parquet", index=False)
-    files = {"settings": "settings.json", flag: "rollouts.parquet"}
+    files = {"settings": "settings.json", "sampled": "rollouts.parquet"}
     files |= {"examples": "examples.jsonl", "report": "report.json"}
     flags = [part for name, file in files.items() for part in (f"--{name}", str(folder / file))]
     main([*flags, "--policy", BASE])
@@ -95,18 +93,18 @@ def test_plus_keeps_right_answers_that_stay_right(tmp_path):
 
 
 def test_samples_of_a_problem_become_conversations_of_two_turns(tmp_path):
-    examples, report = run(tmp_path, POOL, "attempts", method="pair_sft")
+    examples, report = run(tmp_path, POOL, method="pair_sft")
     wanted = [PROMPT + ids(WRONG) + list(BRIDGE.ids[1:]) + ids(t) for t in (RIGHT, ALSO_RIGHT)]
     assert [e.input_ids for e in examples] == wanted
     assert (report["attempts_sampled"], report["correct_t1"]) == (3, 2)
-    plus, _ = run(tmp_path, POOL, "attempts", method="pair_sft", keep="non_decreasing")
+    plus, _ = run(tmp_path, POOL, method="pair_sft", keep="non_decreasing")
     assert len(plus) == 4 and plus[:2] == examples
 
 
 def test_the_same_rollouts_give_the_same_bytes(tmp_path):
     written = []
     for _ in range(2):
-        run(tmp_path, POOL, "attempts", method="pair_sft", pairs_per_problem=1)
+        run(tmp_path, POOL, method="pair_sft", pairs_per_problem=1)
         written.append((tmp_path / "examples.jsonl").read_bytes())
     assert written[0] == written[1] and written[0].count(b"\n") == 1
 
@@ -125,7 +123,7 @@ def changed(row, **values):
         ),
         ([ROLLOUTS[1]], {}, "1 score more in turn 2, and 1 are cut off"),
         (pd.DataFrame(ROLLOUTS).drop(columns="ids_t2"), {}, r"expected also \['ids_t2'\]"),
-        (pd.DataFrame(ROLLOUTS)[:0], {}, "no rollouts to judge"),
+        (pd.DataFrame(ROLLOUTS)[:0], {}, "no rollouts to verify"),
         (changed(0, ids_t2=[7, 8, END]), {}, "under the tokenizer of --policy it reads"),
         (changed(0, ids_t2=[999, END]), {}, "other ids than its 0 to 142"),
         (changed(0, ids_t2=ids(MEND)[:-1]), {}, "ends with none of its end-of-turn tokens"),
@@ -138,7 +136,7 @@ def changed(row, **values):
     ],
 )
 def test_what_can_not_be_imitated_is_refused_in_one_line(tmp_path, rows, settings, named):
-    with pytest.raises(SystemExit, match=f"^corrections: .*{named}"):
+    with pytest.raises(SystemExit, match=f"corrections: .*{named}"):
         run(tmp_path, rows, **settings)
     assert not (tmp_path / "examples.jsonl").exists()
 

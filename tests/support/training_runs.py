@@ -55,6 +55,8 @@ def make_trainer(
         "warmup_steps": 2,
         "init_kl_coef": 0.5,
         "corr_kl_coef": 0.1,
+        "kl_estimator": "k1",
+        "scale_advantages": False,
         "local_rollout_forward_batch_size": 64,
         "correction_prompt": TASK.CORRECTION_PROMPT,
         "disable_dropout": True,

@@ -141,7 +141,12 @@ def test_given_attempts_are_context_and_turn_2_is_paid_against_them(tmp_path, kl
         return seen[-1]
 
     trainer = offline_trainer(
-        tmp_path, 1.0, max_steps=1, kl_estimator=kl_estimator, init_kl_coef=99.0, verifier=watch
+        tmp_path,
+        1.0,
+        max_steps=1,
+        kl_estimator=kl_estimator,
+        init_kl_coef=99.0,
+        verifier=watch,
     )
     trainer.train()
     batch, told = trainer._buffered_inputs[0], records(trainer)[0]

@@ -1,6 +1,6 @@
 """SCoRe: language models that learn to correct themselves, by reinforcement learning over two turns.
 
-    from score import SCoReConfig, SCoReTrainer, Verifier
+from score import SCoReConfig, SCoReTrainer, Verifier
 """
 
 _EXPORTS = {

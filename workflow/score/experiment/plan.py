@@ -170,7 +170,9 @@ class Plan:
     def pool(self, instance: str) -> str | None:
         """The instance that first attempts are sampled from ahead of the training, if any."""
         objective, settings = self.objective(instance), self.settings(instance)
-        if objective == "pair_sft" or (objective == "self_taught" and settings["variant"][0] == "F"):
+        if objective == "pair_sft" or (
+            objective == "self_taught" and settings["variant"][0] == "F"
+        ):
             return self.init(instance)
         return "base" if settings.get("offline_first_attempts") else None
 
@@ -232,7 +234,9 @@ class Plan:
         turns, samples = settings["num_turns"], settings["number_output_initial_generations"]
         if self.is_reinforced(instance):
             rollouts = settings["total_episodes"]
-            batch = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]
+            batch = (
+                settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]
+            )
             offline = settings.get("offline_first_attempts", 0)
             attempts = round(rollouts * (turns - offline))
             if offline:

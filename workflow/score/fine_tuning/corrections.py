@@ -91,9 +91,9 @@ def _nothing_to_imitate(attempts: pd.DataFrame, settings: CorrectionSettings) ->
         cut = int(attempts["truncated_t2"].sum())
         found += f", {gained} score more in turn 2, and {cut} are cut off there"
     return (
-        f"no correction is kept with keep: {settings.keep} ({found}); expected at least one. Sample more "
-        "rollouts of each problem, raise max_tokens where many are cut off, use keep: non_decreasing, "
-        "or begin with a policy that corrects itself at times."
+        f"no correction is kept with keep: {settings.keep} ({found}); expected at least one. Sample "
+        "more rollouts of each problem, raise max_tokens where many are cut off, use keep: "
+        "non_decreasing, or begin with a policy that corrects itself at times."
     )
 
 

@@ -48,7 +48,9 @@ class SamplingPlan:
         self.messages = correction_prompts(task, settings.prompting)
         self.first_prompt = task.FIRST_PROMPT
         self.tokenizer = load_tokenizer(path, settings.cache_dir)
-        self.bridges = tuple(Bridge.from_tokenizer(self.tokenizer, message) for message in self.messages)
+        self.bridges = tuple(
+            Bridge.from_tokenizer(self.tokenizer, message) for message in self.messages
+        )
         self.prompts = {
             p.id: prompt_ids(self.tokenizer, first_messages(p.question, task, few_shot))
             for p in problems

@@ -7,6 +7,7 @@ from trl import GRPOConfig
 
 from score.training.loss import KL_ESTIMATORS
 from score.training.objectives import check_objective
+from score.training.settings import TrainSettings
 
 
 def _help(text: str) -> dict[str, str]:
@@ -15,7 +16,9 @@ def _help(text: str) -> dict[str, str]:
 
 @dataclass
 class SCoReConfig(GRPOConfig):
-    """GRPOConfig with the settings of SCoRe; raises ValueError for what the method excludes.
+    """GRPOConfig with the settings of SCoRe, by default those of the workflow.
+
+    ValueError for what the method excludes.
 
     Of the inherited fields, `num_generations` is K, the rollouts of one problem, and
     `max_completion_length` the token limit of one attempt. An update covers
@@ -32,15 +35,20 @@ class SCoReConfig(GRPOConfig):
         default=None, metadata=_help("nats of turn 1's KL that Stage I adapts init_kl_coef to hold")
     )
     corr_kl_coef: float = field(default=0.01, metadata=_help("KL weight of later turns (β1)"))
-    stage2_alpha: float = field(default=10.0, metadata=_help("α of the shaping bonus"))
+    stage2_alpha: float = field(
+        default=TrainSettings.stage2_alpha, metadata=_help("α of the shaping bonus")
+    )
     offline_first_attempts: float = field(
-        default=0.0, metadata=_help("share of problems that start from given first attempts")
+        default=TrainSettings.offline_first_attempts,
+        metadata=_help("share of problems that start from given first attempts"),
     )
     kl_estimator: str = field(
-        default="k2", metadata=_help("k2 (in the loss) or k1 (in the rewards)")
+        default=TrainSettings.kl_estimator,
+        metadata=_help("k2 (in the loss) or k1 (in the rewards)"),
     )
     scale_advantages: bool = field(
-        default=True, metadata=_help("divide advantages by one standard deviation of the batch")
+        default=TrainSettings.scale_advantages,
+        metadata=_help("divide advantages by one standard deviation of the batch"),
     )
     local_rollout_forward_batch_size: int = field(
         default=64, metadata=_help("rows of a pass without gradient: sampling, reference")
@@ -51,7 +59,7 @@ class SCoReConfig(GRPOConfig):
         metadata=_help("the user message of turn 2; the same for right and wrong attempts"),
     )
     importance_ratio_cap: float = field(
-        default=2.0,
+        default=TrainSettings.importance_ratio_cap,
         metadata=_help("with vLLM: most that a token counts for, π / π_vLLM"),
     )
     cache_dir: str | None = field(default=None, metadata=_help("where hub downloads are kept"))

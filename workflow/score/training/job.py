@@ -104,7 +104,7 @@ def new_adapter(settings: TrainerSettings, init: str) -> LoraConfig | None:
 
 
 def train_on(trainer, checkpoints: str) -> None:
-    """Train from the newest whole checkpoint, or from the start, until it is done or a signal stops it."""
+    """Train from the newest whole checkpoint, or from the start, to its end or a signal."""
     silence_trainer(trainer)
     require_deepspeed(trainer.accelerator)
     allow_offload_without_compiler(trainer.accelerator)

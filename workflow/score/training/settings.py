@@ -66,8 +66,8 @@ class TrainSettings(TrainerSettings, VerifierSettings):
     total_episodes: int
     init_kl_coef: float | int
     corr_kl_coef: float | int
-    kl_estimator: str
-    scale_advantages: bool
+    kl_estimator: str = "k2"
+    scale_advantages: bool = True
     training_problems: int | None = None
     stage2_alpha: float | int = 10.0
     init_kl_target: float | int | None = None
