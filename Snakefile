@@ -35,7 +35,7 @@ rule all:
         rules.compare_policies.output,
         rules.test_claims.output,
         rules.compare_with_paper.output,
-        expand(f"{RESULTS}/figures/{{name}}.png", name=PLAN.analyses()),
+        expand(f"{RESULTS}/figures/{{name}}.png", name=ANALYSES),
         expand(f"{RESULTS}/{{name}}/self_correction.csv", name=AT_TEMPERATURES),
     localrule: True
 

@@ -7,11 +7,11 @@ import pytest
 from score.files.settings import Settings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Example(Settings):
     size: int
     name: str | None = None
-    rate: float | int = 1.0
+    rate: float = 1.0
     greedy: bool = False
 
 

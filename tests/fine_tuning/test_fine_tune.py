@@ -9,13 +9,13 @@ import sys
 import time
 
 import pytest
-from launched_resume import same
 from places import ROOT
 from score.fine_tuning.examples import Example, write_examples
 from score.fine_tuning.fine_tune import fine_tune
 from score.fine_tuning.settings import FineTuneSettings
 from score.policies.load import load_policy
 from score.sampling.prompts import load_tokenizer
+from training_runs import same
 
 BASE = str(ROOT / "data/puzzle/policy")
 # Contexts and corrections of many lengths; the ids need not mean anything.

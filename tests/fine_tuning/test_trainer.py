@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from launched_resume import same
 from peft import LoraConfig
 from places import ROOT
 from score.fine_tuning.examples import Example
@@ -11,7 +10,7 @@ from score.policies.load import load_policy
 from score.sampling.prompts import load_tokenizer
 from score.training.batches import whole_order
 from score.training.checkpoints import newest_whole_checkpoint
-from training_runs import StopAfter, close, weights
+from training_runs import StopAfter, close, same, weights
 
 BASE = str(ROOT / "data/puzzle/policy")
 

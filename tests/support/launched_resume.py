@@ -45,11 +45,11 @@ def resume(output: Path, kind: str) -> None:
         shutil.copytree(output / "whole" / name, folder / name)
         resumed, _ = run(folder, str(folder / name))
         told["records"][step] = resumed == whole
-        told["weights"][step] = same(output / "whole/policy", folder / "policy")
+        told["weights"][step] = same_files(output / "whole/policy", folder / "policy")
     (output / "told.json").write_text(json.dumps(told))
 
 
-def same(one: Path, other: Path) -> bool:
+def same_files(one: Path, other: Path) -> bool:
     """Whether two saved policies hold the same numbers."""
     files = sorted(path.name for path in one.glob("*.safetensors"))
     assert files

@@ -13,6 +13,7 @@ import torch
 from score.training import loss
 from score.training.advantages import leave_one_out
 from score.training.objectives import OBJECTIVES
+from score.training.settings import MethodSettings
 
 TOKENS = list(itertools.product(range(2), range(2)))
 ROLLOUTS = [(a, b) for a in range(4) for b in range(4)]
@@ -95,9 +96,8 @@ def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, ch
     turn = TURN[:, :tokens].expand(len(logps), -1)
     log_ratios = loss.per_turn_sum(logps - ref_logps, turn, turns).detach()
     weights = OBJECTIVES[stage].kl_weights(turns, *BETAS[stage])
-    parts = change(
-        rewards=OBJECTIVES[stage].rewards(scores, ALPHA), log_ratios=log_ratios, weights=weights
-    )
+    rewards = OBJECTIVES[stage].rewards(scores, MethodSettings(stage2_alpha=ALPHA))
+    parts = change(rewards=rewards, log_ratios=log_ratios, weights=weights)
     rewards = parts["rewards"]
     if kl == "k1":
         rewards = loss.charge_kl(rewards, parts["log_ratios"], weights)

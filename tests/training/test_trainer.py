@@ -5,13 +5,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from launched_resume import same
 from peft import LoraConfig
 from score.policies.load import load_policy
 from score.training.batches import token_logps
 from score.training.checkpoints import newest_whole_checkpoint
 from score.training.config import SCoReConfig
-from training_runs import BASE, StopAfter, close, judge, make_trainer, problems, records, weights
+from training_runs import (
+    BASE,
+    StopAfter,
+    close,
+    judge,
+    make_trainer,
+    problems,
+    records,
+    same,
+    weights,
+)
 
 LORA = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
 

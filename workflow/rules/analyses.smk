@@ -2,6 +2,11 @@
 # or, where the config's section `analyses` asks for them, of further evaluations.
 
 REINFORCED = [one for one in PLAN.trained_instances if PLAN.is_reinforced(one)]
+# Those that are made: of what every run has, then of what the config asks for.
+ANALYSES = ["changes", "lengths", "cost"]
+ANALYSES += ["levels"] if CONFIG["problems"]["level_col"] else []
+ANALYSES += ["curves"] if REINFORCED else []
+ANALYSES += [n for n in ("fixed", "scaling", "successive") if n in EVALUATIONS]
 
 
 rule analyse_changes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from score.files.settings import Settings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class IntervalSettings(Settings):
     """By how many resamples the intervals are found, and with which seed."""
 
@@ -13,7 +13,7 @@ class IntervalSettings(Settings):
     bootstrap_seed: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ClaimsSettings(IntervalSettings):
     """Which arm of the run is which policy of the paper, and how it is tested; keys of settings.json.
 
@@ -31,8 +31,8 @@ class ClaimsSettings(IntervalSettings):
     star_plus: str = "star_plus"
     pair_sft: str = "pair_sft"
     pair_sft_plus: str = "pair_sft_plus"
-    claims_margin: float | int = 0.01
-    claims_copy_rate: float | int = 0.9
+    claims_margin: float = 0.01
+    claims_copy_rate: float = 0.9
 
     def __post_init__(self):
         for name in ("claims_margin", "claims_copy_rate"):
@@ -41,7 +41,7 @@ class ClaimsSettings(IntervalSettings):
                 raise ValueError(f"{name} is {value}; expected a fraction, 0 to below 1.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class RunDescription(Settings):
     """What this run's rows were measured on; keys of run.json.
 
@@ -50,7 +50,7 @@ class RunDescription(Settings):
 
     model_path: str
     dataset: str
-    temperature: float | int = 0.0
+    temperature: float = 0.0
     samples: int = 1
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from score.verifiers.settings import VerifierSettings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class VerifySettings(VerifierSettings):
     """How attempts are judged, and by how many resamples the intervals of the metrics are found."""
 

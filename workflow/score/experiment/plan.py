@@ -198,14 +198,6 @@ class Plan:
                 found.append(Evaluation(name, "test", instances, settings))
         return {evaluation.name: evaluation for evaluation in found}
 
-    def analyses(self) -> list[str]:
-        """The analyses that are made: of what every run has, then of what the config asks for."""
-        reinforced = any(self.is_reinforced(one) for one in self.trained_instances)
-        found = ["changes", "lengths", "cost"]
-        found += ["levels"] if self.config["problems"]["level_col"] else []
-        found += ["curves"] if reinforced else []
-        return found + [n for n in ("fixed", "scaling", "successive") if n in self.evaluations()]
-
     def vote_budgets(self) -> list[int]:
         """Attempts that are voted over: 2, 4, 8 … up to all samples of a problem."""
         most = self.config["analyses"]["scaling"]["samples"]

@@ -4,20 +4,33 @@ Each check raises ValueError with the key, its value and the cure, before any jo
 """
 
 from score.experiment.plan import PROMPTED, Plan
+from score.fine_tuning.settings import FINE_TUNED
 from score.tasks import load_task
+from score.training.objectives import OBJECTIVES
 
 TOLERANCE = 0.01  # budgets that differ by less count as equal: rounds don't divide evenly
 
 
 def check_plan(config: dict) -> None:
-    """Origins, seeds, candidates, analyses, then budgets."""
+    """Objectives, origins, seeds, candidates and analyses."""
     policies = config["policies"]
+    for name in policies:
+        _check_objective(name, policies)
     for name in policies:
         _check_origin(name, policies)
     _check_seeds(config)
     _check_candidates(config)
     _check_named_policies(config)
     _check_prompted(config)
+
+
+def _check_objective(name: str, policies: dict) -> None:
+    objective, known = policies[name]["objective"], (*OBJECTIVES, *FINE_TUNED, *PROMPTED)
+    if objective not in known:
+        raise ValueError(
+            f'policies.{name}.objective is "{objective}"; expected one of {", ".join(known)}. Change '
+            "objective."
+        )
 
 
 def _check_origin(name: str, policies: dict) -> None:

@@ -25,7 +25,7 @@ class MissingSetting(ValueError):
         self.name = name
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class Settings:
     """Base class of a job's settings; subclasses name the fields and check their values.
 
@@ -45,7 +45,7 @@ class Settings:
             if field.default is dataclasses.MISSING and field.name not in stated:
                 raise MissingSetting(field.name)
         settings = cls(**stated)
-        object.__setattr__(settings, "_stated", tuple(stated))
+        settings._stated = tuple(stated)
         return settings
 
     @classmethod
@@ -71,9 +71,7 @@ class Settings:
             if name not in values and field.default is dataclasses.MISSING:
                 raise ValueError(f"{path}: key {name!r} is missing. Add it.")
         for key, value in values.items():
-            # bool is an int to Python, but true is no number to a person
-            is_bool, wants_bool = isinstance(value, bool), types[key] is bool
-            if is_bool != wants_bool or not isinstance(value, types[key]):
+            if not _fits(value, types[key]):
                 expected = getattr(types[key], "__name__", types[key])
                 raise ValueError(f"{path}: {key} is {value!r}; expected {expected}.")
         return cls(**values)
@@ -93,6 +91,14 @@ class Settings:
 
     def _names(self) -> tuple[str, ...]:
         return getattr(self, "_stated", self.names())
+
+
+def _fits(value, annotation) -> bool:
+    """Whether a JSON value is of that type: a whole number is a float, true is no number."""
+    kinds = typing.get_args(annotation) or (annotation,)
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, (*kinds, int) if float in kinds else kinds)
 
 
 def _read_object(path: str | Path) -> dict:

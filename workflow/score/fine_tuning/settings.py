@@ -10,7 +10,7 @@ FINE_TUNED = ("self_taught", "pair_sft")
 KEEP = ("improving", "non_decreasing")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class CorrectionSettings(VerifierSettings):
     """How rollouts are judged and which corrections are kept; keys of settings.json.
 
@@ -22,7 +22,7 @@ class CorrectionSettings(VerifierSettings):
     method: str
     random_seed: int
     keep: str = "improving"
-    keep_from: float | int = 1.0
+    keep_from: float = 1.0
     pairs_per_problem: int | None = None
     on_no_corrections: str = "refuse"
     cache_dir: str | None = None
@@ -42,7 +42,7 @@ class CorrectionSettings(VerifierSettings):
             )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class FineTuneSettings(TrainerSettings):
     """The settings of one fine-tuning; configs/config.yaml says what each one means.
 

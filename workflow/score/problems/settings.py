@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from score.verifiers.settings import VerifierSettings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class PrepareSettings(VerifierSettings):
     """What `prepare` reads and how it splits; the keys of settings.json.
 

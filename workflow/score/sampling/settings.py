@@ -8,7 +8,7 @@ from score.files.settings import Settings
 _CHOICES = {"history": ("whole", "last"), "prompting": ("correction", "self_refine")}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class SampleSettings(Settings):
     """The keys of settings.json.
 
@@ -24,7 +24,7 @@ class SampleSettings(Settings):
     task_type: str
     random_seed: int
     num_turns: int
-    temperature: float | int
+    temperature: float
     max_tokens: int
     samples: int
     batch_size: int
@@ -34,7 +34,7 @@ class SampleSettings(Settings):
     history: str = "whole"
     prompting: str = "correction"
     rollout_backend: str = "transformers"
-    vllm_gpu_memory_utilization: float | int = 0.9
+    vllm_gpu_memory_utilization: float = 0.9
     cache_dir: str | None = None
 
     def __post_init__(self):

@@ -7,7 +7,7 @@ from trl import GRPOConfig
 
 from score.training.loss import KL_ESTIMATORS
 from score.training.objectives import check_objective
-from score.training.settings import TrainSettings
+from score.training.settings import MethodSettings
 
 
 def _help(text: str) -> dict[str, str]:
@@ -15,7 +15,7 @@ def _help(text: str) -> dict[str, str]:
 
 
 @dataclass
-class SCoReConfig(GRPOConfig):
+class SCoReConfig(MethodSettings, GRPOConfig):
     """GRPOConfig with the settings of SCoRe, by default those of the workflow.
 
     ValueError for what the method excludes.
@@ -31,25 +31,7 @@ class SCoReConfig(GRPOConfig):
     )
     num_turns: int = field(default=2, metadata=_help("attempts at a problem; 1 for single_turn"))
     init_kl_coef: float = field(default=0.1, metadata=_help("KL weight of turn 1 (Stage I: β2)"))
-    init_kl_target: float | None = field(
-        default=None, metadata=_help("nats of turn 1's KL that Stage I adapts init_kl_coef to hold")
-    )
     corr_kl_coef: float = field(default=0.01, metadata=_help("KL weight of later turns (β1)"))
-    stage2_alpha: float = field(
-        default=TrainSettings.stage2_alpha, metadata=_help("α of the shaping bonus")
-    )
-    offline_first_attempts: float = field(
-        default=TrainSettings.offline_first_attempts,
-        metadata=_help("share of problems that start from given first attempts"),
-    )
-    kl_estimator: str = field(
-        default=TrainSettings.kl_estimator,
-        metadata=_help("k2 (in the loss) or k1 (in the rewards)"),
-    )
-    scale_advantages: bool = field(
-        default=TrainSettings.scale_advantages,
-        metadata=_help("divide advantages by one standard deviation of the batch"),
-    )
     local_rollout_forward_batch_size: int = field(
         default=64, metadata=_help("rows of a pass without gradient: sampling, reference")
     )
@@ -57,10 +39,6 @@ class SCoReConfig(GRPOConfig):
         default="There might be an error in the solution above. Correct it if there is one, and "
         "write out the whole solution again.",
         metadata=_help("the user message of turn 2; the same for right and wrong attempts"),
-    )
-    importance_ratio_cap: float = field(
-        default=TrainSettings.importance_ratio_cap,
-        metadata=_help("with vLLM: most that a token counts for, π / π_vLLM"),
     )
     cache_dir: str | None = field(default=None, metadata=_help("where hub downloads are kept"))
     temperature: float = field(default=1.0, metadata=_help("of sampling and of log-probabilities"))

@@ -16,9 +16,12 @@ LARGEST_ERROR = 0.2  # relative errors count up to here: the KL of one batch is 
 
 @dataclass(frozen=True)
 class Objective:
-    """rewards: (scores (B, N) in [0, 1], α) -> rewards (B, N). kl_weights: (N, init_kl_coef,
+    """What distinguishes one training from another.
+
+    rewards: (scores (B, N) in [0, 1], MethodSettings) -> rewards (B, N). kl_weights: (N, init_kl_coef,
     corr_kl_coef) -> β_t, N values. sections: of the config, whose settings it takes; the later win.
-    one_turn: whether it trains first attempts alone. offline: whether first attempts may be given."""
+    one_turn: whether it trains first attempts alone. offline: whether first attempts may be given.
+    """
 
     rewards: Callable
     kl_weights: Callable[[int, float, float], list[float]]
@@ -27,15 +30,15 @@ class Objective:
     offline: bool = False
 
 
-def _last_score(scores, alpha: float):
+def _last_score(scores, settings):
     rewards = scores.new_zeros(scores.shape)
     rewards[:, -1] = scores[:, -1]
     return rewards
 
 
-def _shaped_scores(scores, alpha: float):
+def _shaped_scores(scores, settings):
     rewards = scores.clone()
-    rewards[:, 1:] += alpha * (scores[:, 1:] - scores[:, :-1])
+    rewards[:, 1:] += settings.stage2_alpha * (scores[:, 1:] - scores[:, :-1])
     return rewards
 
 
@@ -60,7 +63,7 @@ OBJECTIVES = {
     ),
     # Eq 2: the one turn earns its score.
     "single_turn": Objective(
-        lambda scores, alpha: scores,
+        lambda scores, settings: scores,
         _first_and_corrections,
         ("training", "stage_two", "single_turn"),
         one_turn=True,
@@ -69,7 +72,7 @@ OBJECTIVES = {
     # alone, so unlike with the γ = 0 of the stages its gradient flows through the tokens of all turns.
     # (Each turn rewarded with its own score is another baseline: stage_two with α = 0.)
     "direct_multi_turn": Objective(
-        lambda scores, alpha: scores[:, -1:].expand(scores.shape).clone(),
+        lambda scores, settings: scores[:, -1:].expand(scores.shape).clone(),
         _first_and_corrections,
         ("training", "stage_two", "direct_multi_turn"),
     ),

@@ -1,6 +1,6 @@
 """The settings of a training as the workflow writes them, and what follows from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from score.files.settings import Settings
 from score.sampling.settings import check_backend
@@ -8,7 +8,33 @@ from score.training.objectives import check_objective
 from score.verifiers.settings import VerifierSettings
 
 
-@dataclass(frozen=True, kw_only=True)
+def _help(text: str) -> dict[str, str]:
+    return {"help": text}
+
+
+@dataclass(kw_only=True)
+class MethodSettings:
+    """What the method is beside its rates and sizes: fields of TrainSettings and SCoReConfig alike."""
+
+    stage2_alpha: float = field(default=10.0, metadata=_help("α of the shaping bonus"))
+    init_kl_target: float | None = field(
+        default=None, metadata=_help("nats of turn 1's KL that Stage I adapts init_kl_coef to hold")
+    )
+    offline_first_attempts: float = field(
+        default=0.0, metadata=_help("share of problems that start from given first attempts")
+    )
+    kl_estimator: str = field(
+        default="k2", metadata=_help("k2 (in the loss) or k1 (in the rewards)")
+    )
+    scale_advantages: bool = field(
+        default=True, metadata=_help("divide advantages by one standard deviation of the batch")
+    )
+    importance_ratio_cap: float = field(
+        default=2.0, metadata=_help("with vLLM: most that a token counts for, π / π_vLLM")
+    )
+
+
+@dataclass(kw_only=True)
 class TrainerSettings(Settings):
     """What reinforcement learning and fine-tuning share: optimizer, batches, adapter, curves."""
 
@@ -18,18 +44,18 @@ class TrainerSettings(Settings):
     precision: str
     per_device_train_batch_size: int
     gradient_accumulation_steps: int
-    learning_rate: float | int
+    learning_rate: float
     lr_scheduler_type: str
     num_warmup_steps: int
     save_steps: int
     adam_beta2: float = 0.999
-    weight_decay: float | int = 0.0
-    max_grad_norm: float | int = 1.0
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
     gradient_checkpointing: bool = False
     use_lora: bool = False
     lora_rank: int = 16
     lora_alpha: int = 32
-    lora_dropout: float | int = 0.0
+    lora_dropout: float = 0.0
     report_to: str | list = "none"
     wandb_project_name: str | None = None
     cache_dir: str | None = None
@@ -50,8 +76,8 @@ class TrainerSettings(Settings):
         return self.gradient_accumulation_steps // processes
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainSettings(TrainerSettings, VerifierSettings):
+@dataclass(kw_only=True)
+class TrainSettings(MethodSettings, TrainerSettings, VerifierSettings):
     """The settings of one reinforcement learning; configs/config.yaml says what each one means.
 
     An update covers per_device_train_batch_size × gradient_accumulation_steps rollouts, whatever
@@ -60,24 +86,18 @@ class TrainSettings(TrainerSettings, VerifierSettings):
 
     num_turns: int
     number_output_initial_generations: int
-    temperature: float | int
+    temperature: float
     max_tokens: int
     local_rollout_forward_batch_size: int
     total_episodes: int
-    init_kl_coef: float | int
-    corr_kl_coef: float | int
-    kl_estimator: str = "k2"
-    scale_advantages: bool = True
+    init_kl_coef: float
+    corr_kl_coef: float
     training_problems: int | None = None
-    stage2_alpha: float | int = 10.0
-    init_kl_target: float | int | None = None
-    offline_first_attempts: float | int = 0.0
-    top_p: float | int = 1.0
+    top_p: float = 1.0
     top_k: int = 0
     rollout_backend: str = "transformers"
-    vllm_gpu_memory_utilization: float | int = 0.3
+    vllm_gpu_memory_utilization: float = 0.3
     vllm_server_url: str | None = None
-    importance_ratio_cap: float | int = 2.0
 
     def __post_init__(self):
         check_backend(self.rollout_backend)

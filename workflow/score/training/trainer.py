@@ -158,7 +158,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         batches = pad_batches(rollouts, size, self._tokenizer.pad_token_id, device, offline)
         for batch in batches:
             batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
-        rewards = self.objective.rewards(scores, self.args.stage2_alpha)
+        rewards = self.objective.rewards(scores, self.args)
         if self.args.kl_estimator == "k1":
             rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
         advantages = rank_advantages(

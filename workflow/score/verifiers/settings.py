@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from score.files.settings import Settings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class VerifierSettings(Settings):
     """Of `Verifier`. verifier_deadline: seconds for one verdict. verifier_workers: of each rank."""
 
@@ -13,5 +13,5 @@ class VerifierSettings(Settings):
     evaluator_function: str | None = None
     evaluator_mode: str = "default"
     evaluator_answer_marker: str | None = None
-    verifier_deadline: float | int = 5.0
+    verifier_deadline: float = 5.0
     verifier_workers: int = 1
