@@ -201,7 +201,7 @@ def _short(value) -> str:
 
 def _judge_golds(golds: list, settings) -> list:
     countdown, verdicts = Countdown("checked", "reference answers"), []
-    with Verifier.of(settings) as verifier:
+    with Verifier.from_settings(settings) as verifier:
         with ThreadPoolExecutor(settings.verifier_workers) as threads:
             for verdict in threads.map(verifier.check_gold, golds):
                 verdicts.append(verdict)
