@@ -106,7 +106,7 @@ def test_verdicts_that_the_verifier_could_not_reach_are_warned_about(tmp_path, c
         "    return 1 / (extracted != 'raise')\n"
     )
     sampled = _sampled().assign(attempt_t1=["hang", "x", "x"], attempt_t2=["raise", "x", "raise"])
-    settings = VerifySettings(str(task), verifier_deadline=1.0, bootstrap_samples=10)
+    settings = VerifySettings(task_type=str(task), verifier_deadline=1.0, bootstrap_samples=10)
     _main(tmp_path, sampled, settings)
     told = capsys.readouterr().err
     assert "WARNING: turn 1: 1 attempts could not be judged" in told
@@ -131,7 +131,11 @@ def second_opinion(extracted, answer, function):
 def test_a_second_opinion_is_counted_and_its_disagreements_are_listed_but_pay_nothing(tmp_path):
     (tmp_path / "opinionated.py").write_text(OPINIONATED)
     sampled = _sampled().assign(attempt_t1=["1", "2", "3"], attempt_t2=["unsure", "é", "!"])
-    _main(tmp_path, sampled, VerifySettings(str(tmp_path / "opinionated.py"), bootstrap_samples=10))
+    _main(
+        tmp_path,
+        sampled,
+        VerifySettings(task_type=str(tmp_path / "opinionated.py"), bootstrap_samples=10),
+    )
     turns = json.loads((tmp_path / "m.json").read_text())["turns"]
     assert turns["1"]["second_opinion"] == {
         "agreements": 1,  # 3

@@ -25,7 +25,7 @@ Root Cause (first observed failure):
 FAILED = LAUNCHER.format(code=1, signal="")
 WARNING = "[2026-11-22 22:47:26,243] [WARNING] [real_accelerator.py:213:get_accelerator] CPU.\n"
 PROGRESS = "stage_two step 7/40  reward_t1 0.312  reward_t2 0.250  39 s left\n"
-OURS = "train: total_episodes is 5; expected a multiple of 16. Try 16."
+OURS = "score.training.train: total_episodes is 5; expected a multiple of 16. Try 16."
 OF_RANKS = """\
 Loading weights:   0%|          | 0/30 [00:00<?, ?it/s]\rLoading weights: 100%|#| 30/30 [00:00<00:00]
 [rank1]: Traceback (most recent call last):
@@ -52,7 +52,7 @@ Traceback (most recent call last):
 OSError: [Errno 28] No space left on device
 """
 PREPARE = """\
-prepare: rows.jsonl can't be prepared; expected every row to be a problem.
+score.problems.prepare: rows.jsonl can't be prepared; expected every row to be a problem.
 bad_gold: 1 row. Correct it, or set on_bad_gold: drop.
   row-3: gold '' does not verify against itself
 """

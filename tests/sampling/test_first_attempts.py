@@ -67,7 +67,7 @@ def test_nothing_is_left_to_sample_in_one_turn(given):
             f"0 of 2 first attempts at problem {FEW[4].id}",
         ),
         (lambda f: f.head(0), "0 of 2 first attempts"),
-        (lambda f: pd.concat([f, f]), f"problem {FEW[0].id}, sample 0: stands there twice"),
+        (lambda f: pd.concat([f, f]), f"problem {FEW[0].id}, sample 0: is there twice"),
         (
             lambda f: f.drop(columns=["ids_t1", "correction"]),
             r"expected also .'correction', 'ids_t1'",

@@ -71,5 +71,7 @@ def test_a_training_that_would_not_be_the_same_is_refused_in_one_line(tmp_path):
     (tmp_path / "train.jsonl").write_text("\n".join(rows[:60]) + "\n")
     assert start_training(folder).wait(timeout=60) != 0
     log = (folder / "log").read_text()
-    assert re.search(r"^train: .* was made with problems [0-9a-f]+…, now .* rm -r ", log, re.M), log
+    assert re.search(
+        r"^score.training.train: .* was made with problems [0-9a-f]+…, now .* rm -r ", log, re.M
+    ), log
     assert (folder / "checkpoints" / "checkpoint-10").exists()

@@ -22,5 +22,8 @@ def test_snakemake_ends_with_the_cause_and_its_log(repository, tmp_path):
     )
     assert done.returncode == 1
     told = done.stderr.partition("Exiting because a job execution failed")[2]
-    assert "results/fails/problems/prepare.log: prepare: data/puzzle/problems can't be" in told
+    assert (
+        "results/fails/problems/prepare.log: score.problems.prepare: data/puzzle/problems can't be"
+        in told
+    )
     assert "bad_gold: 15000 rows. Correct them" in told

@@ -7,7 +7,9 @@ from pathlib import Path
 _RANK = re.compile(r"\[rank\d+\]:\s?")
 _TRACEBACK = "Traceback (most recent call last):"
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
-_OURS = re.compile(r"(score(\.[a-z_]+)+|launch|compare|claims|paper|pool|analyse_[a-z]+|pretrain|gguf): \S"
+_OURS = re.compile(
+    r"(score(\.[a-z_]+)+|launch|compare|claims|paper|pool|analyse_[a-z]+|pretrain|gguf): \S"
+)
 _LAUNCHER = re.compile(r"\S*(ChildFailedError|CalledProcessError)\b")
 _EXIT = re.compile(r"exitcode\s*: (-?\d+) .*|exit status (\d+)|died with <Signals\.(\w+)")
 _SHELL = re.compile(
