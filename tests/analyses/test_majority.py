@@ -1,4 +1,4 @@
-"""Majority votes worked out by hand and by listing every subset, and the scaling that they make."""
+"""Majority votes worked out by hand and by listing every subset."""
 
 import itertools
 import math

@@ -98,7 +98,7 @@ def test_a_split_can_be_a_slice_of_the_rows(tmp_path):
         ("x.jsonl", b"[" * 100_000 + b"\n", "line 1: not valid JSON"),
         ("x.json", b'[{"a": 1}, 2]', "row 2: row is of type int"),
         ("x.json", b'[{"a": 1}', "not valid JSON"),
-        ("x.jsonl.gz", gzip.compress(b'{"a": 1}\n')[:-5], "not a whole gzip file"),
+        ("x.jsonl.gz", gzip.compress(b'{"a": 1}\n', mtime=0)[:-5], "not a whole gzip file"),
         ("x.jsonl.gz", b'{"a": 1}\n', "not a whole gzip file"),
         ("x.csv", b"a,b\n1,2\n1,2,3\n", "line 3: not valid CSV"),
         ("x.csv", b'a,b\n1,"2\n', "not valid CSV"),
