@@ -31,9 +31,9 @@ def test_jobs_run_and_fail_as_without_accounting(accounting, slurm, checkout):
     slurm.wait_for(lambda: recorded() == ["COMPLETED"], 20, "the record of a job that completed")
 
     command = folder / "workflow/score/problems/prepare.py"
-    spoilt = 'if __name__ == "__main__":\n    sys.exit("prepare: spoilt")\n'
+    spoilt = 'if __name__ == "__main__":\n    sys.exit("score.problems.prepare: spoilt")\n'
     command.write_text(command.read_text().replace('if __name__ == "__main__":\n', spoilt))
     again = start(folder, problems, "--forceall", "--retries", "0", *on_slurm())
     assert again.wait(timeout=200) != 0
     assert "SLURM status is: 'FAILED'" in told(folder)
-    assert "prepare.log: prepare: spoilt" in told(folder)
+    assert "prepare.log: score.problems.prepare: spoilt" in told(folder)
