@@ -7,12 +7,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 run: .venv/installed
 	snakemake --cores all
 
-# The fast tests; a part of them is named by ARGS="tests/training -k resumed".
+# The fast tests; ARGS="tests/training -k resumed" names a part of them.
 test: .venv/installed-dev
 	python -m pytest $(ARGS)
 
-# Tests that start trainings, evaluations or whole runs as processes, and those that read all of the
-# real data sets.
+# Tests that start trainings, samplings or Snakemake as processes, or need an extra.
 test-slow: .venv/installed-dev
 	python -m pytest -m slow $(ARGS)
 
