@@ -2,13 +2,18 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test test-cluster lint gpu-check gpu-bundle clean
+.PHONY: run test test-slow test-cluster lint gpu-check gpu-bundle clean
 
 run: .venv/installed
 	snakemake --cores all
 
+# The fast tests; ARGS="tests/training -k resumed" names a part of them.
 test: .venv/installed-dev
-	python -m pytest
+	python -m pytest $(ARGS)
+
+# Tests that start trainings, samplings or Snakemake as processes, or need an extra.
+test-slow: .venv/installed-dev
+	python -m pytest -m slow $(ARGS)
 
 # Starts a Slurm of its own on loopback; needs root and Debian's slurm-wlm and munge.
 test-cluster: .venv/installed-dev
@@ -16,6 +21,7 @@ test-cluster: .venv/installed-dev
 
 lint: .venv/installed-dev
 	ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
+	lint-imports --no-logo
 
 # Is training right, fast and of use on this GPU: results/gpu_check/table.md. ARGS="--minutes 8".
 gpu-check: .venv/installed

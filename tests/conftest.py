@@ -9,16 +9,17 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # before any import reads it: tests need no network
+# Before any import reads them: tests need no network, and their policies are so small that a second
+# thread only waits for the first.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import yaml
+from places import DEFAULT, ROOT
 from snakemake.api import SnakemakeApi
 from snakemake.settings.enums import Quietness, RerunTrigger
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
-
-REPOSITORY = Path(__file__).parents[1]
-DEFAULT = yaml.safe_load((REPOSITORY / "configs/config.yaml").read_text())
 
 
 @pytest.fixture
@@ -32,10 +33,10 @@ def repository(tmp_path_factory):
     """A copy of what Snakemake reads, since a run locks and writes the folder it is started in."""
     copied = tmp_path_factory.mktemp("repository")
     for name in ("configs", "data", "few_shots", "profiles", "workflow/rules", "workflow/schemas"):
-        if (REPOSITORY / name).exists():
-            shutil.copytree(REPOSITORY / name, copied / name)
+        if (ROOT / name).exists():
+            shutil.copytree(ROOT / name, copied / name)
     for name in ("Snakefile", "environment.yml"):
-        shutil.copy(REPOSITORY / name, copied)
+        shutil.copy(ROOT / name, copied)
     return copied
 
 

@@ -4,8 +4,9 @@ import shutil
 import subprocess
 
 import pytest
+from launching import start_training
+from places import ROOT
 from score.training.checkpoints import newest_whole_checkpoint
-from test_train import ROOT, start
 
 pytestmark = pytest.mark.cluster
 
@@ -27,15 +28,15 @@ def test_training_on_a_full_disk_says_so_and_goes_on_when_there_is_room(small_di
     for folder in (tmp_path, small_disk):
         (folder / "train.jsonl").write_text("\n".join(rows) + "\n")
     whole, full = tmp_path / "whole", small_disk / "full"
-    assert start(whole).wait(timeout=150) == 0
+    assert start_training(whole).wait(timeout=150) == 0
 
-    assert start(full).wait(timeout=150) != 0
+    assert start_training(full).wait(timeout=150) != 0
     log = (full / "log").read_text()
     assert "Make room and run again; whole checkpoints are kept." in log
     assert newest_whole_checkpoint(str(full / "checkpoints")).endswith("checkpoint-10")
 
     subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
-    assert start(full).wait(timeout=150) == 0, (full / "log").read_text()[-3000:]
+    assert start_training(full).wait(timeout=150) == 0, (full / "log").read_text()[-3000:]
     weights = "policy/model.safetensors"
     assert (whole / weights).read_bytes() == (full / weights).read_bytes()
     assert shutil.disk_usage(small_disk).total == 50 * 2**20

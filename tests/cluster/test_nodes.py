@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.cluster
-PATHS = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "workflow")])
+PATHS = os.pathsep.join([str(ROOT / "tests/support"), str(ROOT / "workflow")])
 ENVIRONMENT = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

@@ -1,0 +1,92 @@
+"""Scaling by votes at a budget, worked out by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from score.analyses.scaling import main, scaling, votes
+from score.tasks import load_task, vote_key_of
+
+PLAIN = vote_key_of(load_task("qa"))
+
+
+def _rollouts(answers, gold="a"):
+    """answers: problem -> a list of (answer 1, answer 2), one a sample."""
+    rows = [
+        {
+            "problem_id": problem,
+            "extracted_t1": first,
+            "extracted_t2": second,
+            "correct_t1": (first or "").strip().lower() == gold,
+            "correct_t2": (second or "").strip().lower() == gold,
+        }
+        for problem, pairs in answers.items()
+        for first, second in pairs
+    ]
+    return pd.DataFrame(rows).astype({"extracted_t1": "string", "extracted_t2": "string"})
+
+
+# p: two spellings of one right answer; corrections change one wrong answer and lose one right one.
+SMALL = {
+    "p": [("A", "a"), (" a", "b"), ("b", "a"), (None, None)],
+    "q": [("b", "a"), ("b", "c"), ("c", "a"), ("c", "a")],
+}
+
+
+def test_parallel_and_sequential_votes_at_two_budgets_are_those_worked_out_by_hand():
+    voted = votes(_rollouts(SMALL), PLAIN, (2, 4))
+    # budget 2, parallel: p as above, q has no right one; sequential: half of p, three of four of q
+    assert voted[2].loc["p"].tolist() == pytest.approx([4 / 6, 2 / 4, 2 / 4 - 4 / 6])
+    assert voted[2].loc["q"].tolist() == pytest.approx([0, 3 / 4, 3 / 4])
+    # budget 4, sequential, two of the corrections: p a-b, a-a, a-, b-a, b-, a-; q ac aa aa ca ca aa
+    assert voted[4].loc["p"].tolist() == pytest.approx([1, 4 / 6, 4 / 6 - 1])
+    assert voted[4].loc["q"].tolist() == pytest.approx([0, 4.5 / 6, 4.5 / 6])
+
+
+def test_sequential_at_a_budget_of_two_is_the_accuracy_of_attempt_2_and_row_order_is_nothing():
+    rng = np.random.default_rng(2)
+    answers = {f"p{i}": rng.choice(["a", "b", "c"], (6, 2)).tolist() for i in range(20)}
+    rollouts = _rollouts(answers)
+    voted = votes(rollouts, PLAIN, (2, 4))
+    plain = rollouts.groupby("problem_id")["correct_t2"].mean()
+    assert voted[2]["sequential"].to_numpy() == pytest.approx(plain.to_numpy())
+    shuffled = votes(rollouts.sample(frac=1, random_state=0), PLAIN, (2, 4))
+    pd.testing.assert_frame_equal(shuffled[4], voted[4])
+    again = pd.concat([rollouts.assign(correction=0), rollouts.assign(correction=1)])
+    pd.testing.assert_frame_equal(votes(again, PLAIN, (2, 4))[4], voted[4])
+
+
+def test_the_p_value_is_the_normal_one_of_the_paired_difference():
+    # at budget 2 with two samples: 30 problems gain, 10 lose, 160 stay right
+    answers = {f"g{i}": [("b", "a")] * 2 for i in range(30)}
+    answers |= {f"l{i}": [("a", "b")] * 2 for i in range(10)}
+    answers |= {f"s{i}": [("a", "a")] * 2 for i in range(160)}
+    table = scaling({"x": _rollouts(answers)}, PLAIN, (2,), samples=20_000, seed=0)
+    row = table.iloc[0]
+    assert row[["parallel", "sequential", "difference"]].tolist() == pytest.approx(
+        [0.85, 0.95, 0.1]
+    )
+    error = math.sqrt((0.2 - 0.1**2) / 200)
+    assert row["difference_low"] == pytest.approx(0.1 - 1.96 * error, abs=0.006)
+    assert row["p_greater"] == pytest.approx(0.5 * math.erfc(0.1 / error / math.sqrt(2)), rel=0.2)
+
+
+def test_seeds_of_an_arm_share_a_row_and_equal_votes_prove_nothing():
+    same = _rollouts({"p": [("a", "a")] * 2})
+    lost = _rollouts({"p": [("a", "b")] * 2})
+    table = scaling({"x/seed0": same, "x/seed1": lost, "y": same}, PLAIN, (2,), samples=50, seed=0)
+    assert table[["arm", "num_seeds", "sequential"]].values.tolist() == [["x", 2, 0.5], ["y", 1, 1]]
+    assert table["p_greater"].iloc[1] == 0.5
+
+
+def test_too_few_samples_name_the_policy_and_the_setting(tmp_path):
+    path = tmp_path / "few.parquet"
+    _rollouts(SMALL).to_parquet(path)
+    flags = ["--task", "qa", "--csv", str(tmp_path / "t.csv"), "--figure", str(tmp_path / "f.png")]
+    flags += ["--attempts", f"score/seed1={path}"]
+    with pytest.raises(SystemExit, match=r"'score/seed1': .* has 4 samples.*Set samples: 32 at"):
+        main(flags)
+    with pytest.raises(SystemExit, match=r"budgets are \[3\]; expected even"):
+        main([*flags, "--budgets", "3"])
+    assert not (tmp_path / "t.csv").exists()

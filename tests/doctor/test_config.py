@@ -1,0 +1,35 @@
+"""What a config needs of this machine."""
+
+import yaml
+from findings import amiss, command, only
+from score.doctor import config as doctor_config
+from score.doctor.findings import Answer
+
+
+def _config(tmp_path, **changes):
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(changes))
+    return list(doctor_config.check_config_file(str(tmp_path / "mine.yaml")))
+
+
+def test_default_experiment_needs_nothing(tmp_path):
+    assert amiss(_config(tmp_path, run_name="mine")) == []
+
+
+def test_config_that_is_refused_is_told_in_the_words_of_the_check(tmp_path):
+    only(_config(tmp_path, random_seed="one"), "FAIL", 'random_seed is "one"', "snakemake -n")
+    only(list(doctor_config.check_config_file("no.yaml")), "FAIL", "not there", "--configfile")
+
+
+def test_policy_out_of_reach_fails_with_the_download_that_mends_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    told = _config(tmp_path, model_path="nobody/policy")
+    only(told, "FAIL", "nobody/policy: not in the cache", f"HF_HOME={tmp_path} hf download nobody")
+
+
+def test_gpu_launcher_wants_a_gpu_or_slurm(monkeypatch, path):
+    config = {"launcher": "configs/accelerate/zero2.yaml"}
+    monkeypatch.setattr(doctor_config, "ask_python", lambda code: Answer("0", None))
+    only(doctor_config._gpus(config), "FAIL", "no GPU here and no Slurm", "cpu.yaml")
+    command(path, "sbatch", "exit 0")
+    assert amiss(doctor_config._gpus(config)) == []

@@ -1,0 +1,132 @@
+"""Files and folders that a config names are looked at before any job starts, and refused by name."""
+
+import json
+import shutil
+from pathlib import Path
+
+import httpx
+import pytest
+from huggingface_hub.errors import RepositoryNotFoundError
+from refusals import refusal, says, with_changes
+from score.experiment.preflight import check_inputs
+from score.sampling.prompts import load_tokenizer
+
+
+def _lines(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+@pytest.fixture
+def own(config, tmp_path):
+    """A config with six problems of its own: four of them to train on, one to tune, one to test."""
+    rows = [{"id": str(i), "question": f"1 2 {i} make 6", "answer": "+"} for i in range(6)]
+    changes = {"data_split": None, "test_split": None, "train_size": None, "test_size": 1}
+    config["problems"] |= {**changes, "validation_size": 1}
+    config["problems"]["data_path"] = _lines(tmp_path / "rows.jsonl", rows)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        (
+            {"launcher": "configs/gpu.yaml"},
+            ["launcher is 'configs/gpu.yaml'", "not there", "Correct"],
+        ),
+        ({"report_to": ["wandb", "wnadb"]}, ["report_to is 'wnadb'; expected none or", "Correct"]),
+        ({"few_shot_dir": "no/shots"}, ["few_shot_dir is 'no/shots', which is not there"]),
+        ({"model_path": "./policy"}, ["model_path is './policy', which is not there"]),
+        ({"model_path": "a/b/c"}, ["model_path is 'a/b/c', which is not there", "Snakefile"]),
+        ({"model_path": "~/policy"}, ["~/policy", "~ must be written out"]),
+        (
+            {"problems.data_path": "no.jsonl"},
+            ["data path is 'no.jsonl'; expected an existing file"],
+        ),
+        ({"problems.test_path": "./no"}, ["data path is './no'; expected an existing file"]),
+        (
+            {"problems.question_col": "q"},
+            ["question_col is 'q'; expected one of ['id', 'question'"],
+        ),
+        ({"problems.gold_col": "gold"}, ["gold_col is 'gold'; expected one of"]),
+        ({"problems.gold_pattern": "("}, ["gold_pattern is '('; not a regular expression"]),
+        ({"problems.gold_pattern": "x"}, ["gold_pattern is 'x'; expected one group"]),
+        ({"problems.data_split": "train"}, ["split is 'train'; expected null or a slice"]),
+        ({"problems.data_split": "[6:]"}, ["split '[6:]'", "has no rows", "Name another"]),
+        ({"problems.test_size": None}, ["test_size is null; expected a number"]),
+        ({"problems.test_size": 5}, ["train_size (1) + validation_size (1) + test_size (5) is 7"]),
+        (
+            {"problems.train_size": 5},
+            ["train_size (5)", "is 7; expected at most 6", "Lower a size"],
+        ),
+        (
+            {"problems.test_split": "[:2]", "problems.test_size": 3},
+            ["test_size (3) is 3", "most 2"],
+        ),
+    ],
+    ids=str,
+)
+def test_input_is_refused(own, changes, parts):
+    says(refusal(check_inputs, with_changes(own, changes)), parts)
+
+
+def test_empty_file_of_problems_is_refused_by_name(own, tmp_path):
+    own["problems"]["data_path"] = [own["problems"]["data_path"], _lines(tmp_path / "no.jsonl", [])]
+    says(refusal(check_inputs, own), ["no.jsonl' has no rows"])
+
+
+def test_optional_column_may_be_missing_in_some_rows_but_not_in_all(own, tmp_path):
+    rows = [json.loads(line) for line in Path(own["problems"]["data_path"]).open()]
+    own["problems"]["level_col"] = "level"
+    says(refusal(check_inputs, own), ["level_col is 'level'; expected one of"])
+    rows[3]["level"] = "Level 5"
+    own["problems"]["data_path"] = _lines(tmp_path / "some.jsonl", rows)
+    check_inputs(own)
+
+
+@pytest.mark.parametrize("content", ["{", '{"role": "user"}', '["hello", "there"]', "[1]"])
+def test_few_shot_file_that_is_no_list_of_messages_is_refused_by_name(own, tmp_path, content):
+    (tmp_path / "puzzle_correction.json").write_text(content)
+    own["few_shot_dir"] = str(tmp_path)
+    says(refusal(check_inputs, own), [str(tmp_path / "puzzle_correction.json")])
+
+
+def test_few_shot_folder_without_a_file_of_the_task_is_refused(own, tmp_path):
+    own["few_shot_dir"] = str(tmp_path)
+    says(refusal(check_inputs, own), ["neither puzzle_initial.json nor puzzle_correction.json"])
+
+
+def test_folder_without_a_tokenizer_is_refused(own, tmp_path):
+    (tmp_path / "empty").mkdir()
+    own["model_path"] = str(tmp_path / "empty")
+    says(refusal(check_inputs, own), ["empty'; expected a folder or a hub name of a policy"])
+
+
+def test_template_that_rewrites_history_is_refused_with_the_difference(own, tmp_path):
+    policy = tmp_path / "policy"
+    shutil.copytree(own["model_path"], policy)
+    tokenizer = load_tokenizer(policy)
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m.content.split('</think>')[-1] }}<end>{% endfor %}"
+    )
+    (policy / "chat_template.jinja").unlink()
+    tokenizer.save_pretrained(policy)
+    own["model_path"] = str(policy)
+    message = refusal(check_inputs, own)
+    says(message, [f"model_path is {str(policy)!r}: the chat template", "does not only append"])
+    says(message, ["--- turn 1 as sampled", "+++ turn 1 as the template shows it", "\n-", "Use a"])
+
+
+def test_hub_policy_is_refused_where_the_hub_has_none_and_left_to_its_jobs_where_out_of_reach(
+    own, monkeypatch, capsys
+):
+    own["model_path"] = "nobody/policy"
+    check_inputs(own)  # tests run offline
+    assert "'nobody/policy' can't be reached now" in capsys.readouterr().out
+
+    def no_such_policy(*_):
+        response = httpx.Response(404, request=httpx.Request("GET", "https://hub"))
+        raise OSError("not listed") from RepositoryNotFoundError("404", response=response)
+
+    monkeypatch.setattr("score.sampling.prompts.load_tokenizer", no_such_policy)
+    says(refusal(check_inputs, own), ["model_path is 'nobody/policy'", "Correct it", "not listed"])

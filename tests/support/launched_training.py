@@ -1,0 +1,45 @@
+"""A small training in a launched process group; writes records and what ran, from every rank.
+
+torchrun or accelerate launch … tests/support/launched_training.py OUTPUT ROWS ACCUMULATION_STEPS
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from score.jobs.distributed import allow_offload_without_compiler, join_launcher, require_deepspeed
+from training_runs import judge, make_trainer, records
+
+
+def main(output: Path, rows: int, accumulation: int) -> None:
+    join_launcher()
+    seen = []
+
+    def watch(attempts, answers):
+        seen.append(attempts)
+        return judge(attempts, answers)
+
+    trainer = make_trainer(
+        output,
+        per_device_train_batch_size=rows,
+        gradient_accumulation_steps=accumulation,
+        verifier=watch,
+        seed=11,
+    )
+    require_deepspeed(trainer.accelerator)
+    allow_offload_without_compiler(trainer.accelerator)
+    trainer.train()
+    plugin = trainer.accelerator.state.deepspeed_plugin
+    told = {
+        "distributed_type": trainer.accelerator.distributed_type.value,
+        "zero_stage": plugin.zero_stage if plugin else None,
+        "processes": trainer.accelerator.num_processes,
+        "records": records(trainer),
+        "attempts": seen[0],
+    }
+    rank = trainer.accelerator.process_index
+    (output / f"rank{rank}.json").write_text(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,110 @@
+"""Small trainings of the shipped puzzle policy, for tests in this process and in launched ones."""
+
+import torch
+from datasets import Dataset
+from score.problems.problem import read_problems
+from score.sampling.prompts import first_messages, load_tokenizer
+from score.tasks import load_task
+from score.training.config import SCoReConfig
+from score.training.trainer import SCoReTrainer
+from transformers import TrainerCallback
+
+BASE = "data/puzzle/policy"
+TASK = load_task("puzzle")
+
+
+def judge(attempts, answers):
+    """Scores without worker processes: the puzzle's grading is instant and safe."""
+    stated = [TASK.extract(attempt, "default", "") for attempt in attempts]
+    return [
+        TASK.grade(text, answer, "puzzle_acc") if text else 0.0
+        for text, answer in zip(stated, answers, strict=True)
+    ]
+
+
+def problems(count=32):
+    rows = read_problems("data/puzzle/problems/train.jsonl")[:count]
+    return Dataset.from_list(
+        [
+            {
+                "problem_id": p.id,
+                "prompt": first_messages(p.question, TASK, []),
+                "answer": p.answer,
+            }
+            for p in rows
+        ]
+    )
+
+
+def make_trainer(
+    output_dir,
+    model=BASE,
+    peft_config=None,
+    reference=None,
+    verifier=judge,
+    first_attempts=None,
+    **changes,
+):
+    settings = {
+        "objective": "stage_one",
+        "num_generations": 4,
+        "per_device_train_batch_size": 16,
+        "max_completion_length": 10,
+        "max_steps": 3,
+        "learning_rate": 1e-3,
+        "warmup_steps": 2,
+        "init_kl_coef": 0.5,
+        "corr_kl_coef": 0.1,
+        "kl_estimator": "k1",
+        "scale_advantages": False,
+        "local_rollout_forward_batch_size": 64,
+        "correction_prompt": TASK.CORRECTION_PROMPT,
+        "disable_dropout": True,
+        "gradient_checkpointing": False,
+        "bf16": False,
+        "use_cpu": True,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "seed": 3,
+    }
+    return SCoReTrainer(
+        model=model,
+        args=SCoReConfig(output_dir=str(output_dir), **{**settings, **changes}),
+        train_dataset=problems(),
+        verifier=verifier,
+        reference=reference,
+        first_attempts=first_attempts,
+        peft_config=peft_config,
+        processing_class=load_tokenizer(BASE),
+    )
+
+
+def records(trainer):
+    """The records of all updates, without what the clock decides."""
+    clocks = ("step_time",)
+    return [
+        {key: value for key, value in record.items() if key not in clocks}
+        for record in trainer.state.log_history
+        if "reward_t1" in record
+    ]
+
+
+def weights(trainer):
+    return {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+
+
+def same(one, other):
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def close(one, other, atol):
+    return all(torch.allclose(value, other[name], atol=atol) for name, value in one.items())
+
+
+class StopAfter(TrainerCallback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **kwargs):
+        control.should_training_stop = state.global_step == self.step

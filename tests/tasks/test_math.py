@@ -1,0 +1,107 @@
+"""Mathematics: what an attempt states, what it is worth, and golds that say nothing."""
+
+import pytest
+from real_rows import rows
+from score.tasks import math
+from score.verifiers.verifier import Verifier
+
+MARKER = math.MARKER
+
+
+STATED = [  # attempt, in mode default, in mode final, why
+    (r"so \boxed{4}", "4", None, "a box states"),
+    (r"\boxed {\frac{1}{2}}.", r"\frac{1}{2}", None, "braces are balanced"),
+    (r"\boxed{3} no, \boxed{4}", "4", None, "the last box wins"),
+    (r"\boxed{3} no, \boxed{4", None, None, "cut inside the last box"),
+    (r"\boxed{\boxed{4}}", "4", None, "a box in a box"),
+    (r"\boxed{}", None, None, "an empty box"),
+    (r"\boxed{a \} b", None, None, "an escaped brace closes nothing"),
+    ("the answer is 4", None, None, "no last-number fallback"),
+    ("", None, None, "nothing"),
+    (f"{MARKER} $4$. I hope it is correct.", "4", "4", "the paper's form"),
+    (f"{MARKER} $4$", "4", "4", "the rest of the form may be missing"),
+    (f"{MARKER} 4", "4", "4", "plain"),
+    (f"{MARKER} $4", None, None, "cut before the dollar closes"),
+    (f"{MARKER} $", None, None, "cut after the dollar"),
+    (f"{MARKER}", None, None, "cut after the marker"),
+    (f"{MARKER[:-3]}", None, None, "cut inside the marker"),
+    (f"{MARKER} \\frac{{1}}{{", None, None, "cut inside a brace"),
+    (f"{MARKER} \\(5", None, None, "cut inside a formula"),
+    (f"{MARKER} $$5", None, None, "cut inside a display"),
+    (f"{MARKER} $18. I hope it is correct.", "18", "18", "money"),
+    (f"{MARKER} $18", None, None, "money or a formula cut short: not stated"),
+    (f"{MARKER} $\\$18.90$. I hope it is correct.", r"\$18.90", r"\$18.90", "escaped dollars"),
+    (f"{MARKER} **4**.", "4", "4", "bold"),
+    (f"{MARKER}\n$$\n4\n$$", "4", "4", "on lines of its own"),
+    (f"{MARKER} \\(x\\).", "x", "x", "other delimiters"),
+    (f"{MARKER} $\\boxed{{7}}$. I hope", "7", "7", "a box in the statement"),
+    (f"{MARKER} $1$. Wait. {MARKER} $2$.", "2", "2", "the last marker wins"),
+    (f"\\boxed{{3}} {MARKER} $4$.", "4", "4", "the marker comes last"),
+    (f"{MARKER} $4$. So \\boxed{{3}}", "3", "3", "the box comes last"),
+    (f"\\boxed{{3}} {MARKER}", None, None, "cut while stating anew"),
+    (f"{MARKER} $a$ and $b$.", "$a$ and $b$", "$a$ and $b$", "two formulas"),
+    (MARKER.replace(" ", "\n") + " $4$", "4", "4", "line breaks in the marker"),
+]
+
+
+@pytest.mark.parametrize("attempt, default, final, why", STATED, ids=[case[3] for case in STATED])
+def test_math_extracts_what_was_stated_and_nothing_else(attempt, default, final, why):
+    assert math.extract(attempt, "default", MARKER) == default
+    assert math.extract(attempt, "final", MARKER) == final
+
+
+def test_no_cut_of_a_right_solution_says_more_than_the_whole():
+    whole = f"First 2 + 2 = 4.\n{MARKER} $\\frac{{42}}{{5}}$. I hope it is correct."
+    stated = {math.extract(whole[:cut], "default", MARKER) for cut in range(len(whole) + 1)}
+    assert stated == {None, r"\frac{42}{5}"}
+    boxed = r"We get 2 + 2 = 4, so $\boxed{\text{(A) } x^{2}}$."
+    stated = {math.extract(boxed[:cut], "default", MARKER) for cut in range(len(boxed) + 1)}
+    assert stated == {None, r"\text{(A) } x^{2}"}
+
+
+def test_math_golds_that_say_nothing_are_refused_with_a_reason():
+    assert math.parse_gold(" 42 ") == "42" and math.parse_gold(42) == "42"
+    for raw, reason in [("", "empty"), (["1", "2"], "list"), (None, "NoneType"), (True, "bool")]:
+        with pytest.raises(ValueError, match=reason):
+            math.parse_gold(raw)
+
+
+def test_every_math_gold_verifies_against_itself_except_the_two_empty_ones():
+    problems = rows("math/part_a.jsonl") + rows("math/part_b.jsonl")
+    golds = [problem["answer"] for problem in problems]
+    with Verifier("math", deadline=10.0) as verifier:
+        for attempts in (
+            [f"\\boxed{{{gold}}}" for gold in golds],
+            [math.state(gold, MARKER) for gold in golds],
+        ):
+            verdicts = verifier(attempts, golds)
+            wrong = [
+                p["unique_id"] for p, v in zip(problems, verdicts, strict=True) if not v.correct
+            ]
+            empty = ["test/number_theory/7115.json", "test/number_theory/7117.json"]
+            assert sorted(wrong) == empty
+
+
+def test_quick_grades_are_those_of_math_verify():
+    from math_verify import parse, verify
+
+    golds = ["7", "-3", "1000", "0.5", r"\frac{1}{2}", r"-\frac{3}{4}", "12,345", "0", "2.50"]
+    stated = [*golds, "7.0", "07", "+7", "7.000001", "7.0000001", "8", r"\dfrac{1}{2}", "$7$", "-0"]
+    stated += ["1,000", "1{,}000", "0.500", "0.75", "-0.75", r"\frac{2}{4}", r"\frac{-3}{4}", "100"]
+    decided = 0
+    for gold in golds:
+        for text in stated:
+            quick = math.quick_grade(text, gold, "math_acc")
+            if quick is not None:
+                decided += 1
+                pair = [parse(f"\\boxed{{{side}}}", parsing_timeout=None) for side in (gold, text)]
+                assert quick == verify(*pair, timeout_seconds=None), (gold, text)
+    assert decided > 200
+
+
+def test_the_second_opinion_knows_forms_but_no_algebra():
+    same = [("1,000", "1000"), (r"\frac12", "0.5"), (r"18\text{ dollars}", "18"), ("x=5", "5")]
+    same += [(r"\$18", "18"), (r"90^\circ", "90"), ("(A)", r"\text{A}"), ("(1, 2)", "(1,2)")]
+    assert all(math.second_opinion(a, b) for a, b in same)
+    different = [("5", "6"), ("(1,234)", "1234"), ("x+1", "1+x"), ("", ""), ("-5", "5")]
+    assert not any(math.second_opinion(a, b) for a, b in different)

@@ -1,0 +1,132 @@
+"""A change of the config or of a file reruns what it touches and nothing else."""
+
+import pytest
+
+OF_ATTEMPTS = {"compare_policies", "compare_with_paper", "test_claims", "analyse_changes"}
+OF_ATTEMPTS |= {"analyse_lengths", "analyse_cost"}
+OF_RECORDS = {"analyse_curves", "analyse_cost"}
+EVALUATION = {"sample_attempts", "verify_attempts", *OF_ATTEMPTS}
+
+
+@pytest.fixture(scope="module")
+def finished(repository, dry_run):
+    """Everything that the default config asks for is there, as Snakemake sees it."""
+    for job in dry_run().values():
+        for path in (repository / name for name in job.output):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix:
+                path.touch()
+            else:
+                path.mkdir(exist_ok=True)
+                (path / "weights").touch()
+    dry_run(executor="touch")
+
+
+@pytest.fixture
+def restored(finished, dry_run):
+    """For a test that makes the finished run another one."""
+    yield
+    dry_run(executor="touch")
+
+
+def _trained_again(rule, policy):
+    """The jobs that run when one policy is trained anew."""
+    judged = [(name, policy, "test") for name in ("sample_attempts", "verify_attempts")]
+    return {(rule, policy), *judged, *((name,) for name in OF_ATTEMPTS | OF_RECORDS)}
+
+
+@pytest.fixture
+def reruns(finished, dry_run):
+    """Call it with an overlay for the jobs that run again."""
+    return lambda overlay=None: {key for key, job in dry_run(overlay).items() if job.runs}
+
+
+def test_overlay_that_changes_nothing_reruns_nothing(reruns, config):
+    assert reruns() == set()
+    assert reruns(config) == set()
+    assert reruns(dict(reversed(config.items()))) == set()
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        {"cache_dir": "elsewhere"},
+        {"wandb_project_name": "curves"},
+        {"report_to": ["wandb"]},
+        {"verifier": {"verifier_workers": 7}},
+        {"evaluation": {"vllm_gpu_memory_utilization": 0.5}},
+        {"training": {"vllm_gpu_memory_utilization": 0.5, "vllm_server_url": "http://node1:8000"}},
+    ],
+)
+def test_setting_on_which_no_result_depends_reruns_nothing(reruns, overlay):
+    assert reruns(overlay) == set()
+
+
+def test_changed_intervals_only_judge_again(reruns):
+    again = reruns({"evaluation": {"bootstrap_samples": 500}})
+    assert {rule for rule, *_ in again} == {"verify_attempts", *OF_ATTEMPTS}
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [{"max_tokens": 12}, {"batch_size": 3}, {"temperature": 0.7}, {"temperature": 1, "samples": 4}],
+)
+def test_changed_evaluation_samples_again_and_never_retrains(reruns, overlay):
+    assert {rule for rule, *_ in reruns({"evaluation": overlay})} == EVALUATION
+
+
+def test_changed_alpha_retrains_stage_two_only(reruns):
+    again = _trained_again("train_stage_two", "score")
+    assert reruns({"stage_two": {"stage2_alpha": 5.0}}) == again
+    assert reruns({"policies": {"score": {"stage2_alpha": 5.0}}}) == again
+
+
+def test_new_policy_trains_and_evaluates_that_policy_only(reruns):
+    entry = {"init": "score_stage_one", "objective": "stage_two", "stage2_alpha": 0.0}
+    assert reruns({"policies": {"no_bonus": entry}}) == _trained_again(
+        "train_stage_two", "no_bonus"
+    )
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        {"evaluator_mode": "final", "evaluator_answer_marker": "So:"},
+        {"evaluator_answer_marker": "so:"},
+        {"evaluator_function": None},
+        {"verifier_deadline": 9.0},
+    ],
+)
+def test_changed_verifier_judges_again_without_sampling(reruns, overlay):
+    again = reruns({"verifier": overlay})
+    assert ("verify_attempts", "base", "test") in again
+    assert ("sample_attempts", "base", "test") not in again and ("prepare_problems",) not in again
+    # It is the reward too: the trained policies are trained, and so sampled, again.
+    assert ("train_stage_one", "score_stage_one") in again
+
+
+def test_changed_verifier_prepares_again_where_it_decides_which_problems_are_dropped(
+    restored, dry_run
+):
+    drop = {"problems": {"on_bad_gold": "drop"}}
+    dry_run(drop, executor="touch")
+    changed = dry_run(
+        {**drop, "verifier": {"evaluator_mode": "final", "evaluator_answer_marker": "So:"}}
+    )
+    assert changed["prepare_problems",].runs
+    assert not dry_run({**drop, "verifier": {"verifier_workers": 7}})["prepare_problems",].runs
+
+
+@pytest.mark.parametrize(
+    ("file", "first"),
+    [
+        ("data/puzzle/problems/train.jsonl", ("prepare_problems",)),
+        ("data/puzzle/policy/config.json", ("sample_attempts", "base", "test")),
+    ],
+)
+def test_changed_file_in_a_folder_of_the_config_reruns_what_reads_it(
+    repository, restored, reruns, file, first
+):
+    with (repository / file).open("a") as written:
+        written.write("\n")
+    assert first in reruns()

@@ -1,0 +1,85 @@
+"""The workflow is clean to its own tools, and the shipped experiments reach every rule."""
+
+import contextlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from places import ROOT
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ResourceSettings
+
+OVERLAYS = sorted({p.stem for p in (ROOT / "configs").glob("*.yaml")} - {"config"})
+
+
+OF_ATTEMPTS = {"compare_policies", "compare_with_paper", "test_claims", "analyse_changes"}
+
+
+OF_ATTEMPTS |= {"analyse_lengths", "analyse_cost"}
+
+
+OF_RECORDS = {"analyse_curves", "analyse_cost"}
+
+
+EVALUATION = {"sample_attempts", "verify_attempts", *OF_ATTEMPTS}
+
+
+def _snakemake(repository, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_dry_run_with_the_default_profile_is_clean(repository):
+    done = _snakemake(repository, "--dry-run", "--quiet", "rules")
+    assert done.returncode == 0, done.stderr
+    assert "Using workflow specific profile profiles/default" in done.stderr
+    assert not re.search(r"warn|error|traceback", done.stdout + done.stderr, re.IGNORECASE)
+
+
+def test_lint_finds_nothing(repository, capfd):
+    with contextlib.chdir(repository), SnakemakeApi() as api:
+        found = api.workflow(ResourceSettings(cores=1), snakefile=Path("Snakefile")).lint()
+    assert not found, capfd.readouterr().out
+
+
+def test_rules_are_formatted():
+    checked = subprocess.run(
+        [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow/rules"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.slow
+def test_wrong_config_reaches_the_user_as_one_message_and_no_traceback(repository):
+    done = _snakemake(repository, "--dry-run", "--config", 'training={"learning_rate": "1e-5"}')
+    told = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert told.count('training.learning_rate is "1e-5"; expected number. It is text to YAML') == 1
+    assert "Traceback" not in told and "preflight" not in told
+    assert len(told.strip().splitlines()) <= 5
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_shipped_overlays_dry_run_without_network_and_reach_every_rule(dry_run, name):
+    jobs = dry_run(configfile=f"configs/{name}.yaml")
+    trained = {"train_stage_one", "train_stage_two"}
+    assert {rule for rule, *_ in jobs} >= {"prepare_problems", *trained, *EVALUATION, *OF_RECORDS}
+    assert all(path.startswith(f"results/{name}/") for job in jobs.values() for path in job.output)
+
+
+def test_every_rule_that_runs_a_policy_is_launched_with_its_config(dry_run):
+    jobs = dry_run(configfile="configs/comparison-smollm2.yaml")
+    for (rule, *_), job in jobs.items():
+        launched = "-m score.jobs.launch" in job.command
+        assert launched == rule.startswith(("sample_", "train_", "fine_tune")), rule
+        assert not launched or "--config configs/accelerate/cpu.yaml" in job.command
