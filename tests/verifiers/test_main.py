@@ -38,5 +38,5 @@ def test_the_command_adds_verdicts_and_keeps_other_keys(tmp_path, capsys):
 def test_the_command_names_a_bad_line(tmp_path, line, message):
     path = tmp_path / "in.jsonl"
     path.write_text('{"attempt": "", "answer": "1"}\n' + line + "\n")
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(SystemExit, match=message):
         main(["--task", "math", "--input", str(path), "--output", str(tmp_path / "out.jsonl")])

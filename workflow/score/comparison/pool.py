@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from score.comparison import claims, compare
-from score.jobs.command import Command
+from score.jobs.command import Command, words
 
 COMMAND = Command(__spec__, __doc__)
 SHARED = ("problems/test.jsonl", "compare_settings.json", "claims_settings.json", "budgets.json")
@@ -70,9 +70,8 @@ def _content(file: Path) -> bytes:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = COMMAND.parser(output="folder to write")
-    parser.add_argument("runs", nargs="+", type=Path, help="folders of results")
-    flags = parser.parse_args(arguments)
+    runs = words("folders of results", nargs="+", type=Path)
+    flags = COMMAND.flags(arguments, output="folder to write", runs=runs)
     with COMMAND.errors(OSError, ValueError, KeyError):
         attempts = pooled_attempts(flags.runs)
     first, output = flags.runs[0], Path(flags.output)

@@ -27,8 +27,8 @@ class Command:
             prog=f"python -m {self.name}", description=self.description
         )
         for name, options in flags.items():
-            if isinstance(options, str):
-                options = {"help": options, "required": True}
+            text = isinstance(options, str)
+            options = {"help": options, "required": True} if text else {**options}
             if not options.pop("positional", False):
                 name = f"--{name.replace('_', '-')}"
             parser.add_argument(name, **options)
