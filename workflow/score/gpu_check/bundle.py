@@ -2,7 +2,7 @@
 
     python -m pip list --format=freeze > freeze.txt          # there
     python -m score.gpu_check.bundle --have freeze.txt --python-version 3.12 --output results/gpu_bundle
-    bash results/gpu_bundle/start.sh --minutes 8                     # there again, beside all parts
+    bash results/gpu_bundle/start.sh --minutes 8   # there again, beside all parts
 
 Packages of requirements.txt that the node has in any version are taken from there; the others, and
 what they need in turn, travel as wheels for that Python on Linux and x86-64. With them go the
