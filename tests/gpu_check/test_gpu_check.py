@@ -24,8 +24,8 @@ MEASURED = {
     "fast": {
         "tiny_8": "mfu_update",
         "tiny_16": "tokens_a_second_of_the_update",
-        "tiny_8_grpo": "seconds",
-        "score_over_grpo": "seconds_of_an_update",
+        "grpo_1": "seconds",
+        "score_over_grpo_2": "seconds_of_an_update",
     },
     "learns": {"base": "delta", "stage_one": "updates", "stage_two": "seconds_of_an_update"},
     "served": {"vllm_against_transformers": "skipped"},

@@ -38,32 +38,6 @@ rule analyse_changes:
         """
 
 
-rule analyse_levels:
-    """Accuracy by difficulty level. Runs again for other verdicts."""
-    input:
-        attempts=in_pairs(FILES.attempts("test")),
-    output:
-        csv=f"{RESULTS}/analyses/levels.csv",
-        figure=f"{RESULTS}/figures/levels.png",
-    log:
-        f"{RESULTS}/analyses/levels.log",
-    localrule: True
-    conda:
-        "../../environment.yml"
-    params:
-        arms=PLAN.arms,
-        attempts=FILES.attempts("test"),
-    shell:
-        """
-        exec &> >(tee {log:q})
-        python -m score.analyses.levels \
-            --arms {params.arms:q} \
-            --attempts {params.attempts:q} \
-            --csv {output.csv:q} \
-            --figure {output.figure:q}
-        """
-
-
 rule analyse_lengths:
     """Tokens of the attempts, turn by turn. Runs again for other attempts."""
     input:
@@ -79,15 +53,42 @@ rule analyse_lengths:
     params:
         arms=PLAN.arms,
         attempts=FILES.attempts("test"),
+        name=lambda w, output: Path(output.csv).stem,
     shell:
         """
         exec &> >(tee {log:q})
-        python -m score.analyses.lengths \
+        python -m score.analyses.{params.name} \
             --arms {params.arms:q} \
             --attempts {params.attempts:q} \
             --csv {output.csv:q} \
             --figure {output.figure:q}
         """
+
+
+# Accuracy by difficulty level. Runs again for other verdicts.
+use rule analyse_lengths as analyse_levels with:
+    input:
+        attempts=in_pairs(FILES.attempts("test")),
+    output:
+        csv=f"{RESULTS}/analyses/levels.csv",
+        figure=f"{RESULTS}/figures/levels.png",
+    log:
+        f"{RESULTS}/analyses/levels.log",
+
+
+# Accuracy over more attempts in a row than were trained. Runs again for other verdicts.
+use rule analyse_lengths as analyse_successive with:
+    input:
+        attempts=in_pairs(FILES.attempts("successive")),
+    output:
+        csv=f"{RESULTS}/analyses/successive.csv",
+        figure=f"{RESULTS}/figures/successive.png",
+    log:
+        f"{RESULTS}/analyses/successive.log",
+    params:
+        arms=PLAN.arms,
+        attempts=FILES.attempts("successive"),
+        name=lambda w, output: Path(output.csv).stem,
 
 
 rule analyse_cost:
@@ -218,32 +219,6 @@ rule analyse_scaling:
             --attempts {params.attempts:q} \
             --task {params.task:q} \
             --budgets {params.budgets} \
-            --csv {output.csv:q} \
-            --figure {output.figure:q}
-        """
-
-
-rule analyse_successive:
-    """Accuracy over more attempts in a row than were trained. Runs again for other verdicts."""
-    input:
-        attempts=in_pairs(FILES.attempts("successive")),
-    output:
-        csv=f"{RESULTS}/analyses/successive.csv",
-        figure=f"{RESULTS}/figures/successive.png",
-    log:
-        f"{RESULTS}/analyses/successive.log",
-    localrule: True
-    conda:
-        "../../environment.yml"
-    params:
-        arms=PLAN.arms,
-        attempts=FILES.attempts("successive"),
-    shell:
-        """
-        exec &> >(tee {log:q})
-        python -m score.analyses.successive \
-            --arms {params.arms:q} \
-            --attempts {params.attempts:q} \
             --csv {output.csv:q} \
             --figure {output.figure:q}
         """

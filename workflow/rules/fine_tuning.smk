@@ -3,9 +3,9 @@
 # Stage II may start from.
 
 
-rule sample_first_attempts:
-    """First attempts at the training problems, sampled once, ahead of a training that starts from such. Runs
-    again for another policy, other problems, prompts or sampling settings."""
+# First attempts at the training problems, sampled once, ahead of a training that starts from such. Runs
+# again for another policy, other problems, prompts or sampling settings.
+use rule sample_attempts as sample_first_attempts with:
     input:
         policy=lambda w: FILES.as_input(FILES.policy(PLAN.pool(w.policy))),
         problems=rules.prepare_problems.output.train,
@@ -19,13 +19,6 @@ rule sample_first_attempts:
         f"{RESULTS}/{{policy}}/first_attempts.tsv"
     wildcard_constraints:
         policy=one_of(i for i in PLAN.trained if PLAN.pool(i)),
-    conda:
-        "../../environment.yml"
-    threads: POLICY_THREADS
-    resources:
-        gpu=1,
-        nodes=1,
-        mpi="",
     params:
         policy=lambda w: FILES.policy(PLAN.pool(w.policy)),
         shards=f"{RESULTS}/{{policy}}/first_attempts_shards",
@@ -34,27 +27,11 @@ rule sample_first_attempts:
         launcher=CONFIG["launcher"],
         rerun_on=lambda w: JOBS.first_attempts(w.policy).rerun_on(),
         settings=lambda w, output: JOBS.first_attempts(w.policy).to_json(),
-    shell:
-        """
-        exec &> >(tee {log:q})
-        printf '%s\\n' {params.settings:q} >{output.settings:q}
-        python -m score.jobs.launch \
-            --config {params.launcher:q} \
-            --processes {resources.gpu} \
-            --nodes {resources.nodes} \
-            --cpus {threads} \
-            -m score.sampling.sample \
-            --settings {output.settings:q} \
-            --policy {params.policy:q} \
-            --problems {input.problems:q} \
-            --shards {params.shards:q} \
-            --attempts {output.sampled:q} \
-            {params.fixed:q} \
-            {params.few_shot:q}
-        """
 
 
-use rule sample_first_attempts as sample_corrections with:
+# The corrections of a round, and its first attempts where those are not given. Runs again for another
+# policy of the round before, other problems, prompts or sampling settings.
+use rule sample_attempts as sample_corrections with:
     input:
         policy=lambda w: FILES.as_input(
             FILES.policy_after(w.policy, int(w.iteration) - 1)

@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 
 from score.comparison.bootstrap import seed_weights
-from score.evaluation.metrics import CONFIDENCE, ENDS, RATES
+from score.evaluation.metrics import CONFIDENCE, ENDS, RATES, bootstrap_sums
 
-_CELLS_AT_ONCE = 4_000_000  # bounds the memory of the resampled counts
 Derive = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -72,8 +71,6 @@ def resampled(
 
     Arguments and errors are those of `estimate`.
     """
-    if samples < 1:
-        raise ValueError(f"bootstrap samples is {samples}; expected at least 1 (2000 is usual).")
     columns = list(by_seed[0].columns)
     values = _aligned(by_seed)
     per_seed = pd.DataFrame(values.mean(axis=0), columns=columns)
@@ -94,20 +91,9 @@ def _aligned(by_seed: list[pd.DataFrame]) -> np.ndarray:
 
 
 def _draws(values: np.ndarray, samples: int, seed: int) -> np.ndarray:
-    """(problems, seeds, columns) -> (samples, columns): means over drawn problems and seeds.
-
-    Problems with equal values are exchangeable, so how often each distinct row is drawn is one
-    multinomial, and the order of the problems makes no difference.
-    """
+    """(problems, seeds, columns) -> (samples, columns): means over drawn problems and seeds."""
     num_problems, num_seeds, num_columns = values.shape
-    rows, counts = np.unique(values.reshape(num_problems, -1), axis=0, return_counts=True)
-    rng = np.random.default_rng(seed)
     weights = seed_weights(tuple(map(str, range(num_seeds))), samples, seed)
-    chunk = max(1, _CELLS_AT_ONCE // len(rows))
-    means = []
-    for start in range(0, samples, chunk):
-        size = min(chunk, samples - start)
-        drawn = rng.multinomial(num_problems, counts / num_problems, size=size)
-        sums = (drawn @ rows).reshape(size, num_seeds, num_columns)
-        means.append((sums * weights[start : start + size, :, None]).sum(axis=1) / num_problems)
-    return np.concatenate(means)
+    sums = bootstrap_sums(values.reshape(num_problems, -1), samples, seed)
+    sums = sums.reshape(samples, num_seeds, num_columns)
+    return (sums * weights[:, :, None]).sum(axis=1) / num_problems

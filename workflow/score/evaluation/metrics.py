@@ -53,7 +53,7 @@ def self_correction(
     outcomes = np.stack([first & second, first & ~second, ~first & second], axis=1)
     per_problem = means_by_problem(outcomes, problem_ids)
     rates = rates_of(per_problem.sum(axis=0), len(per_problem))
-    resampled = rates_of(_bootstrap_sums(per_problem, samples, seed), len(per_problem))
+    resampled = rates_of(bootstrap_sums(per_problem, samples, seed), len(per_problem))
     return {"num_problems": len(per_problem), **with_intervals(rates, resampled)}
 
 
@@ -95,7 +95,7 @@ def rates_of(sums: np.ndarray, num_problems: int) -> dict:
     return {name: count / num_problems for name, count in zip(names, counts, strict=True)}
 
 
-def _bootstrap_sums(per_problem: np.ndarray, samples: int, seed: int) -> np.ndarray:
+def bootstrap_sums(per_problem: np.ndarray, samples: int, seed: int) -> np.ndarray:
     """(problems, columns) -> (samples, columns): sums over problems drawn with replacement.
 
     Problems with equal rows are exchangeable, so how often each distinct row is drawn is one

@@ -20,7 +20,7 @@ from score.gpu_check.machine import lacking
 from score.gpu_check.measured import table, write_json
 
 # In order of worth: the share of the time that is left when a part begins.
-SHARES = {"right": 0.27, "fast": 0.4, "learns": 0.96, "served": 1.0}  # the last gets all of it
+SHARES = {"right": 0.2, "fast": 0.35, "learns": 0.96, "served": 1.0}  # the last gets all of it
 GRACE = 5.0  # seconds that a part may take to end after its time is over
 
 
@@ -42,11 +42,11 @@ def run_part(part: str, flags: argparse.Namespace, seconds: float) -> dict:
             ended = f"cut after {seconds + GRACE:.0f} s"
         finally:
             _end_group(started)
-    told = json.loads(path.read_text()) if path.is_file() else {"finished": False}
-    if not told["finished"]:
-        told["ended"] = ended
-        write_json(path, told)
-    return told
+    results = json.loads(path.read_text()) if path.is_file() else {"finished": False}
+    if not results["finished"]:
+        results["ended"] = ended
+        write_json(path, results)
+    return results
 
 
 def _end_group(started: subprocess.Popen) -> None:
@@ -83,14 +83,14 @@ def main() -> None:
     until = time.monotonic() + 60 * flags.minutes
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "log.txt").unlink(missing_ok=True)
-    told = {}
+    results = {}
     parts = flags.parts.split(",")
     for part in parts:
         share = 1.0 if part == parts[-1] else SHARES[part]
         seconds = max((until - time.monotonic()) * share, 5.0)
         print(f"gpu_check: {part}, for at most {seconds:.0f} s", flush=True)
-        told[part] = run_part(part, flags, seconds)
-        (flags.output / "table.md").write_text(table(told))
+        results[part] = run_part(part, flags, seconds)
+        (flags.output / "table.md").write_text(table(results))
     print((flags.output / "table.md").read_text())
 
 

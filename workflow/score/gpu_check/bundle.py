@@ -1,8 +1,8 @@
 """Pack the check for a GPU node without a network: what is missing there, in parts that travel.
 
     python -m pip list --format=freeze > freeze.txt          # there
-    python -m score.gpu_check.bundle --have freeze.txt --python-version 3.12 --output gpu_bundle
-    bash gpu_bundle/start.sh --minutes 8                     # there again, beside all parts
+    python -m score.gpu_check.bundle --have freeze.txt --python-version 3.12 --output results/gpu_bundle
+    bash results/gpu_bundle/start.sh --minutes 8   # there again, beside all parts
 
 Packages of requirements.txt that the node has in any version are taken from there; the others, and
 what they need in turn, travel as wheels for that Python on Linux and x86-64. With them go the
@@ -156,7 +156,7 @@ def main() -> None:
     )
     parser.add_argument("--have", type=Path, required=True, help="the node's pip list, as freeze")
     parser.add_argument("--python-version", default="3.12", help="of the node; default: 3.12")
-    parser.add_argument("--output", type=Path, default=Path("gpu_bundle"), help="folder to write")
+    parser.add_argument("--output", type=Path, default=Path("results/gpu_bundle"), help="folder to write")
     flags = parser.parse_args()
     asked = asked_for((REPOSITORY / "requirements.txt").read_text())
     shutil.rmtree(flags.output, ignore_errors=True)

@@ -93,7 +93,7 @@ def warm_up(policy, tokenizer, triples: list[tuple], plan: Plan, task) -> list[f
         length = max(len(ids) for ids, _ in rows)
         pad = tokenizer.pad_token_id
         ids = torch.tensor([i + [pad] * (length - len(i)) for i, _ in rows])
-        labels = torch.tensor([told + [-100] * (length - len(told)) for _, told in rows])
+        labels = torch.tensor([values + [-100] * (length - len(values)) for _, values in rows])
         mask = torch.tensor([[1] * len(i) + [0] * (length - len(i)) for i, _ in rows])
         place = policy.device
         loss = policy(
@@ -164,7 +164,7 @@ class Experiment:
         """Train from the policy `start` for about that long, with the base as the reference."""
         plan, device = self.plan, self.measured.device
         init, corr = plan.first_stage if name == "stage_one" else plan.second_stage
-        watch = StopAfter(seconds, lambda told: self.measured.put(f"{name}_curve", told))
+        watch = StopAfter(seconds, lambda values: self.measured.put(f"{name}_curve", values))
         trainer = SCoReTrainer(
             model=load_policy(str(self.folder / start), "float32"),
             args=SCoReConfig(

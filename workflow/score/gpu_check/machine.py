@@ -10,15 +10,15 @@ _PACKAGES = ("torch", "triton", "transformers", "trl", "accelerate", "deepspeed"
 
 def facts(device: str) -> dict:
     """Card, its memory in GiB, and versions of packages; null for those that are not installed."""
-    told = {"device": device, "card": platform.processor() or platform.machine()}
+    found = {"device": device, "card": platform.processor() or platform.machine()}
     if device == "cuda":
         card = torch.cuda.get_device_properties(0)
-        told |= {
+        found |= {
             "card": card.name,
             "memory_gib": round(card.total_memory / 2**30, 1),
             "cuda": torch.version.cuda,
         }
-    return {**told, "python": platform.python_version(), **{p: version_of(p) for p in _PACKAGES}}
+    return {**found, "python": platform.python_version(), **{p: version_of(p) for p in _PACKAGES}}
 
 
 def version_of(package: str) -> str | None:

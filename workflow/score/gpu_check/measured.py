@@ -3,7 +3,6 @@
 import argparse
 import gc
 import json
-import os
 import time
 import traceback
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from score.files.atomic import replace_file
 from score.gpu_check.machine import facts
 
 
@@ -23,7 +23,7 @@ class Measured:
 
     def __init__(self, path: Path, device: str, seconds: float):
         self.path, self.device, self.until = path, device, time.monotonic() + seconds
-        self.told = {"machine": facts(device), "finished": False, "measurements": {}}
+        self.results = {"machine": facts(device), "finished": False, "measurements": {}}
         self._write()
 
     def left(self) -> float:
@@ -51,22 +51,19 @@ class Measured:
 
     def put(self, name: str, values: dict) -> None:
         """Record `values` under `name`, in place of what was there."""
-        self.told["measurements"][name] = values
+        self.results["measurements"][name] = values
         self._write()
 
     def finish(self) -> None:
-        self.told["finished"] = True
+        self.results["finished"] = True
         self._write()
 
     def _write(self) -> None:
-        write_json(self.path, self.told)
+        write_json(self.path, self.results)
 
 
-def write_json(path: Path, told: dict) -> None:
-    """Whole or not at all."""
-    draft = path.with_name(f"{path.name}.writing")
-    draft.write_text(json.dumps(told, indent=1) + "\n")
-    os.replace(draft, path)
+def write_json(path: Path, results: dict) -> None:
+    replace_file(path, f"{json.dumps(results, indent=1)}\n".encode())
 
 
 def part_flags(part: str, description: str) -> argparse.Namespace:
@@ -84,21 +81,32 @@ def part_flags(part: str, description: str) -> argparse.Namespace:
 _UNSHOWN = ("took_seconds", "examples", "records", "warm_up_loss")
 
 
-_TOLD_OF = ("card", "memory_gib", "cuda", "torch", "transformers", "trl", "deepspeed", "python")
+_SHOWN_OF_MACHINE = (
+    "card",
+    "memory_gib",
+    "cuda",
+    "torch",
+    "transformers",
+    "trl",
+    "deepspeed",
+    "python",
+)
 
 
 def table(parts: dict[str, dict]) -> str:
     """A row a number. parts: what the JSON file of each part says, by its name."""
-    machine = next((told["machine"] for told in parts.values() if "machine" in told), {})
-    named = [f"{name} {machine[name]}" for name in _TOLD_OF if machine.get(name) is not None]
+    machine = next((results["machine"] for results in parts.values() if "machine" in results), {})
+    named = [
+        f"{name} {machine[name]}" for name in _SHOWN_OF_MACHINE if machine.get(name) is not None
+    ]
     lines = [f"GPU check: {', '.join(named) or 'nothing was measured'}.", ""]
     lines += ["| part | measurement | what | value |", "| --- | --- | --- | --- |"]
-    for part, told in parts.items():
-        for name, values in told.get("measurements", {}).items():
+    for part, results in parts.items():
+        for name, values in results.get("measurements", {}).items():
             for what, value in _flat(values):
                 lines.append(f"| {part} | {name} | {what} | {value} |")
-        if not told.get("finished"):
-            lines.append(f"| {part} | | {told.get('ended', 'not finished')} | |")
+        if not results.get("finished"):
+            lines.append(f"| {part} | | {results.get('ended', 'not finished')} | |")
     return "\n".join(lines) + "\n"
 
 

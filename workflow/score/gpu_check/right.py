@@ -73,7 +73,7 @@ def example(trainer, rows: int) -> dict[str, torch.Tensor]:
 def gradient(policy, batches: list[dict[str, torch.Tensor]]) -> tuple:
     """Loss, token log-probabilities and gradient of batches that are accumulated."""
     policy.zero_grad()
-    losses, told = [], []
+    losses, found = [], []
     for batch in batches:
         logps, _ = token_logps(policy, batch)
         loss = policy_loss(
@@ -85,10 +85,10 @@ def gradient(policy, batches: list[dict[str, torch.Tensor]]) -> tuple:
         )
         (loss / len(batches)).backward()
         losses.append(loss.detach() / len(batches))
-        told.append(logps.detach())
+        found.append(logps.detach())
     gradients = [p.grad.detach().clone() for p in policy.parameters()]
     policy.zero_grad()
-    return torch.stack(losses).sum(), told, gradients
+    return torch.stack(losses).sum(), found, gradients
 
 
 def against_cpu(folder: str, device: str, rows: int) -> dict:
@@ -166,16 +166,16 @@ def resumed(folder: str, device: str) -> dict:
     refused = None
     try:
         torch.use_deterministic_algorithms(True)
-        told = _resumed(folder, device)
+        found = _resumed(folder, device)
     except RuntimeError as error:
         if "deterministic" not in str(error):
             raise
         refused = str(error).partition(".")[0]
         torch.use_deterministic_algorithms(True, warn_only=True)
-        told = _resumed(folder, device)
+        found = _resumed(folder, device)
     finally:
         torch.use_deterministic_algorithms(True, warn_only=True)
-    return {**told, "refused": refused}
+    return {**found, "refused": refused}
 
 
 def _resumed(folder: str, device: str) -> dict:
@@ -196,10 +196,10 @@ def adapter(folder: str, device: str) -> dict:
     trainer.train()
     records = [r for r in trainer.state.log_history if "kl_t1" in r]
     names = ("loss", "grad_norm", "kl_t1", "kl_t2", "reward_t1", "reward_t2")
-    told = [{name: record[name] for name in names} for record in records]
-    finite = all(abs(record[n]) < float("inf") for record in told for n in names)
-    at_start = told[0]["kl_t1"] == told[0]["kl_t2"] == 0.0
-    return {"kl_at_step_0_is_0": at_start, "finite": finite, "records": told}
+    found = [{name: record[name] for name in names} for record in records]
+    finite = all(abs(record[n]) < float("inf") for record in found for n in names)
+    at_start = found[0]["kl_t1"] == found[0]["kl_t2"] == 0.0
+    return {"kl_at_step_0_is_0": at_start, "finite": finite, "records": found}
 
 
 # --------------------------------------------------------------------------------------- DeepSpeed

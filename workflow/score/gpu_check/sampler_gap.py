@@ -53,9 +53,9 @@ class TellingGenerate(HFGenerate):
         sampled = out.sequences[:, ids.size(1) :]
         scaled = [logits.float() / self.config.temperature for logits in out.logits]
         logps = [s.log_softmax(-1).gather(1, sampled[:, i, None]) for i, s in enumerate(scaled)]
-        told, stop = torch.cat(logps, dim=1).tolist(), set(self.config.eos_token_id)
+        found, stop = torch.cat(logps, dim=1).tolist(), set(self.config.eos_token_id)
         attempts = [cut_after_stop(row, stop) for row in sampled.tolist()]
-        self.rows += [row[: len(a)] for row, a in zip(told, attempts, strict=True)]
+        self.rows += [row[: len(a)] for row, a in zip(found, attempts, strict=True)]
         return attempts
 
 

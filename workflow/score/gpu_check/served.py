@@ -41,9 +41,9 @@ def compare(model: str, device: str, rows: int, tokens: int = 40) -> dict:
     engine = LLM(model=model, dtype="bfloat16", gpu_memory_utilization=0.3)
     wanted = SamplingParams(temperature=0, max_tokens=tokens, stop_token_ids=sorted(stop))
     start = time.monotonic()
-    told = engine.generate([{"prompt_token_ids": ids} for ids in prompts], wanted)
+    found = engine.generate([{"prompt_token_ids": ids} for ids in prompts], wanted)
     served = time.monotonic() - start
-    ours = [list(answer.outputs[0].token_ids) for answer in told]
+    ours = [list(answer.outputs[0].token_ids) for answer in found]
     return {
         "attempts": rows,
         "same_attempts": sum(a == b for a, b in zip(ours, theirs, strict=True)) / rows,
