@@ -18,6 +18,9 @@ from pathlib import Path
 
 from score.gpu_check.machine import lacking
 from score.gpu_check.measured import table, write_json
+from score.jobs.command import Command, optional
+
+COMMAND = Command(__spec__, __doc__)
 
 # In order of worth: the share of the time that is left when a part begins.
 SHARES = {"right": 0.2, "fast": 0.35, "learns": 0.96, "served": 1.0}  # the last gets all of it
@@ -59,19 +62,21 @@ def _end_group(started: subprocess.Popen) -> None:
 
 
 def flags_of(words: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.gpu_check", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        words,
+        parts=optional("default: %(default)s", default=",".join(SHARES)),
+        minutes=optional("for all of it; default: 8", type=float, default=8.0),
+        output=optional("folder", type=Path, default=Path("results/gpu_check")),
+        device=optional("default: cuda", choices=("cuda", "cpu"), default="cuda"),
+        tiny=optional("smallest sizes, to test the check", action="store_true"),
+        model=optional("folder of SmolLM2-135M-Instruct (score.policies.gguf)"),
     )
-    parser.add_argument("--parts", default=",".join(SHARES), help="default: %(default)s")
-    parser.add_argument("--minutes", type=float, default=8.0, help="for all of it; default: 8")
-    parser.add_argument("--output", type=Path, default=Path("results/gpu_check"), help="folder")
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--tiny", action="store_true", help="smallest sizes, to test the check")
-    parser.add_argument("--model", help="folder of SmolLM2-135M-Instruct (score.policies.gguf)")
-    flags = parser.parse_args(words)
     unknown = [part for part in flags.parts.split(",") if part not in SHARES]
     if unknown:
-        parser.error(f"--parts names {', '.join(unknown)}; expected some of {', '.join(SHARES)}.")
+        sys.exit(
+            f"{COMMAND.name}: --parts names {', '.join(unknown)}; expected some of "
+            f"{', '.join(SHARES)}. Correct it."
+        )
     return flags
 
 
@@ -79,7 +84,7 @@ def main() -> None:
     flags = flags_of()
     reason = lacking(flags.device)
     if reason:
-        sys.exit(f"gpu_check: {reason}")
+        sys.exit(f"{COMMAND.name}: {reason}")
     until = time.monotonic() + 60 * flags.minutes
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "log.txt").unlink(missing_ok=True)

@@ -10,7 +10,6 @@ repository and SmolLM2-135M-Instruct. start.sh joins the parts, checks their dig
 folder of its own (CHECK_FOLDER, by default /tmp/score_gpu_check) and starts score.gpu_check.
 """
 
-import argparse
 import hashlib
 import os
 import shutil
@@ -27,6 +26,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from score.gpu_check.trainers import REPOSITORY
+from score.jobs.command import Command, optional
+
+COMMAND = Command(__spec__, __doc__)
 
 # Of requirements.txt, what runs the workflow and draws its figures; the check does neither.
 UNNEEDED = {"snakemake", "snakemake-executor-plugin-slurm", "wandb", "matplotlib"}
@@ -151,13 +153,16 @@ def pack(wheels: Path, repository: Path, output: Path, part_bytes: int = PART_BY
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m score.gpu_check.bundle", description=__doc__.partition("\n")[0]
+    flags = COMMAND.flags(
+        have={"type": Path, "required": True, "help": "the node's pip list, as freeze"},
+        python_version=optional("of the node; default: 3.12", default="3.12"),
+        output=optional("folder to write", type=Path, default=Path("results/gpu_bundle")),
     )
-    parser.add_argument("--have", type=Path, required=True, help="the node's pip list, as freeze")
-    parser.add_argument("--python-version", default="3.12", help="of the node; default: 3.12")
-    parser.add_argument("--output", type=Path, default=Path("results/gpu_bundle"), help="folder to write")
-    flags = parser.parse_args()
+    if not flags.have.is_file():
+        sys.exit(
+            f"{COMMAND.name}: --have is {flags.have}; expected a file that `pip list --format=freeze` "
+            "wrote on the node. Make it there."
+        )
     asked = asked_for((REPOSITORY / "requirements.txt").read_text())
     shutil.rmtree(flags.output, ignore_errors=True)
     flags.output.mkdir(parents=True)
