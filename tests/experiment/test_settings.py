@@ -1,7 +1,7 @@
 """Every documented setting reaches what it is about: the rules that it names, and the training.
 
 The commands of a dry run are taken at their word: the flags and the settings that a training job
-is told go into `score.train`, whose trainer is replaced by one that keeps what it was given.
+is told go into `score.training.train`, whose trainer is replaced by one that keeps what it was given.
 """
 
 import argparse

@@ -12,7 +12,7 @@ Traceback (most recent call last):
     raise ChildFailedError(
 torch.distributed.elastic.multiprocessing.errors.ChildFailedError: 
 ============================================================
-score.train FAILED
+score.training.train FAILED
 ------------------------------------------------------------
 Root Cause (first observed failure):
 [0]:

@@ -1,4 +1,4 @@
-"""`score.train` as the workflow starts it: under DeepSpeed, interrupted, started again."""
+"""`score.training.train` as the workflow starts it: under DeepSpeed, interrupted, started again."""
 
 import json
 import os
