@@ -199,7 +199,7 @@ def test_dataset_without_problem_ids_is_refused(tmp_path):
         args.check_dataset(problems().remove_columns("problem_id"))
 
 
-# ------------------------------------------------------------------------------------- score.training.train
+# --------------------------------------------------------------- score.training.train
 def settings(**changes):
     told = {
         "run_name": "test",
