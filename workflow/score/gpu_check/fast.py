@@ -25,7 +25,7 @@ from transformers import AutoModelForCausalLM, Qwen2Config
 from score.gpu_check.measured import Measured, part_flags
 from score.gpu_check.trainers import PUZZLE, Clock, UpdateClock, plain_settings
 from score.policies.load import load_policy
-from score.policies.memory import _KNOWN as KNOWN_SHAPES
+from score.policies.memory import KNOWN_SHAPES
 from score.sampling.generate import HFGenerate
 from score.sampling.prompts import load_tokenizer
 from score.tasks import load_task

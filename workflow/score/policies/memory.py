@@ -26,7 +26,7 @@ LAUNCHERS = ("single_gpu", "zero1", "zero2", "zero3", "zero3-offload")
 _CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "accelerate"
 _GIB = 2**30
 # Public architecture numbers; what is not named here does not change the number of weights.
-_KNOWN = {
+KNOWN_SHAPES = {
     "Qwen2.5-1.5B": Qwen2Config(
         hidden_size=1536,
         num_hidden_layers=28,
@@ -67,10 +67,10 @@ class Need(NamedTuple):
 def size_of(model_path: str) -> Size:
     """Weights of a policy, counted without loading any; ValueError where it has no config."""
     try:
-        config = _KNOWN.get(model_path) or AutoConfig.from_pretrained(model_path)
+        config = KNOWN_SHAPES.get(model_path) or AutoConfig.from_pretrained(model_path)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"model_path is {model_path!r}; expected {', '.join(_KNOWN)}, a folder or a hub name of "
+            f"model_path is {model_path!r}; expected {', '.join(KNOWN_SHAPES)}, a folder or a hub name of "
             f"a policy. Correct it. Reading its config failed: {error}"
         ) from None
     with torch.device("meta"):
@@ -136,7 +136,7 @@ def main() -> None:
     with COMMAND.errors():
         if min(flags.gpus) < 1:
             raise ValueError(f"--gpus is {min(flags.gpus)}; expected 1 or more. Correct it.")
-        print(table(flags.model_paths or list(_KNOWN), flags.gpus))
+        print(table(flags.model_paths or list(KNOWN_SHAPES), flags.gpus))
 
 
 if __name__ == "__main__":
