@@ -70,8 +70,8 @@ def size_of(model_path: str) -> Size:
         config = KNOWN_SHAPES.get(model_path) or AutoConfig.from_pretrained(model_path)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"model_path is {model_path!r}; expected {', '.join(KNOWN_SHAPES)}, a folder or a hub name of "
-            f"a policy. Correct it. Reading its config failed: {error}"
+            f"model_path is {model_path!r}; expected {', '.join(KNOWN_SHAPES)}, a folder or a hub name "
+            f"of a policy. Correct it. Reading its config failed: {error}"
         ) from None
     with torch.device("meta"):
         policy = AutoModelForCausalLM.from_config(config)
