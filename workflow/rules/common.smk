@@ -20,7 +20,7 @@ try:
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
-if workflow.remote_exec or workflow.resource_settings.nodes is not None:
+if ON_CLUSTER := workflow.remote_exec or workflow.resource_settings.nodes is not None:
     use_commands_of(f"{workflow.basedir}/slurm/bin")
 
 PLAN = Plan(CONFIG)
@@ -30,8 +30,9 @@ RESULTS = FILES.results
 EVALUATIONS = PLAN.evaluations()
 AT_TEMPERATURES = [name for name in EVALUATIONS if name.startswith("temperature")]
 FOLLOWER = Follower(RESULTS, say=logger.info)
-# CPUs of a job that runs a policy: all of this machine's; on a cluster slurm/config.yaml says how many.
-POLICY_THREADS = CONFIG["threads_per_job"] or workflow.cores or 8
+# CPUs of a job that runs a policy: Snakemake scales them down to what one machine has. On a cluster
+# the profile says how many; these are for a profile that does not.
+POLICY_THREADS = 8 if ON_CLUSTER else CONFIG["threads_per_job"] or 1024
 
 
 def one_of(names, otherwise="nothing_is_called_so"):
