@@ -60,9 +60,9 @@ BAD_CONFIGS = [
     ({"num_turns": 1}, ["num_turns is 1; expected 2 or more"]),
     (
         {"verifier.evaluator_mode": "final"},
-        ["evaluator_answer_marker is None", "puzzle", "Set the"],
+        ["verifier.evaluator_answer_marker is empty", "puzzle", "Set the"],
     ),
-    ({"evaluation.samples": 4}, ["evaluation.samples is 4 at evaluation.temperature 0", "Raise"]),
+    ({"evaluation.samples": 4}, ["evaluation.samples is 4 at temperature 0", "Raise"]),
     # policies
     ({"policies.base": {"init": "base", "objective": "stage_one"}}, ["named 'base'", "Rename it"]),
     ({"policies.a/b": {"init": "base", "objective": "stage_one"}}, ["named 'a/b'", "letters"]),

@@ -16,6 +16,7 @@ from score.files.settings import MissingSetting
 from score.sampling.settings import check_backend
 from score.tasks import load_task
 from score.training.tracking import check_trackers, trackers
+from score.verifiers.verifier import Verifier
 
 
 def check_config(config: dict, schema_path: str) -> dict:
@@ -25,36 +26,27 @@ def check_config(config: dict, schema_path: str) -> dict:
     if errors:
         raise ValueError("\n".join(errors))
     check_backend(config["rollout_backend"])
-    _check_evaluation(config)
     check_plan(config)
+    _check_evaluations(Plan(config))
     for name in config["policies"]:
         _check_training(name, config)
     check_budgets(config)
     return config
 
 
-def _check_evaluation(config: dict) -> None:
-    task, function = load_task(config["task_type"]), config["verifier"]["evaluator_function"]
-    if function is not None and function not in task.EVALUATOR_FUNCTIONS:
-        raise ValueError(
-            f"verifier.evaluator_function is {function!r}; expected one of "
-            f"{', '.join(task.EVALUATOR_FUNCTIONS)} for task_type {config['task_type']!r}. Choose "
-            "one, or null for the first."
-        )
-    own = config["verifier"]["evaluator_answer_marker"]
-    marker = task.MARKER if own is None else own
-    if config["verifier"]["evaluator_mode"] == "final" and not marker.strip():
-        raise ValueError(
-            f"verifier.evaluator_answer_marker is {own!r}, and task_type {config['task_type']!r} has no "
-            "marker of its own; expected a text with evaluator_mode final. Set the words that come "
-            "before the answer, or evaluator_mode: default."
-        )
-    evaluation = config["evaluation"]
-    if evaluation["temperature"] == 0 and evaluation["samples"] > 1:
-        raise ValueError(
-            f"evaluation.samples is {evaluation['samples']} at evaluation.temperature 0; expected "
-            "1, since greedy attempts are all alike. Raise the temperature or lower samples."
-        )
+def _check_evaluations(plan: Plan) -> None:
+    """The settings by which every evaluation samples and verifies fit each other."""
+    load_task(plan.config["task_type"])
+    jobs, where = JobSettings(plan), "verifier"
+    try:
+        Verifier.from_settings(jobs.verification())
+        for name, evaluation in plan.evaluations().items():
+            section = name if name in ("scaling", "successive") else None
+            where = f"analyses.{section}" if section else "evaluation"
+            if evaluation.instances:
+                jobs.sampling(evaluation.instances[0], name)
+    except ValueError as error:
+        raise ValueError(f"{where}.{error}") from None
 
 
 def _check_training(name: str, config: dict) -> None:

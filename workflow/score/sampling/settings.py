@@ -44,12 +44,12 @@ class SampleSettings(Settings):
         for name in ("samples", "corrections"):
             if self.temperature == 0 and (value := getattr(self, name)) > 1:
                 raise ValueError(
-                    f"evaluation {name} is {value} at temperature 0; expected 1, since greedy "
+                    f"{name} is {value} at temperature 0; expected 1, since greedy "
                     f"attempts are all alike. Raise the temperature or lower {name}."
                 )
         if self.num_turns == 1 and self.corrections > 1:
             raise ValueError(
-                f"evaluation corrections is {self.corrections} with num_turns 1, where nothing is "
+                f"corrections is {self.corrections} with num_turns 1, where nothing is "
                 "corrected; expected 1. Raise num_turns or lower corrections."
             )
         for name, choices in _CHOICES.items():

@@ -97,8 +97,9 @@ class Verifier:
             )
         if self.mode == "final" and not self.marker.strip():
             raise ValueError(
-                "evaluator_answer_marker is empty; expected a text when evaluator_mode is "
-                "'final'. Set the words that come before the answer."
+                f"evaluator_answer_marker is empty for task {self.task_type!r}; expected a text with "
+                "evaluator_mode 'final'. Set the words that come before the answer, or "
+                "evaluator_mode: default."
             )
         if isinstance(self.deadline, bool) or not 0 < self.deadline <= 3600:
             raise ValueError(
