@@ -45,7 +45,11 @@ set -e
 parts=$(cd "$(dirname "$0")" && pwd)
 folder=${CHECK_FOLDER:-/tmp/score_gpu_check}
 mkdir -p "$folder" && cat "$parts"/bundle.tar.?? > "$folder/bundle.tar"
-echo "@DIGEST@  $folder/bundle.tar" | sha256sum --check --quiet
+echo "@DIGEST@  $folder/bundle.tar" | sha256sum --check --status || {
+  echo "start.sh: the parts in $parts are not whole; expected every bundle.tar.?? of one bundle." \\
+    "Copy them again." >&2
+  exit 1
+}
 tar -xf "$folder/bundle.tar" -C "$folder"
 python3 -m pip install --quiet --no-index --no-deps --no-compile --upgrade \\
   --target "$folder/site" "$folder"/wheels/*.whl
