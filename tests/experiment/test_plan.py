@@ -78,7 +78,7 @@ def test_baselines_of_reinforcement_learning_are_trained_like_stage_two(config):
 def test_evaluations_are_of_the_instances_that_each_is_about(seeded):
     seeded["analyses"] |= {"train_problems": 9, "fixed_first_attempts": True, "temperatures": [1.0]}
     seeded["analyses"]["scaling"] |= {"policies": ["base", "score"], "num_problems": 5}
-    found = Plan(seeded).evaluations()
+    found = Plan(seeded).evaluations
     assert list(found) == ["test", "validation", "train", "fixed", "temperature1.0", "scaling"]
     assert found["test"].instances == found["train"].instances == Plan(seeded).instances
     assert found["validation"].instances[:2] == [

@@ -27,7 +27,7 @@ PLAN = Plan(CONFIG)
 JOBS = JobSettings(PLAN)
 FILES = RunFiles(PLAN)
 RESULTS = FILES.results
-EVALUATIONS = PLAN.evaluations()
+EVALUATIONS = PLAN.evaluations
 AT_TEMPERATURES = [name for name in EVALUATIONS if name.startswith("temperature")]
 FOLLOWER = Follower(RESULTS, say=logger.info)
 # CPUs of a job that runs a policy: Snakemake scales them down to what one machine has. On a cluster

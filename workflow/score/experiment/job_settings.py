@@ -53,7 +53,7 @@ class JobSettings:
             self.config,
             self.config["evaluation"],
             {"prompting": self.plan.objective(instance)} if prompted else {},
-            self.plan.evaluations()[evaluation].settings,
+            self.plan.evaluations[evaluation].settings,
         )
 
     def verification(self) -> VerifySettings:

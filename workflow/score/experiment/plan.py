@@ -8,6 +8,7 @@ problems; what won goes into all seeds. `base` is given, and has neither.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from score.fine_tuning.settings import FINE_TUNED
 from score.training.objectives import OBJECTIVES
@@ -82,16 +83,17 @@ class Plan:
         """Whether this is the policy that won among an arm's candidates, copied."""
         return instance.partition("/")[2] == "tuned"
 
-    @property
+    @cached_property
     def trained(self) -> list[str]:
         """Every instance that is trained, candidates included."""
         arms = [arm for arm in self.arms[1:] if not self.is_prompted(arm)]
         return [i for arm in arms for i in (*self.candidates_of(arm), *self.instances_of(arm))]
 
-    @property
+    @cached_property
     def trained_instances(self) -> list[str]:
         """The instances that count and are trained."""
-        return [one for one in self.instances if one in self.trained]
+        trained = set(self.trained)
+        return [one for one in self.instances if one in trained]
 
     def trained_by(self, *objectives: str) -> list[str]:
         """Every instance that is trained with one of these objectives, candidates included."""
@@ -177,6 +179,7 @@ class Plan:
         return "base" if settings.get("offline_first_attempts") else None
 
     # ------------------------------------------------------------------------------------- evaluations
+    @cached_property
     def evaluations(self) -> dict[str, Evaluation]:
         """By name. `test` makes the results table, the others the analyses and the tuning."""
         asked, found = self.config["analyses"], [Evaluation("test", "test", self.instances)]

@@ -27,9 +27,10 @@ def check_config(config: dict, schema_path: str) -> dict:
         raise ValueError("\n".join(errors))
     check_backend(config["rollout_backend"])
     check_plan(config)
-    _check_evaluations(Plan(config))
+    plan = Plan(config)
+    _check_evaluations(plan)
     for name in config["policies"]:
-        _check_training(name, config)
+        _check_training(name, plan)
     check_budgets(config)
     return config
 
@@ -40,7 +41,7 @@ def _check_evaluations(plan: Plan) -> None:
     jobs, where = JobSettings(plan), "verifier"
     try:
         Verifier.from_settings(jobs.verification())
-        for name, evaluation in plan.evaluations().items():
+        for name, evaluation in plan.evaluations.items():
             section = name if name in ("scaling", "successive") else None
             where = f"analyses.{section}" if section else "evaluation"
             if evaluation.instances:
@@ -49,9 +50,8 @@ def _check_evaluations(plan: Plan) -> None:
         raise ValueError(f"{where}.{error}") from None
 
 
-def _check_training(name: str, config: dict) -> None:
+def _check_training(name: str, plan: Plan) -> None:
     """The settings of a policy's jobs are whole and all of use, and its batches divide."""
-    plan = Plan(config)
     jobs = JobSettings(plan)
     for key in plan.entry(name):
         if key not in jobs.allowed_keys(name):

@@ -75,7 +75,7 @@ class RunFiles:
 
     def fixed_flag(self, evaluation: str) -> list[str]:
         """Base's own first attempts, for an evaluation of corrections of these."""
-        fixed = self.plan.evaluations()[evaluation].fixed
+        fixed = self.plan.evaluations[evaluation].fixed
         return ["--first-attempts", f"{self.results}/base/test/sampled.parquet"] if fixed else []
 
     def choice_from(self, instance: str, iteration: int) -> str:
@@ -87,7 +87,7 @@ class RunFiles:
     # ------------------------------------------------------------- lists of instance=file, for analyses
     def attempts(self, evaluation: str) -> list[str]:
         """instance=verified attempts, for every instance of an evaluation; none if it is not made."""
-        evaluations = self.plan.evaluations()
+        evaluations = self.plan.evaluations
         instances = evaluations[evaluation].instances if evaluation in evaluations else []
         return [f"{one}={self.results}/{one}/{evaluation}/attempts.parquet" for one in instances]
 

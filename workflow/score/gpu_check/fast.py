@@ -257,7 +257,7 @@ def matrix_product(device: str, size: int) -> dict:
 
 
 def main() -> None:
-    flags = part_flags("fast", __doc__)
+    flags = part_flags(__spec__, __doc__)
     measured, device = Measured(flags.output, flags.device, flags.seconds), flags.device
     shape, small, large, rows, new = "1.5B", 64, 512, 16, 256
     if flags.tiny:

@@ -219,7 +219,7 @@ def _median(values: list[float]) -> float | None:
 
 
 def main() -> None:
-    flags = part_flags("learns", __doc__)
+    flags = part_flags(__spec__, __doc__)
     measured = Measured(flags.output, flags.device, flags.seconds)
     fast_float32()
     torch.manual_seed(0)

@@ -6,12 +6,14 @@ import json
 import time
 import traceback
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import torch
 
 from score.files.atomic import replace_file
 from score.gpu_check.machine import facts
+from score.jobs.command import Command, optional
 
 
 class Measured:
@@ -66,16 +68,15 @@ def write_json(path: Path, results: dict) -> None:
     replace_file(path, f"{json.dumps(results, indent=1)}\n".encode())
 
 
-def part_flags(part: str, description: str) -> argparse.Namespace:
-    """The flags that every part is started with."""
-    parser = argparse.ArgumentParser(prog=f"python -m score.gpu_check.{part}")
-    parser.description = description.partition("\n")[0]
-    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--seconds", type=float, required=True, help="until it must be done")
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--tiny", action="store_true", help="smallest sizes, to test the check")
-    parser.add_argument("--model", help="folder of SmolLM2-135M-Instruct or the like")
-    return parser.parse_args()
+def part_flags(spec: ModuleSpec, description: str) -> argparse.Namespace:
+    """The flags that every part is started with; spec, description: of the part's module."""
+    return Command(spec, description).flags(
+        output={"type": Path, "required": True, "help": "JSON file to write"},
+        seconds={"type": float, "required": True, "help": "until it must be done"},
+        device=optional("default: cuda", choices=("cuda", "cpu"), default="cuda"),
+        tiny=optional("smallest sizes, to test the check", action="store_true"),
+        model=optional("folder of SmolLM2-135M-Instruct or the like"),
+    )
 
 
 _UNSHOWN = ("took_seconds", "examples", "records", "warm_up_loss")

@@ -243,7 +243,7 @@ class LaunchedZero2:
 
 
 def main() -> None:
-    flags = part_flags("right", __doc__)
+    flags = part_flags(__spec__, __doc__)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     exact_float32()
     torch.use_deterministic_algorithms(True, warn_only=True)

@@ -53,7 +53,7 @@ def compare(model: str, device: str, rows: int, tokens: int = 40) -> dict:
 
 
 def main() -> None:
-    flags = part_flags("served", __doc__)
+    flags = part_flags(__spec__, __doc__)
     measured = Measured(flags.output, flags.device, flags.seconds)
     reason = why_not(flags.device, flags.model)
     if reason:

@@ -1,13 +1,13 @@
 """Checkpoints that can be trusted: whole ones of this very training, with one writer."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from score.files.atomic import replace_file, replace_folder
+from score.jobs.distributed import is_first_process
 
 _MANIFEST = "whole.json"
 _PROVENANCE = "made_with.json"
@@ -79,7 +79,7 @@ def newest_whole_checkpoint(directory: str) -> str | None:
         torn = _torn(path)
         if not torn:
             return str(path)
-        if os.environ.get("RANK", "0") == "0":
+        if is_first_process():
             print(f"{path} is torn ({torn}): it is skipped", flush=True)
     return None
 
