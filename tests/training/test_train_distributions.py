@@ -16,7 +16,7 @@ from score.sampling.generate import HFGenerate
 from score.sampling.prompts import load_tokenizer
 from score.training.settings import TrainSettings
 from score.training.train import train
-from training_runs import BASE, make_trainer, records
+from training_runs import BASE, make_trainer, moved_policy, records
 
 TEMPERATURE = 1.7
 SETTINGS = {
@@ -57,12 +57,7 @@ def one_thread():
 def policies(tmp_path_factory):
     """Paths of four policies, no two alike: the shipped one, another, and two adapters of it."""
     folder = tmp_path_factory.mktemp("policies")
-    torch.manual_seed(1)
-    moved = load_policy(BASE, "float32")
-    with torch.no_grad():
-        for weight in moved.parameters():
-            weight += 0.1 * weight.std() * torch.randn_like(weight) if weight.dim() > 1 else 0.0
-    moved.save_pretrained(folder / "moved")
+    moved_policy().save_pretrained(folder / "moved")
     load_tokenizer(BASE).save_pretrained(folder / "moved")
     lora = LoraConfig(
         r=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False

@@ -14,11 +14,14 @@ from training_runs import (
     BASE,
     StopAfter,
     close,
+    first_update,
     judge,
     make_trainer,
+    moved_policy,
     problems,
     records,
     same,
+    token_gradient,
     weights,
 )
 
@@ -198,6 +201,22 @@ def test_single_turn_trains_first_attempts_alone(tmp_path, kl_estimator):
     assert told[0]["kl_t1"] == 0.0
     first, last = (sum(r["reward_t1"] for r in part) for part in (told[:5], told[-5:]))
     assert last > first + 0.2, (first, last)
+
+
+@pytest.mark.parametrize("kl_estimator", ["k1", "k2"])
+def test_direct_multi_turn_samples_attempt_1_and_trains_attempt_2_alone(tmp_path, kl_estimator):
+    """With a policy away from its reference, so that a KL of turn 1 would show."""
+    trainer = make_trainer(
+        tmp_path,
+        moved_policy(),
+        reference=BASE,
+        objective="direct_multi_turn",
+        kl_estimator=kl_estimator,
+    )
+    (batch,) = first_update(trainer)
+    gradient = token_gradient(trainer, batch)
+    assert (gradient[batch["turn"] == 1] == 0).all()
+    assert (gradient[batch["turn"] == 2] != 0).any()
 
 
 @pytest.mark.parametrize("peft_config", [None, LORA], ids=["full", "lora"])

@@ -27,7 +27,9 @@ class SCoReConfig(MethodSettings, GRPOConfig):
 
     objective: str = field(
         default="stage_one",
-        metadata=_help("stage_one (Eq 3), stage_two (Eq 4), single_turn (Eq 2), direct_multi_turn"),
+        metadata=_help(
+            "stage_one (Eq 3), stage_two (Eq 4), single_turn (Eq 2), direct_multi_turn, summed_return"
+        ),
     )
     num_turns: int = field(default=2, metadata=_help("attempts at a problem; 1 for single_turn"))
     init_kl_coef: float = field(default=0.1, metadata=_help("KL weight of turn 1 (Stage I: β2)"))

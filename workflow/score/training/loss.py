@@ -9,7 +9,7 @@ What is optimised, for each turn t with its reward and its own history x_t (§2 
     E[ reward_t − β_t KL(π(·|x_t) ‖ π_ref(·|x_t)) ]
 
 where the gradient flows through the tokens of turn t alone: the history x_t counts as given.
-(direct_multi_turn rewards a turn with the last attempt's score, which depends on what the turn wrote:
+(summed_return rewards a turn with the last attempt's score, which depends on what the turn wrote:
 there the reward's gradient flows through all turns, and the KL's stays with its own.) The KL is that
 of whole attempts. Both estimators below have exactly its gradient in expectation:
 
