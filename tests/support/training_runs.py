@@ -98,6 +98,7 @@ def moved_policy():
 def first_update(trainer):
     """The micro-batches of an update, sampled from a fixed state of torch's generator."""
     torch.manual_seed(0)
+    trainer.model.train()
     size, k = trainer.args.generation_batch_size, trainer.num_generations
     rows = [row for row in trainer.train_dataset for _ in range(k)]
     trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps

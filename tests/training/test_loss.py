@@ -11,7 +11,7 @@ import itertools
 import pytest
 import torch
 from score.training import loss
-from score.training.advantages import leave_one_out
+from score.training.advantages import deviation, divisor, leave_one_out
 from score.training.objectives import OBJECTIVES
 from score.training.settings import MethodSettings
 
@@ -90,7 +90,7 @@ def analytic_objective(stage, kl, sampler=POLICY):
     return turn1 + (given * ((p2 * pay2).sum(1) - kl2)).sum()
 
 
-def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, change):
+def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, change, scale=False):
     """The loss of one group of rollouts of a problem, from the project's own pieces."""
     turns, tokens = (1, 2) if stage == "single_turn" else (2, 5)  # it ends with attempt 1
     logps, ref_logps, scores = logps[:, :tokens], ref_logps[:, :tokens], scores[:, :turns]
@@ -112,6 +112,7 @@ def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, ch
         kl_weights=weights if kl == "k2" else None,
         old_logps=old_logps,
         ratio_level="turn",
+        divisor=divisor(deviation(advantages), scale),
     )
 
 
@@ -138,6 +139,37 @@ def difference(stage, *, kl, baseline=True, k=2, old=None, change=lambda **parts
 @pytest.mark.parametrize("baseline", [False, True], ids=["no_baseline", "leave_one_out"])
 def test_expected_gradient_is_that_of_the_equations(stage, kl, baseline):
     assert difference(stage, kl=kl, baseline=baseline) < 1e-10
+
+
+@pytest.mark.parametrize("stage", BETAS)
+@pytest.mark.parametrize("kl", [None, "k1", "k2"])
+def test_scaled_expected_gradient_weighs_each_group_by_one_over_its_deviation(stage, kl):
+    """Rewards and KL alike: what is divided is the gradient without scaling, of every group."""
+    logps, ref_logps = POLICY.rows(), REFERENCE.rows().detach()
+    scores = torch.stack([torch.stack([SCORE_T1[a], SCORE_T2[b]]) for a, b in ROLLOUTS])
+    logp1, logp2 = (logps.detach() for logps in POLICY.attempt_logps())
+    probability = (logp1[:, None] + logp2).exp().flatten()
+    scaled, by_hand, deviations = 0.0, 0.0, set()
+    for group in map(list, itertools.product(range(16), repeat=2)):
+        parts = logps[group], ref_logps[group], None, scores[group]
+        settings = {"kl": kl, "baseline": True}
+        plain = project_loss(*parts, stage, change=dict, **settings)
+        rewards = OBJECTIVES[stage].rewards(scores[group], MethodSettings(stage2_alpha=ALPHA))
+        rewards = rewards[:, :1] if stage == "single_turn" else rewards
+        if kl == "k1":
+            turns = rewards.size(1)
+            log_ratios = (logps[group] - ref_logps[group]).detach()
+            costs = torch.stack([log_ratios[:, :2].sum(1), log_ratios[:, 3:].sum(1)], dim=1)
+            weights = OBJECTIVES[stage].kl_weights(turns, *BETAS[stage])
+            rewards = rewards - costs[:, :turns] * torch.tensor(weights, dtype=torch.float64)
+        advantages = rewards - rewards.flip(0)  # of two rollouts, each is the other's baseline
+        sigma = max(advantages.std().item(), 0.1)
+        chance = probability[group].prod()
+        by_hand = by_hand + chance * plain / sigma
+        scaled = scaled + chance * project_loss(*parts, stage, change=dict, scale=True, **settings)
+        deviations.add(sigma)
+    assert len(deviations) > 1
+    assert POLICY.gradient_of(scaled - by_hand).abs().max() < 1e-10
 
 
 @pytest.mark.parametrize("stage", ["stage_one", "stage_two", "single_turn"])

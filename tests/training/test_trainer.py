@@ -203,6 +203,32 @@ def test_single_turn_trains_first_attempts_alone(tmp_path, kl_estimator):
     assert last > first + 0.2, (first, last)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 10.0])
+@pytest.mark.parametrize("kl_estimator", ["k1", "k2"])
+def test_kl_weighs_the_same_with_scaling_and_without(tmp_path, kl_estimator, alpha):
+    """Scaled gradient × σ is the unscaled one, token for token; σ is what training.jsonl tells."""
+    gradients = []
+    for scale in (False, True):
+        trainer = make_trainer(
+            tmp_path,
+            moved_policy(),
+            reference=BASE,
+            objective="stage_two",
+            kl_estimator=kl_estimator,
+            scale_advantages=scale,
+            stage2_alpha=alpha,
+        )
+        (batch,) = first_update(trainer)
+        gradient = token_gradient(trainer, batch)
+        trainer.log({})
+        sigma = trainer.state.log_history[-1]["reward_deviation"]
+        gradients.append(gradient * (sigma if scale else 1))
+    assert abs(sigma - 1) > 0.1
+    plain, scaled = gradients
+    assert (plain != 0).any()
+    assert torch.allclose(scaled, plain, rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("kl_estimator", ["k1", "k2"])
 def test_direct_multi_turn_samples_attempt_1_and_trains_attempt_2_alone(tmp_path, kl_estimator):
     """With a policy away from its reference, so that a KL of turn 1 would show."""

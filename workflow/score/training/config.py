@@ -16,9 +16,10 @@ def _help(text: str) -> dict[str, str]:
 
 @dataclass
 class SCoReConfig(MethodSettings, GRPOConfig):
-    """GRPOConfig with the settings of SCoRe, by default those of the workflow.
+    """GRPOConfig with the settings of SCoRe.
 
-    ValueError for what the method excludes.
+    ValueError for what the method excludes. What the algorithm is has the defaults of
+    configs/config.yaml; the KL weights there suit its puzzles, those here are the paper's for MATH.
 
     Of the inherited fields, `num_generations` is K, the rollouts of one problem, and
     `max_completion_length` the token limit of one attempt. An update covers
@@ -32,7 +33,10 @@ class SCoReConfig(MethodSettings, GRPOConfig):
         ),
     )
     num_turns: int = field(default=2, metadata=_help("attempts at a problem; 1 for single_turn"))
-    init_kl_coef: float = field(default=0.1, metadata=_help("KL weight of turn 1 (Stage I: β2)"))
+    init_kl_coef: float | None = field(
+        default=None,
+        metadata=_help("KL weight of turn 1; None: 0.1 in stage_one (β2), 0.01 otherwise (β1)"),
+    )
     corr_kl_coef: float = field(default=0.01, metadata=_help("KL weight of later turns (β1)"))
     local_rollout_forward_batch_size: int = field(
         default=64, metadata=_help("rows of a pass without gradient: sampling, reference")
@@ -48,6 +52,8 @@ class SCoReConfig(MethodSettings, GRPOConfig):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.init_kl_coef is None:
+            self.init_kl_coef = 0.1 if self.objective == "stage_one" else 0.01
         check_objective(
             self.objective,
             self.num_turns,

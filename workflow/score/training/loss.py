@@ -18,6 +18,10 @@ of whole attempts. Both estimators below have exactly its gradient in expectatio
 
 (The popular k3, and k2 of single tokens, do not: their expected gradients belong to other
 quantities.)
+
+The objective of an update may be divided by one number, the deviation σ of its advantages. Rewards
+and KL are divided alike, so β keeps its meaning: the gradient of a batch keeps its direction, and in
+expectation each batch counts with the weight 1 / σ.
 """
 
 import math
@@ -50,6 +54,7 @@ def policy_loss(
     old_logps: torch.Tensor | None = None,
     ratio_level: str = "token",
     ratio_cap: float = math.inf,
+    divisor: float = 1.0,
 ) -> torch.Tensor:
     """The loss whose gradient is minus that of the objective: a mean over rollouts of sums of tokens.
 
@@ -59,7 +64,8 @@ def policy_loss(
     where that is the policy itself; attempts then count with their importance ratio π / π_old.
     `ratio_level` "turn" takes that of a whole attempt, exact for attempts sampled from π_old; "token"
     that of each token, at most `ratio_cap` and 1 where `old_logps` is nan: of far smaller variance,
-    and exact at π = π_old. Tokens of turn 0 count nowhere: their gradient is exactly 0.
+    and exact at π = π_old. divisor: of the whole objective, rewards and KL alike. Tokens of turn 0
+    count nowhere: their gradient is exactly 0.
     """
     turns = advantages.size(1)
     if old_logps is not None and ratio_level == "turn":
@@ -76,7 +82,7 @@ def policy_loss(
         else:
             k2 = log_ratio.square() / 2 * weight
         objective = objective - k2 * logps.new_tensor(kl_weights)
-    return -objective.sum() / logps.size(0)
+    return -objective.sum() / (logps.size(0) * divisor)
 
 
 def token_ratios(logps: torch.Tensor, old_logps: torch.Tensor, cap: float) -> torch.Tensor:

@@ -27,7 +27,8 @@ class MethodSettings:
         default="k2", metadata=_help("k2 (in the loss) or k1 (in the rewards)")
     )
     scale_advantages: bool = field(
-        default=True, metadata=_help("divide advantages by one standard deviation of the batch")
+        default=True,
+        metadata=_help("divide an update, rewards and KL, by its advantages' deviation"),
     )
     importance_ratio_cap: float = field(
         default=2.0, metadata=_help("with vLLM: most that a token counts for, π / π_vLLM")

@@ -25,7 +25,7 @@ from score.sampling.prompts import Bridge, prompt_ids
 from score.sampling.rollout import Rollout, sample_rollouts
 from score.sampling.vllm import TrainingGenerate
 from score.training import loss
-from score.training.advantages import rank_advantages
+from score.training.advantages import divisor, rank_advantages
 from score.training.batches import ProblemSampler, Score, pad_batches, score_attempts, token_logps
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
@@ -161,13 +161,9 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         rewards = self.objective.rewards(scores, self.args)
         if self.args.kl_estimator == "k1":
             rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
-        advantages = rank_advantages(
-            rewards,
-            order,
-            self.num_generations,
-            self.accelerator.process_index,
-            scale=self.args.scale_advantages,
-            offline=offline,
+        rank = self.accelerator.process_index
+        advantages, self.reward_deviation = rank_advantages(
+            rewards, order, self.num_generations, rank, offline
         )
         for i, batch in enumerate(batches):
             batch["advantages"] = advantages[i * size : (i + 1) * size]
@@ -266,6 +262,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             kl_weights=self.kl_weights if in_loss else None,
             old_logps=inputs.get("sampler_logps"),
             ratio_cap=self.args.importance_ratio_cap,
+            divisor=divisor(self.reward_deviation, self.args.scale_advantages),
         )
         log_ratio = logps.detach() - inputs["ref_logps"]
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)
@@ -274,6 +271,8 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
     # ----------------------------------------------------------------------------------------- log
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         means = self._sums.means(self.accelerator)
+        if means:
+            means["reward_deviation"] = self.reward_deviation
         if means and self.args.init_kl_target is not None:
             means["init_kl_coef"] = self.kl_weights[0]
         for name, mean in means.items():
