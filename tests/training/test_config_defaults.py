@@ -15,7 +15,13 @@ TEXT = (Path(__file__).parents[2] / "configs/config.yaml").read_text()
 CONFIG = yaml.safe_load(TEXT)
 # What the algorithm is; rates and sizes are those of an experiment.
 ALGORITHM = {
-    "training": ("kl_estimator", "scale_advantages", "temperature", "importance_ratio_cap"),
+    "training": (
+        "kl_estimator",
+        "scale_advantages",
+        "temperature",
+        "importance_ratio_cap",
+        "sampler_ratios",
+    ),
     "stage_one": ("init_kl_target",),
     "stage_two": ("stage2_alpha", "offline_first_attempts"),
 }

@@ -10,6 +10,7 @@ from score.policies.load import load_policy
 from score.training.batches import token_logps
 from score.training.checkpoints import newest_whole_checkpoint
 from score.training.config import SCoReConfig
+from score.training.offline_attempts import OfflineAttempts
 from training_runs import (
     BASE,
     StopAfter,
@@ -139,6 +140,35 @@ def test_log_probabilities_are_taken_at_the_temperature_of_sampling(tmp_path):
         for reference in (False, True):
             found = trainer._no_grad_logps(batch, reference)[0, [1, 3]]
             assert torch.allclose(found, naive, atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_sampler_tells_the_log_probabilities_that_the_trainer_works_out(tmp_path, share):
+    """Also where first attempts are given: those are context, of which nothing is told."""
+    names = problems()["problem_id"]
+    given = OfflineAttempts({name: [[20, 30]] for name in names}, share, seed=3)
+    trainer = make_trainer(
+        tmp_path,
+        objective="stage_two",
+        temperature=1.3,
+        sampler_ratios=True,
+        offline_first_attempts=share,
+        first_attempts=given if share else None,
+    )
+    (batch,) = first_update(trainer)
+    turns = [set(row.tolist()) for row in batch["turn"]]
+    assert {1 in turn for turn in turns} == ({True, False} if share else {True})
+    logps = trainer._no_grad_logps(batch, reference=False)
+    assert (batch["sampler_logps"] - logps).abs().max() < 5e-5
+    assert all((logps != 0)[batch["turn"] == turn].any() for turn in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("asked", "bf16", "told"), [(None, True, True), (None, False, False), (True, False, True)]
+)
+def test_sampler_tells_in_bfloat16_or_when_asked(tmp_path, asked, bf16, told):
+    config = SCoReConfig(output_dir=str(tmp_path), use_cpu=True, bf16=bf16, sampler_ratios=asked)
+    assert config.sampler_ratios is told
 
 
 def test_attempts_of_no_words_and_cut_attempts_are_trained_on_all_the_same(tmp_path):

@@ -54,6 +54,8 @@ class SCoReConfig(MethodSettings, GRPOConfig):
         super().__post_init__()
         if self.init_kl_coef is None:
             self.init_kl_coef = 0.1 if self.objective == "stage_one" else 0.01
+        if self.sampler_ratios is None:
+            self.sampler_ratios = bool(self.bf16)
         check_objective(
             self.objective,
             self.num_turns,

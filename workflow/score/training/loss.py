@@ -11,13 +11,17 @@ What is optimised, for each turn t with its reward and its own history x_t (§2 
 where the gradient flows through the tokens of turn t alone: the history x_t counts as given.
 (summed_return rewards a turn with the last attempt's score, which depends on what the turn wrote:
 there the reward's gradient flows through all turns, and the KL's stays with its own.) The KL is that
-of whole attempts. Both estimators below have exactly its gradient in expectation:
+of whole attempts. Both estimators below have exactly its gradient in expectation, where attempts are
+sampled from the policy itself:
 
     k1   the log-ratio log π(y_t) − log π_ref(y_t) of an attempt is a cost, taken from its reward
     k2   half the squared log-ratio of an attempt is added to the loss
 
 (The popular k3, and k2 of single tokens, do not: their expected gradients belong to other
-quantities.)
+quantities.) Where the sampler's arithmetic is not the trainer's, in bfloat16 and with vLLM, attempts
+come from a slightly other distribution. The ratio of a whole attempt corrects for that exactly, given
+its history. Training takes those of tokens, capped: each token's own ratio is right and those of the
+tokens before it are left out, a small bias for a far smaller variance.
 
 The objective of an update may be divided by one number, the deviation σ of its advantages. Rewards
 and KL are divided alike, so β keeps its meaning: the gradient of a batch keeps its direction, and in

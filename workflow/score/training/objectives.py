@@ -1,6 +1,7 @@
 """The objectives of reinforcement learning, as one table. No torch: the config is checked by it, too.
 
-Legend of shapes: B rollouts, N turns. What is optimised, for each turn t on its own history x_t (γ = 0):
+Legend of shapes: B rollouts, N turns. What is optimised, for each turn t on its own history x_t, which
+counts as given (γ = 0):
 
     E[ reward_t − β_t KL(π(·|x_t) ‖ π_ref(·|x_t)) ]
 

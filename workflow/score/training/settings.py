@@ -30,8 +30,12 @@ class MethodSettings:
         default=True,
         metadata=_help("divide an update, rewards and KL, by its advantages' deviation"),
     )
+    sampler_ratios: bool | None = field(
+        default=None,
+        metadata=_help("count tokens with π / π_sampler; vLLM: always; None: also in bfloat16"),
+    )
     importance_ratio_cap: float = field(
-        default=2.0, metadata=_help("with vLLM: most that a token counts for, π / π_vLLM")
+        default=2.0, metadata=_help("most that a token counts for by such a ratio")
     )
 
 

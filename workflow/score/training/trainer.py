@@ -23,6 +23,7 @@ from score.policies.load import is_adapter, load_policy
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, prompt_ids
 from score.sampling.rollout import Rollout, sample_rollouts
+from score.sampling.sampler_logps import tell_logps
 from score.sampling.vllm import TrainingGenerate
 from score.training import loss
 from score.training.advantages import divisor, rank_advantages
@@ -30,7 +31,7 @@ from score.training.batches import ProblemSampler, Score, pad_batches, score_att
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.objectives import OBJECTIVES, current_weight
-from score.training.offline_attempts import OfflineAttempts, StartingFrom, forget_offline_logps
+from score.training.offline_attempts import OfflineAttempts, StartingFrom
 from score.training.records import TurnSums
 
 
@@ -192,22 +193,21 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         groups = [(prompt_ids(self._tokenizer, m), len(list(g))) for m, g in groupby(messages)]
         prompts = [ids for ids, size in groups for _ in range(size)]
 
-        def sample(generate, same_number):
-            if given is not None:
-                generate = StartingFrom(generate, given, same_number)
-            return sample_rollouts(
+        def sample(engine, same_number):
+            generate = engine if given is None else StartingFrom(engine, given, same_number)
+            rollouts = sample_rollouts(
                 prompts, self.bridge, generate, self.stop_ids, self.args.num_turns
             )
+            if engine.tell:
+                tell_logps(rollouts, engine.logps)
+            return rollouts
 
         if self.use_vllm:
             engine = TrainingGenerate(
                 self._generate_single_turn, self.num_generations, self.stop_ids
             )
             # The engine wants whole groups of K, in their order.
-            rollouts = engine.tell(sample(engine, same_number=lambda lacking: len(prompts)))
-            if given is not None:
-                forget_offline_logps(rollouts, [attempt is not None for attempt in given])
-            return rollouts
+            return sample(engine, same_number=lambda lacking: len(prompts))
         with unwrap_model_for_generation(
             self.model_wrapped,
             self.accelerator,
@@ -219,8 +219,9 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
                 self.stop_ids,
                 self._tokenizer.pad_token_id,
             )
-            generate = HFGenerate(policy, config, self.args.local_rollout_forward_batch_size)
-            return sample(generate, same_number=lambda lacking: max(gather_object([lacking])))
+            rows = self.args.local_rollout_forward_batch_size
+            engine = HFGenerate(policy, config, rows, self.args.sampler_ratios)
+            return sample(engine, same_number=lambda lacking: max(gather_object([lacking])))
 
     # ------------------------------------------------------------------- log-probabilities
     @torch.no_grad()
