@@ -64,7 +64,6 @@ def make_trainer(
         "scale_advantages": False,
         "local_rollout_forward_batch_size": 64,
         "correction_prompt": TASK.CORRECTION_PROMPT,
-        "disable_dropout": True,
         "gradient_checkpointing": False,
         "bf16": False,
         "use_cpu": True,

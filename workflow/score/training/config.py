@@ -48,6 +48,7 @@ class SCoReConfig(MethodSettings, GRPOConfig):
     )
     cache_dir: str | None = field(default=None, metadata=_help("where hub downloads are kept"))
     temperature: float = field(default=1.0, metadata=_help("of sampling and of log-probabilities"))
+    disable_dropout: bool = field(default=True, metadata=_help("no other than true"))
     logging_steps: float = field(default=1, metadata=_help("updates between two records"))
 
     def __post_init__(self):
@@ -102,6 +103,10 @@ class SCoReConfig(MethodSettings, GRPOConfig):
                     f"{name} is {value}; expected {off} in training: attempts must come from the same "
                     "distribution as their log-probabilities. Use it in evaluation only."
                 )
+        if not self.disable_dropout:
+            raise _error(
+                "disable_dropout", False, "true, since attempts are sampled without dropout"
+            )
         if self.generation_kwargs:
             raise _error("generation_kwargs", self.generation_kwargs, "none in training")
 

@@ -236,7 +236,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         below = reference and self.reference_is_below_adapter
         policy = self.accelerator.unwrap_model(self.model)
         training = self.model.training
-        self.model.eval()  # without the dropout an adapter may have
+        self.model.eval()  # without gradient checkpointing
         with self.accelerator.autocast(), use_adapter(policy, None) if below else nullcontext():
             logps = torch.cat([token_logps(model, part)[0] for part in parts])
         self.model.train(training)
