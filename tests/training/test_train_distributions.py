@@ -7,10 +7,12 @@ plain logits, without any of the trainer's own arithmetic.
 import json
 import signal
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from score.policies.lineage import recorded_reference
 from score.policies.load import load_policy
 from score.sampling.generate import HFGenerate
 from score.sampling.prompts import load_tokenizer
@@ -156,6 +158,7 @@ def test_the_training_command_hands_on_its_reference_and_temperature(tmp_path, p
             signal.signal(number, handler)
     (line,) = (tmp_path / "records").read_text().splitlines()
     check_first_record(json.loads(line), sampled, policies["moved"], BASE)
+    assert recorded_reference(flags["policy"], None) == str(Path(BASE).resolve())
 
 
 def test_attempts_are_drawn_from_the_softmax_at_the_temperature(tmp_path, sampled):

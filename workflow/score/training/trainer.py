@@ -19,6 +19,7 @@ from trl import GRPOTrainer
 from trl.models import prepare_deepspeed, unwrap_model_for_generation
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_adapter
 
+from score.policies.lineage import recorded_reference, write_lineage
 from score.policies.load import is_adapter, load_policy
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, prompt_ids
@@ -39,9 +40,10 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
     """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the OBJECTIVES.
 
     model: a path, hub name, PreTrainedModel or PeftModel. reference: the frozen π_ref of the KL, as
-    a path or hub name; None takes the weights that `model` starts from (for an adapter: the weights
-    it was made for). Stage II must name the base policy here, or the KL would be to Stage I; Stage
-    I(b) of three turns names the policy of Stage I(a).
+    a path or hub name. None takes the reference of the training that saved `model`, so Stage II from
+    a Stage I folder is held to its base; where the folder tells of no such training, the weights that
+    `model` starts from (for an adapter: the weights it was made for). ValueError where the reference
+    that the folder tells of is gone or changed. Stage I(b) of three turns names the policy of I(a).
     train_dataset: columns `prompt` (chat messages) and `answer`. verifier: judges attempts.
     first_attempts: given for `args.offline_first_attempts`; the dataset then has `problem_id` too.
     """
@@ -94,10 +96,12 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         adapted = hasattr(policy, "peft_config")
         below = policy.get_base_model() if adapted else policy
         start = below.config._name_or_path
+        reference = reference or recorded_reference(start, self.args.cache_dir)
+        self.reference = reference or start
         self.reference_is_below_adapter = adapted and reference in (None, start)
         if self.reference_is_below_adapter:
             return
-        self.ref_model = self._load_reference(reference or start, below)
+        self.ref_model = self._load_reference(self.reference, below)
         self.ref_model.requires_grad_(False)
         if self.is_deepspeed_enabled:
             self.ref_model = prepare_deepspeed(self.ref_model, self.accelerator)
@@ -268,6 +272,13 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         log_ratio = logps.detach() - inputs["ref_logps"]
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)
         return total / self.current_gradient_accumulation_steps
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the policy, and beside it what its reference was."""
+        super().save_model(output_dir, _internal_call)
+        if self.args.should_save:
+            folder = output_dir or self.args.output_dir
+            write_lineage(folder, self.args.objective, self.reference, self.args.cache_dir)
 
     # ----------------------------------------------------------------------------------------- log
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
