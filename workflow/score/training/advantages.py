@@ -56,7 +56,8 @@ def leave_one_out(rewards: torch.Tensor, k: int) -> torch.Tensor:
 def deviation(advantages: torch.Tensor, counted: torch.Tensor | None = None) -> float:
     """σ of an update: the standard deviation of its advantages (B, N), over rollouts and turns.
 
-    One number for all turns keeps the ratio between their rewards, which α sets. counted (B, N): true
+    One number for all turns keeps the ratio between their rewards, which α sets; a turn that earns
+    nothing counts with its zeros. counted (B, N): true
     for what enters it, None for all; attempts that the policy did not write have no advantage.
     """
     return float((advantages if counted is None else advantages[counted]).std())
