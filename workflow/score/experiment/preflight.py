@@ -181,7 +181,7 @@ def _check_template(config: dict) -> None:
     """Turn 2 must continue turn 1. A hub policy out of reach now is checked by its jobs."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    from score.sampling.prompts import Bridge, load_tokenizer
+    from score.sampling.prompts import Bridge, check_tags_are_text, load_tokenizer
 
     path = config["model_path"]
     try:
@@ -196,6 +196,7 @@ def _check_template(config: dict) -> None:
             f"tokenizer. Correct it. Loading the tokenizer failed: {error}"
         ) from None
     try:
+        check_tags_are_text(tokenizer, config["verifier"]["reasoning_tags"])
         Bridge.from_tokenizer(tokenizer, load_task(config["task_type"]).CORRECTION_PROMPT)
     except ValueError as error:
         raise ValueError(f"model_path is {path!r}: {error}") from None

@@ -103,6 +103,18 @@ def load_tokenizer(path: str, cache_dir: str | None = None):
     return tokenizer
 
 
+def check_tags_are_text(tokenizer, tags: list[str] | None) -> None:
+    """ValueError where attempts as text would lack the reasoning tags, as they lack special tokens."""
+    special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    hidden = sorted(special.intersection(tags or ()))
+    if hidden:
+        raise ValueError(
+            f"reasoning_tags holds {', '.join(hidden)}, which the tokenizer marks as special; expected "
+            "tags that are kept when an attempt is decoded. Set special to false for them in the "
+            "tokenizer, or reasoning_tags to null where the policy writes no reasoning."
+        )
+
+
 def render(tokenizer, messages: Messages, **kwargs) -> str:
     if not tokenizer.chat_template:
         raise ValueError(
@@ -123,11 +135,13 @@ class Bridge:
     """Token ids from the end of one attempt to the start of the next.
 
     ids: the run that follows an attempt cut off before its end-of-turn token. end: that token, with
-    which `ids` begins. An attempt that wrote it itself is followed by the rest.
+    which `ids` begins. An attempt that wrote it itself is followed by the rest. opening: the text
+    that the template writes between a user message and the attempt at it.
     """
 
     ids: tuple[int, ...]
     end: int
+    opening: str = ""
 
     @classmethod
     def from_tokenizer(cls, tokenizer, correction_prompt: str) -> "Bridge":
@@ -160,7 +174,7 @@ class Bridge:
                 "special token; expected an end-of-turn token at which sampling stops. Mark it as "
                 "special in the tokenizer."
             )
-        return cls(tuple(ids), ids[0])
+        return cls(tuple(ids), ids[0], asked.rpartition(user["content"])[2])
 
     def after(self, attempt: list[int], stop_ids: set[int]) -> list[int]:
         """The run that follows `attempt`, whether or not it ended by itself."""

@@ -114,7 +114,8 @@ class SamplingPlan:
                 own_seeds,
                 settings.history,
             )
-            rows += rollout_rows(self.by_id, batch, correction, rollouts, self.tokenizer)
+            opening = self.bridges[0].opening
+            rows += rollout_rows(self.by_id, batch, correction, rollouts, self.tokenizer, opening)
         return rows
 
     def _seeds(self, batch: list[Job], correction: int) -> list[list[int]]:

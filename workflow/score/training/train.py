@@ -18,6 +18,7 @@ from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
 from score.problems.problem import read_problems
 from score.sampling.prompts import (
+    check_tags_are_text,
     first_messages,
     load_tokenizer,
     prompt_ids,
@@ -59,6 +60,7 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
 def provenance(settings: TrainSettings, flags: argparse.Namespace) -> dict:
     """All that the trained weights depend on; ValueError where first attempts don't fit."""
     offline_attempts(settings, flags)
+    check_tags_are_text(load_tokenizer(flags.init, settings.cache_dir), settings.reasoning_tags)
     return {
         **settings.provenance(),
         "init": policy_digest(flags.init, settings.cache_dir),

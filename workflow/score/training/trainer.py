@@ -9,6 +9,7 @@ Only this file, config.py and correction_trainer.py import trl.
 """
 
 from contextlib import nullcontext
+from functools import partial
 from itertools import groupby
 
 import torch
@@ -32,6 +33,7 @@ from score.training.config import SCoReConfig
 from score.training.objectives import OBJECTIVES, current_weight
 from score.training.offline_attempts import OfflineAttempts, StartingFrom, forget_offline_logps
 from score.training.records import TurnSums
+from score.verifiers.verifier import Verifier
 
 
 class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
@@ -70,9 +72,12 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             train_dataset=train_dataset,
             **kwargs,
         )
-        self.verifier, self.first_attempts = verifier, first_attempts
+        self.first_attempts = first_attempts
         self.objective = OBJECTIVES[args.objective]
         self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt)
+        # The template may open a reasoning block before each attempt.
+        ours = isinstance(verifier, Verifier)
+        self.verifier = partial(verifier, opening=self.bridge.opening) if ours else verifier
         self.stop_ids = stop_ids_of(
             self.accelerator.unwrap_model(self.model).generation_config,
             self._tokenizer,
