@@ -8,7 +8,7 @@ import tarfile
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
-from score.gpu_check import bundle, sums
+from score.gpu_check import bundle
 from score.gpu_check.measured import Measured, table
 
 MEASURED = {
@@ -71,14 +71,6 @@ def test_without_a_gpu_one_sentence_says_so(tmp_path):
 
 def _python_path() -> dict[str, str]:
     return {"PYTHONPATH": ":".join(sys.path)}
-
-
-def test_solutions_of_sums_state_the_answer_and_nothing_else_does():
-    for numbers in sums.draw(20, seed=1):
-        stated = sums.extract(sums.solution(numbers), "default", sums.MARKER)
-        assert sums.grade(stated, str(sum(numbers)), "equal_number") == 1.0
-    assert sums.extract("56 + 26 is 82", "default", sums.MARKER) is None
-    assert sums.extract("56 + 26 = 82, 82 + 38", "default", sums.MARKER) == "82"
 
 
 def test_what_a_node_lacks_travels_with_what_that_needs(tmp_path, monkeypatch):
