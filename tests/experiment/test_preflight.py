@@ -55,6 +55,11 @@ BAD_CONFIGS = [
     ({"training.top_p": 0.95}, ["training.top_p is 0.95; expected 1.0", "log-probabilities"]),
     ({"policies.score.top_k": 50}, ["policies.score.top_k is 50; expected 0", "log-probabilities"]),
     ({"training.temperature": 0}, ["training.temperature is 0; expected more than 0"]),
+    (
+        {"prompts.first_prompt": "Solve it."},
+        ["prompts.first_prompt is 'Solve it.'; expected a text that holds {question}", "belongs"],
+    ),
+    ({"prompts.correction_prompt": " "}, ["prompts.correction_prompt is ' '; expected a text"]),
     ({"wandb_project_name": "me/mine"}, ['wandb_project_name is "me/mine"; expected a text of']),
     ({"wandb_api_key": "abc"}, ["wandb_api_key holds what", "environment variable WANDB_API_KEY"]),
     ({"num_turns": 1}, ["num_turns is 1; expected 2 or more"]),

@@ -13,6 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 from places import DEFAULT, ROOT
+from score.experiment.job_settings import JobSettings
+from score.experiment.plan import Plan
 from score.sampling import settings as sampling_settings
 from score.training import train
 from score.training.settings import TrainSettings
@@ -231,6 +233,41 @@ def test_rollout_backend_reaches_sampling_and_training(
     assert (config.use_vllm, config.vllm_mode, config.vllm_server_base_url) == (True, mode, url)
     assert (config.vllm_gpu_memory_utilization, config.importance_ratio_cap) == (0.2, 3.0)
     assert trained(default[ONE, "score_stage_one"]).config.use_vllm is False
+
+
+def test_prompts_reach_sampling_and_training_and_neither_problems_nor_verdicts(
+    default, dry_run, trained
+):
+    told = {"system_prompt": "Be brief.", "first_prompt": "{question} ?", "correction_prompt": "go"}
+    jobs = dry_run({"prompts": told, "few_shot_dir": "other"})
+    assert {rule for rule, *_ in _changed(jobs, default)} == {SAMPLE, *BOTH}
+    for rule, policy in ((ONE, "score_stage_one"), (TWO, "score")):
+        given = trained(jobs[rule, policy])
+        assert given.config.correction_prompt == "go"
+        assert [m["role"] for m in given.prompt] == ["system", "user", "assistant", "user"]
+        assert (given.prompt[0]["content"], given.prompt[1]["content"]) == (
+            "Be brief.",
+            "1 2 3 make 6",
+        )
+        assert given.prompt[-1]["content"] == "4 5 6 make 15 ?"
+
+
+def test_prompts_reach_every_job_that_makes_some_and_those_of_refining_no_other(config):
+    config["prompts"] = {name: f"{name} {{question}}" for name in config["prompts"]}
+    config["policies"] = {
+        "star": {"init": "base", "objective": "self_taught"},
+        "given": {"init": "base", "objective": "supervised", "attempts_path": "x.csv"},
+        "refine": {"init": "base", "objective": "self_refine"},
+        **config["policies"],
+    }
+    jobs = JobSettings(Plan(config))
+    made = [jobs.corrections("star", 1), jobs.choice("star"), jobs.given("given")]
+    made += [jobs.training("score"), jobs.sampling("score", "test")]
+    for settings in (*made, jobs.sampling("refine", "test")):
+        told = json.loads(settings.to_json())
+        for name in ("system_prompt", "first_prompt", "correction_prompt"):
+            assert told[name] == f"{name} {{question}}"
+        assert ("critique_prompt" in told) == (settings not in made)
 
 
 def test_without_lora_all_weights_are_trained(default, trained):

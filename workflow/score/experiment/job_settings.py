@@ -54,9 +54,15 @@ class JobSettings:
         return SampleSettings.from_config(
             self.config,
             self.config["evaluation"],
+            self._prompts(refining=prompted),
             {"prompting": self.plan.objective(instance)} if prompted else {},
             self.plan.evaluations[evaluation].settings,
         )
+
+    def _prompts(self, refining: bool = False) -> dict[str, str | None]:
+        """The section `prompts`, without the messages that a job does not use."""
+        unused = () if refining else ("critique_prompt", "refine_prompt")
+        return {key: value for key, value in self.config["prompts"].items() if key not in unused}
 
     def verification(self) -> VerifySettings:
         return VerifySettings.from_config(self.config, self.config["verifier"], **self._intervals())
@@ -64,7 +70,7 @@ class JobSettings:
     def training(self, instance: str) -> TrainSettings:
         """Verifier, then what the plan says: an entry over its sections, a candidate over both."""
         return TrainSettings.from_config(
-            self.config, self.config["verifier"], self.plan.settings(instance)
+            self.config, self.config["verifier"], self._prompts(), self.plan.settings(instance)
         )
 
     def fine_tuning(self, instance: str) -> FineTuneSettings:
@@ -95,6 +101,7 @@ class JobSettings:
         common = ("task_type", "cache_dir", "precision", "rollout_backend")
         return SampleSettings.from_config(
             {key: self.config[key] for key in common},
+            self._prompts(),
             temperature=settings["temperature"],
             max_tokens=settings["max_tokens"],
             num_problems=settings["training_problems"],
@@ -112,6 +119,7 @@ class JobSettings:
         return CorrectionSettings.from_config(
             self.config,
             self.config["verifier"],
+            self._prompts(),
             settings,
             method=method,
             keep="non_decreasing" if right_too else "improving",
@@ -119,7 +127,7 @@ class JobSettings:
 
     def given(self, instance: str) -> GivenSettings:
         """How the attempts in a file become examples."""
-        return GivenSettings.from_config(self.config, self.plan.settings(instance))
+        return GivenSettings.from_config(self.config, self._prompts(), self.plan.settings(instance))
 
     def intervals(self) -> IntervalSettings:
         return IntervalSettings(**self._intervals())

@@ -197,7 +197,13 @@ def _check_template(config: dict) -> None:
     """Turn 2 must continue turn 1. A hub policy out of reach now is checked by its jobs."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    from score.sampling.prompts import Bridge, check_tags_are_text, load_tokenizer
+    from score.sampling.prompt_settings import task_with
+    from score.sampling.prompts import (
+        Bridge,
+        check_tags_are_text,
+        load_tokenizer,
+        system_prompt_of,
+    )
 
     path = config["model_path"]
     try:
@@ -211,8 +217,9 @@ def _check_template(config: dict) -> None:
             f"model_path is {path!r}; expected a folder or a hub name of a policy with its "
             f"tokenizer. Correct it. Loading the tokenizer failed: {error}"
         ) from None
+    task = task_with(config["task_type"], config["prompts"])
     try:
         check_tags_are_text(tokenizer, config["verifier"]["reasoning_tags"])
-        Bridge.from_tokenizer(tokenizer, load_task(config["task_type"]).CORRECTION_PROMPT)
+        Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
     except ValueError as error:
         raise ValueError(f"model_path is {path!r}: {error}") from None

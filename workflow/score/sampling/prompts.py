@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from jinja2 import TemplateError
+
 from score.files.digests import digest
 from score.tasks import load_task
 
@@ -68,9 +70,17 @@ def read_messages(path: Path) -> Messages:
 
 
 def first_messages(question: str, task: ModuleType, few_shot: Messages) -> Messages:
-    """The conversation that asks for attempt 1."""
+    """The conversation that asks for attempt 1: system message, worked examples, the question."""
     content = task.FIRST_PROMPT.replace("{question}", question)
-    return [*few_shot, {"role": "user", "content": content}]
+    return [*_system(system_prompt_of(task)), *few_shot, {"role": "user", "content": content}]
+
+
+def system_prompt_of(task: ModuleType) -> str | None:
+    return getattr(task, "SYSTEM_PROMPT", None)
+
+
+def _system(text: str | None) -> Messages:
+    return [] if text is None else [{"role": "system", "content": text}]
 
 
 def correction_prompts(task: ModuleType, prompting: str) -> tuple[str, ...]:
@@ -116,12 +126,25 @@ def check_tags_are_text(tokenizer, tags: list[str] | None) -> None:
 
 
 def render(tokenizer, messages: Messages, **kwargs) -> str:
+    """The conversation as the chat template writes it; ValueError where it can't show all of it."""
     if not tokenizer.chat_template:
         raise ValueError(
             "the tokenizer has no chat template; expected one, since both turns are chat messages. "
             "Use an instruction-tuned policy, or save its tokenizer with a chat_template.jinja."
         )
-    return tokenizer.apply_chat_template(messages, tokenize=False, **kwargs)
+    system = [message["content"] for message in messages if message["role"] == "system"]
+    try:
+        text, refusal = tokenizer.apply_chat_template(messages, tokenize=False, **kwargs), ""
+    except TemplateError as error:
+        if not system:
+            raise
+        text, refusal = "", f" ({error})"
+    if any(content.strip() not in text for content in system):
+        raise ValueError(
+            f"system_prompt is {system[0]!r}, but the chat template takes no system message{refusal}; "
+            "expected one that shows it. Set system_prompt to null, and put its words into first_prompt."
+        )
+    return text
 
 
 def prompt_ids(tokenizer, messages: Messages) -> list[int]:
@@ -144,14 +167,20 @@ class Bridge:
     opening: str = ""
 
     @classmethod
-    def from_tokenizer(cls, tokenizer, correction_prompt: str) -> "Bridge":
-        """Work the bridge out from the chat template; ValueError where it rewrites history."""
+    def from_tokenizer(
+        cls, tokenizer, correction_prompt: str, system_prompt: str | None = None
+    ) -> "Bridge":
+        """Work the bridge out from the chat template; ValueError where it rewrites history.
+
+        system_prompt: where conversations begin with one, since some templates move it.
+        """
         user = {"role": "user", "content": "What is 6 times 7?"}
         correction = {"role": "user", "content": correction_prompt}
-        asked = render(tokenizer, [user], add_generation_prompt=True)
+        question = [*_system(system_prompt), user]
+        asked = render(tokenizer, question, add_generation_prompt=True)
         runs = set()
         for probe in _PROBES:
-            answered = [user, {"role": "assistant", "content": probe}, correction]
+            answered = [*question, {"role": "assistant", "content": probe}, correction]
             text = render(tokenizer, answered, add_generation_prompt=True)
             if not text.startswith(asked + probe):
                 # Templates may strip the white space around a message: that alters the text of the

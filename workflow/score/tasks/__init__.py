@@ -13,6 +13,7 @@ A task is one short module (or one .py file anywhere) with these names:
 
 and, where they help, any of these:
 
+    SYSTEM_PROMPT                      system message at the start of every conversation
     CRITIQUE_PROMPT, REFINE_PROMPT     user messages of self-refinement: for a critique of the
                                        attempt, and after it for the whole solution again; neither
                                        says whether the attempt was right

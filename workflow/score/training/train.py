@@ -17,6 +17,7 @@ from score.jobs.command import Command, optional
 from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
 from score.problems.problem import read_problems
+from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     check_tags_are_text,
     first_messages,
@@ -25,7 +26,6 @@ from score.sampling.prompts import (
     prompts_digest,
     read_few_shot,
 )
-from score.tasks import load_task
 from score.training.config import SCoReConfig
 from score.training.job import (
     FLAGS,
@@ -47,9 +47,10 @@ COMMAND = Command(__spec__, __doc__)
 
 def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
     """The settings as a SCoReConfig for this number of processes; ValueError where it can't be."""
+    arguments = trainer_arguments(settings, SCoReConfig, checkpoints)
+    arguments["correction_prompt"] = task_of(settings).CORRECTION_PROMPT
     return SCoReConfig(
-        **trainer_arguments(settings, SCoReConfig, checkpoints),
-        correction_prompt=load_task(settings.task_type).CORRECTION_PROMPT,
+        **arguments,
         max_steps=settings.updates,
         use_vllm=settings.rollout_backend == "vllm",
         vllm_mode="colocate" if settings.vllm_server_url is None else "server",
@@ -74,7 +75,7 @@ def provenance(settings: TrainSettings, flags: argparse.Namespace) -> dict:
 
 def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
     """Columns `problem_id`, `prompt` and `answer` of the training problems."""
-    task = load_task(settings.task_type)
+    task = task_of(settings)
     few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
     return Dataset.from_list(
         [

@@ -74,7 +74,9 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         )
         self.first_attempts = first_attempts
         self.objective = OBJECTIVES[args.objective]
-        self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt)
+        begins = train_dataset[0]["prompt"][0]
+        system_prompt = begins["content"] if begins["role"] == "system" else None
+        self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt, system_prompt)
         # The template may open a reasoning block before each attempt.
         ours = isinstance(verifier, Verifier)
         self.verifier = partial(verifier, opening=self.bridge.opening) if ours else verifier
