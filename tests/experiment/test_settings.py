@@ -140,7 +140,7 @@ def trained(repository, monkeypatch):
         ("SCoReTrainer", keep),
         ("Verifier", SimpleNamespace(from_settings=verifier)),
         ("load_policy", load_policy),
-        ("load_tokenizer", lambda path, cache_dir: None),
+        ("load_tokenizer", lambda *_: None),
     ]:
         monkeypatch.setattr(train, name, replacement)
 

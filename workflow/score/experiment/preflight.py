@@ -207,7 +207,7 @@ def _check_template(config: dict) -> None:
 
     path = config["model_path"]
     try:
-        tokenizer = load_tokenizer(path, config["cache_dir"])
+        tokenizer = load_tokenizer(path, config["cache_dir"], config["prompts"]["template_date"])
     except (OSError, ValueError) as error:
         unknown = isinstance(error.__cause__, RepositoryNotFoundError)
         if isinstance(error, OSError) and not unknown and not Path(path).exists():

@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     with COMMAND.errors():
         settings = CorrectionSettings.read(flags.settings)
-        tokenizer = load_tokenizer(flags.policy, settings.cache_dir)
+        tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
         task = task_of(settings)
         bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
         declared = declared_generation(flags.policy, settings.cache_dir)

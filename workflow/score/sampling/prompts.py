@@ -8,6 +8,7 @@ only appends, which `Bridge` checks before any work starts.
 
 import difflib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,7 @@ from types import ModuleType
 from jinja2 import TemplateError
 
 from score.files.digests import digest
-from score.tasks import load_task
+from score.sampling.prompt_settings import TEMPLATE_DATE, pinned_date
 
 Messages = list[dict[str, str]]
 
@@ -103,13 +104,19 @@ def correction_prompts(task: ModuleType, prompting: str) -> tuple[str, ...]:
     return tuple(getattr(task, name) for name in names)
 
 
-def load_tokenizer(path: str, cache_dir: str | None = None):
-    """The policy's tokenizer, padding on the left; pads with end-of-turn where it has no own token."""
+def load_tokenizer(
+    path: str, cache_dir: str | None = None, template_date: str | None = TEMPLATE_DATE
+):
+    """The policy's tokenizer, padding on the left; pads with end-of-turn where it has no own token.
+
+    template_date: the day that its chat template prints for today (`render`); None: the clock's.
+    """
     from transformers import AutoTokenizer  # slow to import, not needed for messages
 
     tokenizer = AutoTokenizer.from_pretrained(path, cache_dir=cache_dir, padding_side="left")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.template_date = pinned_date(template_date)
     return tokenizer
 
 
@@ -134,7 +141,10 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
         )
     system = [message["content"] for message in messages if message["role"] == "system"]
     try:
-        text, refusal = tokenizer.apply_chat_template(messages, tokenize=False, **kwargs), ""
+        text = tokenizer.apply_chat_template(
+            messages, tokenize=False, **_dates(tokenizer), **kwargs
+        )
+        refusal = ""
     except TemplateError as error:
         if not system:
             raise
@@ -145,6 +155,12 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
             "expected one that shows it. Set system_prompt to null, and put its words into first_prompt."
         )
     return text
+
+
+def _dates(tokenizer) -> dict:
+    """What templates take today's date from: the one fixed by `load_tokenizer`, else the clock's."""
+    day = getattr(tokenizer, "template_date", None)
+    return {} if day is None else {"strftime_now": day.strftime, "date_string": f"{day:%d %b %Y}"}
 
 
 def prompt_ids(tokenizer, messages: Messages) -> list[int]:
@@ -228,9 +244,22 @@ def _rewritten(expected: str, text: str) -> str:
     )
 
 
-def prompts_digest(few_shot_dir: str | None, task_type: str) -> str:
-    """SHA-256 of the worked examples, the task's prompts, and the text of a user's own task file."""
-    task = load_task(task_type)
-    own = Path(task_type).read_text() if Path(task_type).is_file() else ""
-    few_shot = read_few_shot(few_shot_dir, task_type)
-    return digest([few_shot, task.FIRST_PROMPT, task.CORRECTION_PROMPT, own])
+class RenderedPrompts:
+    """`prompt_ids` of conversations, each rendered once, so that no prompt changes during a training."""
+
+    def __init__(self, tokenizer, conversations: Iterable[Messages]):
+        self.tokenizer = tokenizer
+        self.ids: dict[str, list[int]] = {}
+        for messages in conversations:
+            self(messages)
+
+    def __call__(self, messages: Messages) -> list[int]:
+        key = digest(messages)
+        if key not in self.ids:
+            self.ids[key] = prompt_ids(self.tokenizer, messages)
+        return list(self.ids[key])
+
+
+def prompts_digest(prompts: Iterable[list[int]], bridges: Iterable[Bridge]) -> str:
+    """SHA-256 of all that is put before attempts, as token ids: prompts in order, and bridges."""
+    return digest([[digest(ids) for ids in prompts], [bridge.ids for bridge in bridges]])

@@ -15,6 +15,7 @@ from score.sampling.prompts import (
     first_messages,
     load_tokenizer,
     prompt_ids,
+    prompts_digest,
     system_prompt_of,
 )
 from score.sampling.rollout import Generate, Rollout, begin_rollouts, continue_rollouts
@@ -43,15 +44,13 @@ class SamplingPlan:
         first_attempts: Path | None = None,
     ):
         self.settings, self.path, self.problems = settings, path, problems
-        self.few_shot, self.first_attempts = few_shot, first_attempts
+        self.first_attempts = first_attempts
         self.by_id = {problem.id: problem for problem in problems}
         task = task_of(settings)
-        self.messages = correction_prompts(task, settings.prompting)
-        self.first_prompt = task.FIRST_PROMPT
-        self.tokenizer = load_tokenizer(path, settings.cache_dir)
+        self.tokenizer = load_tokenizer(path, settings.cache_dir, settings.template_date)
         self.bridges = tuple(
             Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(task))
-            for message in self.messages
+            for message in correction_prompts(task, settings.prompting)
         )
         self.prompts = {
             p.id: prompt_ids(self.tokenizer, first_messages(p.question, task, few_shot))
@@ -78,8 +77,7 @@ class SamplingPlan:
             **{key: value for key, value in settings if key not in _IDLE},
             "policy": policy_digest(self.path, self.settings.cache_dir),
             "problems": digest([asdict(problem) for problem in self.problems]),
-            "few-shots": digest(self.few_shot),
-            "prompts of the task": digest([self.first_prompt, *self.messages]),
+            "prompts": prompts_digest(self.prompts.values(), self.bridges),
             "first attempts": self.first_attempts and file_digest(self.first_attempts),
         }
 

@@ -22,7 +22,7 @@ from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_ada
 
 from score.policies.load import is_adapter, load_policy
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
-from score.sampling.prompts import Bridge, prompt_ids
+from score.sampling.prompts import Bridge, RenderedPrompts
 from score.sampling.rollout import Rollout, sample_rollouts
 from score.sampling.vllm import TrainingGenerate
 from score.training import loss
@@ -77,6 +77,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         begins = train_dataset[0]["prompt"][0]
         system_prompt = begins["content"] if begins["role"] == "system" else None
         self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt, system_prompt)
+        self.rendered = RenderedPrompts(self._tokenizer, train_dataset["prompt"])
         # The template may open a reasoning block before each attempt.
         ours = isinstance(verifier, Verifier)
         self.verifier = partial(verifier, opening=self.bridge.opening) if ours else verifier
@@ -200,7 +201,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         self, messages: list[list[dict]], given: list[list[int] | None] | None
     ) -> list[Rollout]:
         # K rollouts in a row have one prompt.
-        groups = [(prompt_ids(self._tokenizer, m), len(list(g))) for m, g in groupby(messages)]
+        groups = [(self.rendered(m), len(list(g))) for m, g in groupby(messages)]
         prompts = [ids for ids, size in groups for _ in range(size)]
 
         def sample(generate, same_number):
