@@ -75,7 +75,7 @@ BAD_CONFIGS = [
     ({"num_turns": 1}, ["num_turns is 1; expected 2 or more"]),
     (
         {"verifier.evaluator_mode": "final"},
-        ["verifier.evaluator_answer_marker is empty", "puzzle", "Set the"],
+        ["verifier.evaluator_mode is 'final', of which task 'puzzle'", "evaluator_mode: default."],
     ),
     ({"evaluation.samples": 4}, ["evaluation.samples is 4 at temperature 0", "Raise"]),
     # policies

@@ -85,6 +85,11 @@ TABLE = [
     ("corr_kl_coef", "stage_one", 9.0, {ONE}, "config.corr_kl_coef", 9.0),
     ("stage2_alpha", "stage_two", 9.0, {TWO}, "config.stage2_alpha", 9.0),
 ]
+# A task that takes both of evaluator_mode and evaluator_answer_marker, which the default does not.
+MARKED = {
+    "evaluator_mode": {"task_type": "other/marked.py"},
+    "evaluator_answer_marker": {"task_type": "other/marked.py"},
+}
 # What must change with it for the config to hold together, or to show anything.
 TOGETHER = {
     "evaluator_mode": {"evaluator_answer_marker": "So:"},
@@ -103,6 +108,7 @@ def default(repository, dry_run):
     task = (ROOT / "workflow/score/tasks/puzzle.py").read_text()
     task = re.sub("(?m)^CORRECTION_PROMPT = .*", 'CORRECTION_PROMPT = "now: "', task)
     (other / "puzzle.py").write_text(task)
+    (other / "marked.py").write_text(re.sub("(?m)^(MARKER_)?MODES = .*", "", task))
     problem = {"id": "a", "question": "4 5 6 make 15", "answer": "6", "level": None}
     (other / "one.jsonl").write_text(json.dumps(problem))
     example = [("user", "1 2 3 make 6"), ("assistant", "+1 =1 +2 =3 +3 =6")]
@@ -185,8 +191,10 @@ def test_setting_changes_these_commands_and_this_of_the_training(
     default, dry_run, trained, name, section, value, rules, path, expected
 ):
     values = {name: value, **TOGETHER.get(name, {})}
-    jobs = dry_run({section: values} if section else values)
-    changed = _changed(jobs, default)
+    task = MARKED.get(name, {})
+    before = dry_run(task) if task else default
+    jobs = dry_run(task | ({section: values} if section else values))
+    changed = _changed(jobs, before)
     assert {rule for rule, *_ in changed} == rules
     for job in changed.values():
         assert job.settings.get(name, value) == value
@@ -195,7 +203,7 @@ def test_setting_changes_these_commands_and_this_of_the_training(
         key = next(key for key in jobs if key[0] == rule)
         assert _look_up(trained(jobs[key]), path) == expected
         if "lora" not in name:
-            assert _look_up(trained(default[key]), path) != expected
+            assert _look_up(trained(before[key]), path) != expected
 
 
 def test_table_is_the_documented_list_and_all_of_it_is_in_the_default_config(config):

@@ -89,7 +89,8 @@ def check_inputs(config: dict) -> None:
     for key in ("launcher", "few_shot_dir", "model_path"):
         _check_path(key, config[key])
     _check_launcher(config)
-    read_few_shot(config["few_shot_dir"], config["task_type"])
+    few_shot = read_few_shot(config["few_shot_dir"], config["task_type"])
+    _warn_of_unasked_marker(config, few_shot)
     _check_problems(config)
     _check_template(config)
 
@@ -146,6 +147,24 @@ def _check_launcher(config: dict) -> None:
             f"launcher {path!r} is without DeepSpeed and precision is 'bfloat16'; expected DeepSpeed "
             f"where all weights are trained ({', '.join(trained_whole)}): it keeps float32 copies, "
             "without which small updates are rounded away. Take configs/accelerate/single_gpu.yaml."
+        )
+
+
+def _warn_of_unasked_marker(config: dict, few_shot: list[dict]) -> None:
+    """Say so where only text behind a marker counts, and nothing shows the policy that marker."""
+    from score.sampling.prompt_settings import task_with
+    from score.sampling.prompts import first_messages
+
+    verifier = Verifier.from_settings(JobSettings(Plan(config)).verification())
+    task = task_with(config["task_type"], config["prompts"])
+    shown = [message["content"] for message in first_messages("", task, few_shot)]
+    text = " ".join(" ".join([*shown, task.CORRECTION_PROMPT]).split())
+    if verifier.mode == "final" and " ".join(verifier.marker.split()) not in text:
+        print(
+            f"WARNING: verifier.evaluator_answer_marker is {verifier.marker!r} with evaluator_mode "
+            "final, and no prompt or worked example shows it: an attempt without it states nothing. "
+            "Put it into prompts.first_prompt and prompts.correction_prompt, or set evaluator_mode: "
+            "default."
         )
 
 
