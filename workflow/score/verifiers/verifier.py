@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from os import getpid
 
-from score.tasks import MODES, load_task, marker_modes_of, modes_of
+from score.tasks import MODES, load_task
+from score.verifiers.modes import check_mode_and_marker
 from score.verifiers.reasoning import TAGS, after_reasoning, check_tags
 from score.verifiers.settings import VerifierSettings
 from score.verifiers.workers import Worker
@@ -99,7 +100,7 @@ class Verifier:
             raise ValueError(
                 f"evaluator_mode is {self.mode!r}; expected one of {', '.join(MODES)}. Pick one."
             )
-        self._check_mode_and_marker()
+        check_mode_and_marker(self.task, self.task_type, self.mode, self.marker)
         check_tags(self.reasoning_tags)
         if isinstance(self.deadline, bool) or not 0 < self.deadline <= 3600:
             raise ValueError(
@@ -110,27 +111,6 @@ class Verifier:
             raise ValueError(
                 f"workers is {self.workers!r}; expected a whole number from 1 to 256. "
                 "Use at most the number of cores."
-            )
-
-    def _check_mode_and_marker(self) -> None:
-        """Neither is stated where it would change nothing."""
-        modes, marked = modes_of(self.task), marker_modes_of(self.task)
-        if self.mode not in modes:
-            raise ValueError(
-                f"evaluator_mode is {self.mode!r}, of which task {self.task_type!r} takes no notice; "
-                f"expected {' or '.join(modes)}. Set evaluator_mode: {modes[0]}."
-            )
-        if self.mode == "final" and not self.marker.strip():
-            raise ValueError(
-                f"evaluator_answer_marker is empty for task {self.task_type!r}; expected a text with "
-                "evaluator_mode 'final'. Set the words that come before the answer, or "
-                "evaluator_mode: default."
-            )
-        if self.marker != self.task.MARKER and self.mode not in marked:
-            other = f", or set evaluator_mode: {marked[0]}" if marked else ""
-            raise ValueError(
-                f"evaluator_answer_marker is {self.marker!r}, which task {self.task_type!r} does not "
-                f"read with evaluator_mode {self.mode!r}; expected null. Set it to null{other}."
             )
 
     def _reset(self) -> None:
