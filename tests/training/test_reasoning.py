@@ -32,7 +32,8 @@ def test_training_pays_only_for_what_follows_the_end_of_the_block(policy, tmp_pa
     with Verifier("puzzle") as verifier:
         trainer = training_runs.make_trainer(tmp_path / "out", verifier=verifier)
         scores = trainer.verifier([RIGHT, f"hm </think> {RIGHT}"], [GOLD, GOLD])
-    assert list(map(float, scores)) == [0.0 if opened else 1.0, 1.0]
+        assert list(map(float, scores)) == [0.0 if opened else 1.0, 1.0]
+        assert trainer.verifier.counts["correct"] == (1 if opened else 2)
 
 
 def test_evaluation_knows_the_block_from_the_sampled_file(policy, tmp_path):

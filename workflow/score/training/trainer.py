@@ -9,7 +9,6 @@ Only this file, config.py and correction_trainer.py import trl.
 """
 
 from contextlib import nullcontext
-from functools import partial
 from itertools import groupby
 
 import torch
@@ -33,6 +32,7 @@ from score.training.config import SCoReConfig
 from score.training.objectives import OBJECTIVES, current_weight
 from score.training.offline_attempts import OfflineAttempts, StartingFrom, forget_offline_logps
 from score.training.records import TurnSums
+from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
 
 
@@ -80,7 +80,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         self.rendered = RenderedPrompts(self._tokenizer, train_dataset["prompt"])
         # The template may open a reasoning block before each attempt.
         ours = isinstance(verifier, Verifier)
-        self.verifier = partial(verifier, opening=self.bridge.opening) if ours else verifier
+        self.verifier = VerifierBehind(verifier, self.bridge.opening) if ours else verifier
         self.stop_ids = stop_ids_of(
             self.accelerator.unwrap_model(self.model).generation_config,
             self._tokenizer,

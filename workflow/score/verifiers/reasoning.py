@@ -6,6 +6,19 @@ from collections.abc import Sequence
 TAGS = ("<think>", "</think>")
 
 
+class VerifierBehind:
+    """A Verifier whose attempts all stand behind the same text of the chat template, its `opening`."""
+
+    def __init__(self, verifier, opening: str):
+        self.verifier, self.opening = verifier, opening
+
+    def __call__(self, attempts: Sequence[str], answers: Sequence, progress=None) -> list:
+        return self.verifier(attempts, answers, progress, self.opening)
+
+    def __getattr__(self, name: str):
+        return getattr(self.verifier, name)
+
+
 def check_tags(tags: Sequence[str] | None) -> None:
     """ValueError unless there are two different tags, or none."""
     if tags is None:
