@@ -1,6 +1,6 @@
 """The settings of every job of a run, one function a job: rules write them, preflight checks them."""
 
-from score.comparison.settings import ClaimsSettings, IntervalSettings, RunDescription
+from score.comparison.settings import ClaimsSettings, RunDescription
 from score.evaluation.settings import VerifySettings
 from score.experiment.plan import ORIGIN_KEYS, Plan
 from score.fine_tuning.settings import CorrectionSettings, FineTuneSettings
@@ -57,7 +57,12 @@ class JobSettings:
         )
 
     def verification(self) -> VerifySettings:
-        return VerifySettings.from_config(self.config, self.config["verifier"], **self._intervals())
+        return VerifySettings.from_config(
+            self.config,
+            self.config["verifier"],
+            bootstrap_samples=self.config["evaluation"]["bootstrap_samples"],
+            bootstrap_seed=self.config["random_seed"],
+        )
 
     def training(self, instance: str) -> TrainSettings:
         """Verifier, then what the plan says: an entry over its sections, a candidate over both."""
@@ -115,17 +120,8 @@ class JobSettings:
             keep="non_decreasing" if right_too else "improving",
         )
 
-    def intervals(self) -> IntervalSettings:
-        return IntervalSettings(**self._intervals())
-
     def claims(self) -> ClaimsSettings:
-        return ClaimsSettings.from_config(**self._intervals())
-
-    def _intervals(self) -> dict[str, int]:
-        return {
-            "bootstrap_samples": self.config["evaluation"]["bootstrap_samples"],
-            "bootstrap_seed": self.config["random_seed"],
-        }
+        return ClaimsSettings.from_config()
 
     def run_description(self) -> RunDescription:
         """What stands beside our rows where they are compared with published ones."""
