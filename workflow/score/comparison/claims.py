@@ -41,22 +41,24 @@ def markdown_text(claims: list[Claim], further: list[Part], settings: ClaimsSett
 
 
 def _explanation(settings: ClaimsSettings) -> str:
-    return (
+    paragraphs = (
         "A claim holds when each of its parts does: its p is the largest of theirs. It is refuted "
         "when the opposite of any part holds: its p of the opposite is the smallest of theirs, times "
         "their number. Both p of all claims that could be tested are Holm-corrected together. "
         f"Supported: corrected p < {LEVEL:g}. Not supported: corrected p of the opposite < "
-        f"{LEVEL:g}. So the chance that any verdict is wrong is at most {100 * LEVEL:g} %. Undecided: "
-        "neither, or something is missing; too few problems or seeds end here. A part's verdict is "
-        "found likewise, with its p in the place of the claim's: a claim is supported when all its "
-        "parts are, and not supported when one is not. Parts of one claim are not corrected for each "
-        "other's number where they are supported: the claim's verdict is the one that counts. "
-        "Effects are in points, with 95 % intervals; the p of a part are one-sided and not corrected. "
-        f"{HOW_SURE}\n\n"
+        f"{LEVEL:g}. Undecided: neither, or something is missing; too few problems or seeds end "
+        f"here. The chance that the verdict of any claim is wrong is at most {100 * LEVEL:g} %.",
+        "A part's verdict is what its claim's would be with the part's p in the place of the claim's: "
+        "a claim is supported when all its parts are, and not supported when one is not. Where a "
+        "part is supported and its claim is not, that is corrected for the number of claims, not for "
+        "that of the claim's parts.",
+        "Effects are in points, with 95 % intervals; the p of parts are one-sided and not corrected. "
+        f"{HOW_SURE}",
         "To gain nothing, or no more than another, is to gain less than "
         f"{100 * settings.claims_margin:g} % of all problems: this margin is ours, the paper has "
-        "none. An answer is changed where the attempts state different ones.\n"
+        "none. An answer is changed where the attempts state different ones.",
     )
+    return "\n\n".join(paragraphs) + "\n"
 
 
 def _section(claim: Claim) -> str:
