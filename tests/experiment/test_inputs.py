@@ -36,6 +36,16 @@ def own(config, tmp_path):
         ),
         ({"report_to": ["wandb", "wnadb"]}, ["report_to is 'wnadb'; expected none or", "Correct"]),
         ({"few_shot_dir": "no/shots"}, ["few_shot_dir is 'no/shots', which is not there"]),
+        (
+            {
+                "policies.warm": {
+                    "init": "base",
+                    "objective": "supervised",
+                    "attempts_path": "data/sums/train.csv",
+                }
+            },
+            ["policies.warm.attempts_path: given attempts", "row 1: attempt_1 is None"],
+        ),
         ({"model_path": "./policy"}, ["model_path is './policy', which is not there"]),
         ({"model_path": "a/b/c"}, ["model_path is 'a/b/c', which is not there", "Snakefile"]),
         ({"model_path": "~/policy"}, ["~/policy", "~ must be written out"]),

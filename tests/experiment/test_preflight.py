@@ -94,6 +94,21 @@ BAD_CONFIGS = [
         {"policies.star": {"init": "base", "objective": "self_taught", "stage2_alpha": 1.0}},
         ["policies.star has the key 'stage2_alpha', which self_taught does not use"],
     ),
+    (
+        {"policies.warm": {"init": "base", "objective": "supervised"}},
+        ["policies.warm lacks attempts_path", "Add it"],
+    ),
+    (
+        {
+            "policies.warm": {
+                "init": "base",
+                "objective": "supervised",
+                "attempts_path": "x.csv",
+                "pairs_per_problem": 3,
+            }
+        },
+        ["policies.warm has the key 'pairs_per_problem', which supervised does not use"],
+    ),
     # seeds, tuning and budgets
     ({"seeds": [1, 0, 1]}, ["seeds is [1, 0, 1]; expected each once", "Take other seeds"]),
     (

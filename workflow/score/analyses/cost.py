@@ -2,7 +2,7 @@
 
     python -m score.analyses.cost --budgets budgets.json --attempts base=base/attempts.parquet \
         score/seed0=score/seed0/attempts.parquet --records score/seed0=…/training.jsonl \
-        --rounds star/seed0=…/corrections.json --sampling star/seed0=…/sample.tsv \
+        --rounds star/seed0=…/examples.json --sampling star/seed0=…/sample.tsv \
         --csv cost.csv --figure cost.png --json cost.json
 
 An arm's numbers include those of the policies that it starts from, see --chain. Seconds are those of
@@ -168,7 +168,7 @@ def main(arguments: list[str] | None = None) -> None:
         **ATTEMPTS,
         budgets="JSON file: arm -> its budget",
         records=optional("arm/seed=training.jsonl ...", nargs="*"),
-        rounds=optional("arm/seed=corrections.json ... of each round", nargs="*"),
+        rounds=optional("arm/seed=examples.json ... of each round", nargs="*"),
         sampling=optional("arm/seed=benchmark.tsv ... of Snakemake", nargs="*"),
         chain=optional("arm/seed=the instance it starts from ...", nargs="*"),
         json="JSON file to write: arm -> what it took",

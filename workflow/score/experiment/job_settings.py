@@ -3,7 +3,7 @@
 from score.comparison.settings import ClaimsSettings, RunDescription
 from score.evaluation.settings import VerifySettings
 from score.experiment.plan import ORIGIN_KEYS, Plan
-from score.fine_tuning.settings import CorrectionSettings, FineTuneSettings
+from score.fine_tuning.settings import CHOOSING, CorrectionSettings, FineTuneSettings, GivenSettings
 from score.problems.settings import PrepareSettings
 from score.sampling.settings import SampleSettings
 from score.training.settings import TrainSettings
@@ -23,6 +23,7 @@ _ROUNDS = (
 _ONE_METHOD = {
     "self_taught": ("variant", "keep_from", "iterations", "number_output_corrections"),
     "pair_sft": ("keep_right_pairs",),
+    "supervised": ("attempts_path", "loss_on"),
 }
 
 
@@ -38,8 +39,9 @@ class JobSettings:
         if plan.is_reinforced(instance):
             return (*common, *TrainSettings.names(), *_AHEAD)
         if plan.is_fine_tuned(instance):
-            own = _ONE_METHOD[plan.objective(instance)]
-            return (*common, *FineTuneSettings.names(), *_ROUNDS, *own)
+            objective = plan.objective(instance)
+            sampling = _ROUNDS if objective in CHOOSING else ()
+            return (*common, *FineTuneSettings.names(), *sampling, *_ONE_METHOD[objective])
         return common
 
     def problems(self) -> PrepareSettings:
@@ -119,6 +121,10 @@ class JobSettings:
             method=method,
             keep="non_decreasing" if right_too else "improving",
         )
+
+    def given(self, instance: str) -> GivenSettings:
+        """How the attempts in a file become examples."""
+        return GivenSettings.from_config(self.config, self.plan.settings(instance))
 
     def claims(self) -> ClaimsSettings:
         return ClaimsSettings.from_config()

@@ -31,6 +31,11 @@ def _check_objective(name: str, policies: dict) -> None:
             f'policies.{name}.objective is "{objective}"; expected one of {", ".join(known)}. Change '
             "objective."
         )
+    if objective == "supervised" and "attempts_path" not in policies[name]:
+        raise ValueError(
+            f"policies.{name} lacks attempts_path; expected the file of the attempts that it imitates. "
+            "Add it."
+        )
 
 
 def _check_origin(name: str, policies: dict) -> None:

@@ -12,6 +12,7 @@ from score.experiment.config_errors import explain_errors, refuse_keys
 from score.experiment.job_settings import JobSettings
 from score.experiment.plan import Plan, sections_of
 from score.experiment.plan_checks import check_budgets, check_plan
+from score.experiment.run_files import RunFiles
 from score.files.settings import MissingSetting
 from score.sampling.settings import check_backend
 from score.tasks import load_task
@@ -65,7 +66,8 @@ def _check_training(name: str, plan: Plan) -> None:
                 jobs.training(instance)
             elif plan.is_fine_tuned(name):
                 jobs.fine_tuning(instance)
-                jobs.choice(instance)
+                given = plan.objective(name) == "supervised"
+                jobs.given(instance) if given else jobs.choice(instance)
             if plan.pool(instance):
                 jobs.first_attempts(instance)
         except MissingSetting as error:
@@ -83,12 +85,26 @@ def check_inputs(config: dict) -> None:
     from score.sampling.prompts import read_few_shot
 
     check_trackers(trackers(config["report_to"], config["wandb_project_name"]))
+    _check_given_attempts(config)
     for key in ("launcher", "few_shot_dir", "model_path"):
         _check_path(key, config[key])
     _check_launcher(config)
     read_few_shot(config["few_shot_dir"], config["task_type"])
     _check_problems(config)
     _check_template(config)
+
+
+def _check_given_attempts(config: dict) -> None:
+    """The attempts that supervised policies imitate are there, and whole."""
+    from score.fine_tuning.given import read_attempts
+
+    plan = Plan(config)
+    for name in plan.trained_by("supervised"):
+        path = RunFiles(plan).given_attempts(name)
+        try:
+            read_attempts(path, JobSettings(plan).given(name).loss_on)
+        except ValueError as error:
+            raise ValueError(f"policies.{name}.attempts_path: {error}") from None
 
 
 def _check_path(key: str, value: str | None) -> None:

@@ -1,7 +1,7 @@
 """Choose the corrections that supervised fine-tuning imitates: STaR, STaSC and Pair-SFT.
 
     python -m score.fine_tuning.corrections --settings settings.json --policy POLICY \\
-        --sampled sampled.parquet --examples examples.jsonl --report corrections.json
+        --sampled sampled.parquet --examples examples.jsonl --report examples.json
 
 Rollouts are verified here first, so that their verdicts and the choice come from one place. Token ids
 go into the examples exactly as they were sampled. --policy names the policy that sampled, for its
