@@ -1,6 +1,6 @@
 """The settings of every job of a run, one function a job: rules write them, preflight checks them."""
 
-from score.comparison.settings import ClaimsSettings, IntervalSettings, RunDescription
+from score.comparison.settings import ClaimsSettings, RunDescription
 from score.evaluation.settings import VerifySettings
 from score.experiment.plan import ORIGIN_KEYS, Plan
 from score.fine_tuning.settings import CHOOSING, CorrectionSettings, FineTuneSettings, GivenSettings
@@ -65,7 +65,12 @@ class JobSettings:
         return {key: value for key, value in self.config["prompts"].items() if key not in unused}
 
     def verification(self) -> VerifySettings:
-        return VerifySettings.from_config(self.config, self.config["verifier"], **self._intervals())
+        return VerifySettings.from_config(
+            self.config,
+            self.config["verifier"],
+            bootstrap_samples=self.config["evaluation"]["bootstrap_samples"],
+            bootstrap_seed=self.config["random_seed"],
+        )
 
     def training(self, instance: str) -> TrainSettings:
         """Verifier, then what the plan says: an entry over its sections, a candidate over both."""
@@ -129,17 +134,8 @@ class JobSettings:
         """How the attempts in a file become examples."""
         return GivenSettings.from_config(self.config, self._prompts(), self.plan.settings(instance))
 
-    def intervals(self) -> IntervalSettings:
-        return IntervalSettings(**self._intervals())
-
     def claims(self) -> ClaimsSettings:
-        return ClaimsSettings.from_config(**self._intervals())
-
-    def _intervals(self) -> dict[str, int]:
-        return {
-            "bootstrap_samples": self.config["evaluation"]["bootstrap_samples"],
-            "bootstrap_seed": self.config["random_seed"],
-        }
+        return ClaimsSettings.from_config()
 
     def run_description(self) -> RunDescription:
         """What stands beside our rows where they are compared with published ones."""
