@@ -36,6 +36,16 @@ def own(config, tmp_path):
         ),
         ({"report_to": ["wandb", "wnadb"]}, ["report_to is 'wnadb'; expected none or", "Correct"]),
         ({"few_shot_dir": "no/shots"}, ["few_shot_dir is 'no/shots', which is not there"]),
+        (
+            {
+                "policies.warm": {
+                    "init": "base",
+                    "objective": "supervised",
+                    "attempts_path": "data/sums/train.csv",
+                }
+            },
+            ["policies.warm.attempts_path: given attempts", "row 1: attempt_1 is None"],
+        ),
         ({"model_path": "./policy"}, ["model_path is './policy', which is not there"]),
         ({"model_path": "a/b/c"}, ["model_path is 'a/b/c', which is not there", "Snakefile"]),
         ({"model_path": "~/policy"}, ["~/policy", "~ must be written out"]),
@@ -94,6 +104,21 @@ def test_few_shot_file_that_is_no_list_of_messages_is_refused_by_name(own, tmp_p
 def test_few_shot_folder_without_a_file_of_the_task_is_refused(own, tmp_path):
     own["few_shot_dir"] = str(tmp_path)
     says(refusal(check_inputs, own), ["neither puzzle_initial.json nor puzzle_correction.json"])
+
+
+def test_marker_that_nothing_asks_for_is_warned_of_with_the_cure(own, capsys):
+    own["task_type"], own["problems"] = "math", {**own["problems"], "data_path": "me/hub"}
+    own["verifier"] |= {"evaluator_function": "math_acc", "evaluator_mode": "final"}
+    check_inputs(own)
+    own["verifier"]["evaluator_answer_marker"] = "####"
+    own["prompts"]["first_prompt"] = "{question} End with #### and the answer."
+    check_inputs(own)
+    assert "WARNING" not in capsys.readouterr().out
+    own["prompts"]["first_prompt"] = None
+    check_inputs(own)
+    says(
+        capsys.readouterr().out, ["marker is '####' with", "states nothing", "prompts.first_prompt"]
+    )
 
 
 def test_folder_without_a_tokenizer_is_refused(own, tmp_path):

@@ -1,6 +1,9 @@
 # STaR, STaSC and Pair-SFT: rounds of sampling corrections, choosing those worth imitating, fine-tuning.
+# A supervised policy imitates given attempts in one round, without sampling.
 # First attempts that are not sampled in each round anew are sampled once, ahead; so are those that
 # Stage II may start from.
+
+from score.fine_tuning.settings import CHOOSING, FINE_TUNED
 
 
 # First attempts at the training problems, sampled once, ahead of a training that starts from such. Runs
@@ -72,12 +75,12 @@ rule choose_corrections:
         task=FILES.task(),
     output:
         examples=f"{RESULTS}/{{policy}}/iteration{{iteration}}/examples.jsonl",
-        report=f"{RESULTS}/{{policy}}/iteration{{iteration}}/corrections.json",
-        settings=f"{RESULTS}/{{policy}}/iteration{{iteration}}/corrections_settings.json",
+        report=f"{RESULTS}/{{policy}}/iteration{{iteration}}/examples.json",
+        settings=f"{RESULTS}/{{policy}}/iteration{{iteration}}/examples_settings.json",
     log:
-        f"{RESULTS}/{{policy}}/iteration{{iteration}}/corrections.log",
+        f"{RESULTS}/{{policy}}/iteration{{iteration}}/examples.log",
     wildcard_constraints:
-        policy=one_of(PLAN.trained_by("self_taught", "pair_sft")),
+        policy=one_of(PLAN.trained_by(*CHOOSING)),
     conda:
         "../../environment.yml"
     threads: CONFIG["verifier"]["verifier_workers"]
@@ -98,6 +101,49 @@ rule choose_corrections:
         """
 
 
+rule take_given_attempts:
+    """The attempts in a file, as examples of token ids. Runs again for another file, policy, prompts or held-out
+    problems.
+    """
+    input:
+        attempts=lambda w: FILES.given_attempts(w.policy),
+        held_out=[
+            rules.prepare_problems.output.validation,
+            rules.prepare_problems.output.test,
+        ],
+        policy=lambda w: FILES.as_input(FILES.policy(PLAN.init(w.policy))),
+        prompts=FILES.prompts(),
+    output:
+        examples=f"{RESULTS}/{{policy}}/iteration1/examples.jsonl",
+        report=f"{RESULTS}/{{policy}}/iteration1/examples.json",
+        settings=f"{RESULTS}/{{policy}}/iteration1/examples_settings.json",
+    log:
+        f"{RESULTS}/{{policy}}/iteration1/examples.log",
+    wildcard_constraints:
+        policy=one_of(PLAN.trained_by("supervised")),
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        policy=lambda w: FILES.policy(PLAN.init(w.policy)),
+        few_shot=FILES.few_shot_flag(),
+        rerun_on=lambda w: JOBS.given(w.policy).rerun_on(),
+        settings=lambda w, output: JOBS.given(w.policy).to_json(),
+    shell:
+        """
+        exec &> >(tee {log:q})
+        printf '%s\\n' {params.settings:q} >{output.settings:q}
+        python -m score.fine_tuning.given \
+            --settings {output.settings:q} \
+            --policy {params.policy:q} \
+            --attempts {input.attempts:q} \
+            --held-out {input.held_out:q} \
+            --examples {output.examples:q} \
+            --report {output.report:q} \
+            {params.few_shot:q}
+        """
+
+
 rule fine_tune:
     """A round of fine-tuning: weights that imitate the chosen corrections. Runs again for other examples or
     settings, or another policy to start from; interrupted, it goes on from its newest checkpoint.
@@ -113,7 +159,7 @@ rule fine_tune:
     log:
         f"{RESULTS}/{{policy}}/iteration{{iteration}}/train.log",
     wildcard_constraints:
-        policy=one_of(PLAN.trained_by("self_taught", "pair_sft")),
+        policy=one_of(PLAN.trained_by(*FINE_TUNED)),
     conda:
         "../../environment.yml"
     threads: POLICY_THREADS

@@ -226,6 +226,8 @@ class Plan:
 
     def _own_budget(self, instance: str) -> dict[str, int | None]:
         settings, problems = self.settings(instance), self.problems(instance)
+        if self.objective(instance) == "supervised":
+            return {"attempts": 0, "updates": settings["updates"]}
         turns, samples = settings["num_turns"], settings["number_output_initial_generations"]
         if self.is_reinforced(instance):
             rollouts = settings["total_episodes"]

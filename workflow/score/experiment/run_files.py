@@ -54,8 +54,8 @@ class RunFiles:
     def tuned_from(self, instance: str, iteration: int) -> str:
         """The policy whose weights a round goes on from, the Fixed or the Evolving one."""
         plan = self.plan
-        pairs = plan.objective(instance) == "pair_sft"
-        fixed = pairs or plan.settings(instance)["variant"][2] == "F"
+        once = plan.objective(instance) != "self_taught"
+        fixed = once or plan.settings(instance)["variant"][2] == "F"
         return self.policy_after(instance, 0 if fixed else iteration - 1)
 
     def as_input(self, policy: str) -> str | list[str]:
@@ -84,6 +84,10 @@ class RunFiles:
             return f"{self.results}/{instance}/first_attempts.parquet"
         return f"{self.results}/{instance}/iteration{iteration}/sampled.parquet"
 
+    def given_attempts(self, instance: str) -> str:
+        """The file of attempts that a supervised policy imitates."""
+        return self.config["policies"][instance.partition("/")[0]]["attempts_path"]
+
     # ------------------------------------------------------------- lists of instance=file, for analyses
     def attempts(self, evaluation: str) -> list[str]:
         """instance=verified attempts, for every instance of an evaluation; none if it is not made."""
@@ -107,7 +111,7 @@ class RunFiles:
             report
             for one in self.plan.trained_instances
             if self.plan.is_fine_tuned(one)
-            for report in self._in_rounds(one, "corrections.json")
+            for report in self._in_rounds(one, "examples.json")
         ]
 
     def sampling_seconds(self) -> list[str]:

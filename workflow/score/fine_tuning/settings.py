@@ -1,17 +1,20 @@
-"""The settings of choosing corrections and of fine-tuning on them."""
+"""The settings of fine-tuning, and of where its examples come from: chosen or given attempts."""
 
 import math
 from dataclasses import dataclass
 
+from score.sampling.prompt_settings import PromptSettings
 from score.training.settings import TrainerSettings
 from score.verifiers.settings import VerifierSettings
 
-FINE_TUNED = ("self_taught", "pair_sft")
+CHOOSING = ("self_taught", "pair_sft")
+FINE_TUNED = (*CHOOSING, "supervised")
+LOSS_ON = {"first": (1,), "second": (2,), "both": (1, 2)}
 KEEP = ("improving", "non_decreasing")
 
 
 @dataclass(kw_only=True)
-class CorrectionSettings(VerifierSettings):
+class CorrectionSettings(VerifierSettings, PromptSettings):
     """How rollouts are judged and which corrections are kept; keys of settings.json.
 
     method: self_taught pairs each correction with the attempt it answered, pair_sft two samples of
@@ -28,7 +31,7 @@ class CorrectionSettings(VerifierSettings):
     cache_dir: str | None = None
 
     def __post_init__(self):
-        choices = {"method": FINE_TUNED, "keep": KEEP, "on_no_corrections": ("refuse", "keep")}
+        choices = {"method": CHOOSING, "keep": KEEP, "on_no_corrections": ("refuse", "keep")}
         for name, known in choices.items():
             value = getattr(self, name)
             if value not in known:
@@ -39,6 +42,25 @@ class CorrectionSettings(VerifierSettings):
             raise ValueError(
                 f"pairs_per_problem is {self.pairs_per_problem}; expected 1 or more. Raise it, or set "
                 "it to null for no limit."
+            )
+
+
+@dataclass(kw_only=True)
+class GivenSettings(PromptSettings):
+    """How given attempts become examples; keys of settings.json.
+
+    loss_on: which attempts are imitated, the first, the second or both. The second is imitated behind
+    the first of its row, which is context.
+    """
+
+    task_type: str
+    loss_on: str = "first"
+    cache_dir: str | None = None
+
+    def __post_init__(self):
+        if self.loss_on not in LOSS_ON:
+            raise ValueError(
+                f"loss_on is {self.loss_on!r}; expected one of {', '.join(LOSS_ON)}. Pick one."
             )
 
 

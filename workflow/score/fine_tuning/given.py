@@ -1,0 +1,139 @@
+"""Make examples of given attempts, for supervised fine-tuning (`objective: supervised`).
+
+    python -m score.fine_tuning.given --settings settings.json --policy POLICY \\
+        --attempts demonstrations.csv --held-out validation.jsonl test.jsonl \\
+        --examples examples.jsonl --report examples.json
+
+Rows have `question`, `attempt_1` and, where the second attempt is imitated, `attempt_2`: texts, in any
+format that problems may have. An attempt becomes the token ids of its text and the template's end of
+turn. Nothing is judged: what is right to imitate is for the one who gives it.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from score.files.atomic import replace_file
+from score.fine_tuning.examples import Example, write_examples
+from score.fine_tuning.settings import LOSS_ON, GivenSettings
+from score.jobs.command import Command, optional, several
+from score.problems.problem import question_key, read_problems
+from score.problems.sources import read_source
+from score.sampling.prompt_settings import task_of
+from score.sampling.prompts import (
+    Bridge,
+    first_messages,
+    load_tokenizer,
+    prompt_ids,
+    read_few_shot,
+    system_prompt_of,
+)
+
+COMMAND = Command(__spec__, __doc__)
+
+
+def read_attempts(path: str | Path, loss_on: str) -> list[dict[str, str]]:
+    """Rows of texts `question`, `attempt_1` and, for the second attempt, `attempt_2`.
+
+    ValueError names the row and column that holds none.
+    """
+    rows, _ = read_source(str(path))
+    if not rows:
+        raise ValueError(f"given attempts {path} has no rows; expected some. Name another file.")
+    needed = ["question", *(f"attempt_{turn}" for turn in range(1, max(LOSS_ON[loss_on]) + 1))]
+    for number, row in enumerate(rows, start=1):
+        for column in needed:
+            value = row.get(column)
+            if not isinstance(value, str) or not value.strip():
+                raise ValueError(
+                    f"given attempts {path}, row {number}: {column} is {value!r}; expected a text, "
+                    f"with loss_on: {loss_on}. Columns are {sorted(row)}. Complete the row or the file."
+                )
+    return [{column: row[column].strip() for column in needed} for row in rows]
+
+
+def refuse_held_out(rows: list[dict[str, str]], held_out: list[str], task) -> None:
+    """ValueError where a row asks what a validation or test problem asks."""
+    key = question_key(task)
+    kept = {key(p.question): (p.id, path) for path in held_out for p in read_problems(path)}
+    found = [
+        (i, kept[key(r["question"])]) for i, r in enumerate(rows, 1) if key(r["question"]) in kept
+    ]
+    if found:
+        number, (problem, path) = found[0]
+        raise ValueError(
+            f"given attempts: {len(found)} rows ask held-out problems, the first of them row {number}, "
+            f"which asks problem {problem!r} of {Path(path).name}; expected none. Remove these rows."
+        )
+
+
+def make_examples(
+    rows: list[dict[str, str]], turns: tuple[int, ...], tokenizer, task, few_shot: list
+) -> list[Example]:
+    """An example for each imitated attempt, behind all that comes before it.
+
+    turns: which attempts are imitated. ValueError where a text holds a special token, which would end
+    or restructure the conversation.
+    """
+    bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
+    special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    examples = []
+    for number, row in enumerate(rows, start=1):
+        ids = prompt_ids(tokenizer, first_messages(row["question"], task, few_shot))
+        for turn in range(1, max(turns) + 1):
+            attempt = tokenizer(row[f"attempt_{turn}"], add_special_tokens=False)["input_ids"]
+            if special.intersection(attempt):
+                raise ValueError(
+                    f"given attempts, row {number}: attempt_{turn} holds a special token of the policy; "
+                    "expected the text alone, since the end of turn is added here. Remove it."
+                )
+            attempt = [*attempt, bridge.end]
+            if turn in turns:
+                kind = f"given_t{turn}"
+                examples.append(
+                    Example(f"row {number}", 0, turn - 1, kind, ids + attempt, len(ids))
+                )
+            ids = ids + attempt + bridge.after(attempt, {bridge.end})
+    return examples
+
+
+def report(rows: list[dict[str, str]], examples: list[Example]) -> dict:
+    """Counts of what is imitated; nothing was sampled. Lengths are in tokens, end of turn included."""
+    lengths = [len(example.input_ids) - example.context for example in examples]
+    return {
+        "rows": len(rows),
+        "attempts_sampled": 0,
+        "examples": len(examples),
+        "examples_by_kind": dict(Counter(example.kind for example in examples)),
+        "mean_tokens": sum(lengths) / len(lengths),
+        "most_tokens": max(lengths),
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    flags = COMMAND.flags(
+        arguments,
+        settings="JSON file of GivenSettings",
+        policy="policy that is fine-tuned: folder or hub name",
+        attempts="file of questions and attempts",
+        held_out=several("JSON Lines of problems that must not be imitated"),
+        few_shot_dir=optional("folder of worked examples"),
+        examples="JSON Lines to write, one an example",
+        report="JSON file to write: counts",
+    )
+    with COMMAND.errors():
+        settings = GivenSettings.read(flags.settings)
+        task = task_of(settings)
+        rows = read_attempts(flags.attempts, settings.loss_on)
+        refuse_held_out(rows, flags.held_out, task)
+        tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
+        few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
+        examples = make_examples(rows, LOSS_ON[settings.loss_on], tokenizer, task, few_shot)
+    counts = report(rows, examples)
+    write_examples(flags.examples, examples)
+    replace_file(flags.report, f"{json.dumps(counts, indent=2, sort_keys=True)}\n".encode())
+    print(f"{counts['examples']} examples of {counts['rows']} rows: {counts['examples_by_kind']}")
+
+
+if __name__ == "__main__":
+    main()

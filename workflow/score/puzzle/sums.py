@@ -1,0 +1,68 @@
+"""Sums of three numbers of two digits, for a language model of 135M weights to learn on.
+
+    python -m score.puzzle.sums --folder data/sums
+
+writes train.csv and test.csv, problems with their answers, and demonstrations.csv, questions with a
+worked solution as attempt 1, for a policy of objective `supervised`. No sum is in two of the files.
+"""
+
+import csv
+import io
+import random
+from pathlib import Path
+
+from score.files.atomic import replace_file
+from score.jobs.command import Command, optional
+
+COMMAND = Command(__spec__, __doc__)
+Numbers = tuple[int, int, int]
+
+
+def draw(count: int, seed: int) -> list[Numbers]:
+    """Triples of numbers from 10 to 99, no two of the same numbers."""
+    drawn, generator = {}, random.Random(seed)
+    while len(drawn) < count:
+        numbers = tuple(generator.randint(10, 99) for _ in range(3))
+        drawn.setdefault(tuple(sorted(numbers)), numbers)
+    return list(drawn.values())
+
+
+def question(numbers: Numbers) -> str:
+    return " + ".join(map(str, numbers)) + " = ?"
+
+
+def solution(numbers: Numbers) -> str:
+    """The worked solution that a warm start imitates."""
+    first, second, third = numbers
+    total = first + second
+    return f"{first} + {second} = {total}, {total} + {third} = {total + third}"
+
+
+def write(path: Path, columns: tuple[str, str], rows: list[tuple[str, str | int]]) -> None:
+    """A CSV file of two columns, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([columns, *rows])
+    replace_file(path, text.getvalue().encode())
+
+
+def main() -> None:
+    flags = COMMAND.flags(
+        folder={"type": Path, "required": True, "help": "folder to write the files to"},
+        train=optional("training problems; default: 4000", type=int, default=4000),
+        test=optional("test problems; default: 1000", type=int, default=1000),
+        demonstrations=optional("worked solutions; default: 640", type=int, default=640),
+        seed=optional("of the drawing; default: 11", type=int, default=11),
+    )
+    flags.folder.mkdir(parents=True, exist_ok=True)
+    drawn = draw(flags.train + flags.test + flags.demonstrations, flags.seed)
+    problems, demonstrated = drawn[: flags.train + flags.test], drawn[flags.train + flags.test :]
+    asked = [(question(numbers), sum(numbers)) for numbers in problems]
+    write(flags.folder / "train.csv", ("question", "answer"), asked[: flags.train])
+    write(flags.folder / "test.csv", ("question", "answer"), asked[flags.train :])
+    worked = [(question(numbers), solution(numbers)) for numbers in demonstrated]
+    write(flags.folder / "demonstrations.csv", ("question", "attempt_1"), worked)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Sums of three numbers, in two steps (score.puzzle.sums).
+
+An attempt at "56 + 26 + 38 = ?" reads "56 + 26 = 82, 82 + 38 = 120". It states the number behind its
+last equals sign, and nothing where it has none.
+"""
+
+import re
+
+FIRST_PROMPT = "{question}"
+CORRECTION_PROMPT = "Check each step. Write the whole solution again, corrected if it has an error."
+EVALUATOR_FUNCTIONS = ("equal_number",)
+MARKER = "="
+MODES = ("default",)
+MARKER_MODES = ()
+
+
+def canonical_question(question: str) -> str:
+    """Sums of the same numbers are the same problem, whatever their order."""
+    return " ".join(sorted(re.findall(r"\d+", question)))
+
+
+def parse_gold(raw: str) -> str:
+    """A whole number without leading zeros; raises ValueError where it is none."""
+    return str(int(raw))
+
+
+def state(answer: str, marker: str) -> str:
+    return f"= {answer}"
+
+
+def extract(attempt: str, mode: str, marker: str) -> str | None:
+    stated = re.findall(r"= ?(\d{1,9})", attempt)
+    return str(int(stated[-1])) if stated else None
+
+
+def grade(extracted: str, answer: str, function: str) -> float:
+    return float(extracted == answer)
+
+
+quick_grade = grade
