@@ -136,6 +136,8 @@ def test_jobs_that_snakemake_starts_know_the_same_overlay(repository, overlay):
 
 def test_the_doctor_checks_what_snakemake_would_run(overlay):
     assert amiss(check_config_file(overlay)) == []
-    Path(overlay).write_text("training: {total_episodes: 1000}\nstage_one: {total_episodes: 5120}\n")
+    Path(overlay).write_text(
+        "training: {total_episodes: 1000}\nstage_one: {total_episodes: 5120}\n"
+    )
     (finding,) = amiss(check_config_file(overlay))
     assert "policies.score: total_episodes is 1000" in str(finding)
