@@ -29,7 +29,7 @@ gpu-check: .venv/installed
 
 # The same for a node without a network. HAVE: what `pip list --format=freeze` says there.
 gpu-bundle: .venv/installed
-	python -m score.gpu_check.bundle --have $(HAVE) --python-version $(or $(NODE_PYTHON),3.12)
+	python -m score.gpu_check.bundle --have $(HAVE) --python-version $(or $(NODE_PYTHON),3.12) $(ARGS)
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 run")'

@@ -7,7 +7,8 @@
 Packages of requirements.txt that the node has in any version are taken from there; the others, and
 what they need in turn, travel as wheels for that Python on Linux and x86-64. With them go the
 repository and SmolLM2-135M-Instruct. start.sh joins the parts, checks their digest, installs into a
-folder of its own (CHECK_FOLDER, by default /tmp/score_gpu_check) and starts score.gpu_check.
+folder of its own (CHECK_FOLDER, by default /tmp/score_gpu_check) and starts score.gpu_check, or with
+INSTALL_ONLY=1 says what to set to use what it installed. --with-workflow: Snakemake travels too.
 """
 
 import hashlib
@@ -55,6 +56,7 @@ python3 -m pip install --quiet --no-index --no-deps --no-compile --upgrade \\
   --target "$folder/site" "$folder"/wheels/*.whl
 export PYTHONPATH="$folder/repository/workflow:$folder/site" HF_HUB_OFFLINE=1
 [ -f "$folder/smollm2/config.json" ] || python3 -m score.policies.gguf --output "$folder/smollm2"
+[ -z "$INSTALL_ONLY" ] || { echo "start.sh: installed. export PYTHONPATH=$PYTHONPATH"; exit 0; }
 exec python3 -m score.gpu_check --model "$folder/smollm2" "$@"
 """
 
@@ -65,11 +67,12 @@ def installed(freeze: str) -> dict[str, Version]:
     return {canonicalize_name(name): Version(version) for name, version in pairs}
 
 
-def asked_for(requirements: str) -> list[Requirement]:
-    """What the check takes from the lines of requirements.txt, and what the weights need."""
+def asked_for(requirements: str, with_workflow: bool = False) -> list[Requirement]:
+    """What the check, or all of the workflow, takes from requirements.txt, and what the weights need."""
     lines = [line.partition("#")[0].strip() for line in requirements.splitlines()]
     named = [Requirement(line) for line in [*filter(None, lines), *WEIGHTS]]
-    return [r for r in named if canonicalize_name(r.name) not in UNNEEDED]
+    unneeded = set() if with_workflow else UNNEEDED
+    return [r for r in named if canonicalize_name(r.name) not in unneeded]
 
 
 def needs_of(wheel: Path, python: str) -> list[Requirement]:
@@ -112,20 +115,27 @@ def missing_wheels(
 
 def fetch(wanted: Requirement, python: str, folder: Path) -> Path:
     """The wheel of one package for the node; RuntimeError where there is none."""
-    line = f"{wanted.name}{wanted.specifier}"
+    line, here = f"{wanted.name}{wanted.specifier}", canonicalize_name(wanted.name) in FROM_SOURCE
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    download = [*pip, "download", "--no-deps", "--only-binary", ":all:", line]
+    download += ["--python-version", python, "--implementation", "cp"]
+    download += [word for platform in PLATFORMS for word in ("--platform", platform)]
+    build = [*pip, "wheel", "--no-deps", *["--no-build-isolation"] * here, line]
+    without_operations = {**os.environ, "DS_BUILD_OPS": "0", "DS_ACCELERATOR": "cpu"}
     with tempfile.TemporaryDirectory() as draft:
-        if canonicalize_name(wanted.name) in FROM_SOURCE:
-            command = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", draft, line]
+        # A wheel that is built here serves there if it is for every Python and platform.
+        for command, pattern in [(download, "*.whl")] * (not here) + [(build, "*-none-any.whl")]:
+            done = subprocess.run(
+                command, cwd=draft, env=without_operations, capture_output=True, text=True
+            )
+            wheels = list(Path(draft).glob(pattern))
+            if len(wheels) == 1 and not done.returncode:
+                break
         else:
-            command = [*pip, "download", "--no-deps", "--only-binary", ":all:", "-d", draft, line]
-            command += ["--python-version", python, "--implementation", "cp"]
-            command += [word for platform in PLATFORMS for word in ("--platform", platform)]
-        without_operations = {**os.environ, "DS_BUILD_OPS": "0", "DS_ACCELERATOR": "cpu"}
-        done = subprocess.run(command, env=without_operations, capture_output=True, text=True)
-        wheels = list(Path(draft).glob("*.whl"))
-        if done.returncode or len(wheels) != 1:
-            raise RuntimeError(f"pip found no wheel of {line}: {done.stderr.strip()[-300:]}")
+            raise RuntimeError(
+                f"pip found no wheel of {line} for the node, and built none that serves there: "
+                f"{done.stderr.strip()[-300:]}"
+            )
         wheel = Path(shutil.move(wheels[0], folder / wheels[0].name))
     print(f"  {wheel.name}", flush=True)
     return wheel
@@ -160,6 +170,7 @@ def main() -> None:
     flags = COMMAND.flags(
         have={"type": Path, "required": True, "help": "the node's pip list, as freeze"},
         python_version=optional("of the node; default: 3.12", default="3.12"),
+        with_workflow=optional("Snakemake and what draws figures, too", action="store_true"),
         output=optional("folder to write", type=Path, default=Path("results/gpu_bundle")),
     )
     if not flags.have.is_file():
@@ -167,7 +178,8 @@ def main() -> None:
             f"{COMMAND.name}: --have is {flags.have}; expected a file that `pip list --format=freeze` "
             "wrote on the node. Make it there."
         )
-    asked = asked_for((REPOSITORY / "requirements.txt").read_text())
+    requirements = (REPOSITORY / "requirements.txt").read_text()
+    asked = asked_for(requirements, flags.with_workflow)
     shutil.rmtree(flags.output, ignore_errors=True)
     flags.output.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as wheels:

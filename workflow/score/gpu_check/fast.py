@@ -46,6 +46,15 @@ SHAPES = {
         vocab_size=151936,
         tie_word_embeddings=True,
     ),
+    "3B": Qwen2Config(
+        hidden_size=2048,
+        num_hidden_layers=36,
+        num_attention_heads=16,
+        num_key_value_heads=2,
+        intermediate_size=11008,
+        vocab_size=151936,
+        tie_word_embeddings=True,
+    ),
     "tiny": Qwen2Config(
         hidden_size=64,
         num_hidden_layers=2,
@@ -275,13 +284,15 @@ def main() -> None:
         # By turns, on half the tokens: the first of each warms up what the second is measured with.
         for turn in (1, 2):
             ours = measured.take(f"uncut_{turn}", uncut, needs[small])
-            other = measured.take(f"grpo_{turn}", theirs, needs[small])
-            if "seconds" in ours and "seconds" in other:
-                ratio = ours["seconds"]["update"] / other["seconds"]["update"]
+            grpos = measured.take(f"grpo_{turn}", theirs, needs[small])
+            if "seconds" in ours and "seconds" in grpos:
+                ratio = ours["seconds"]["update"] / grpos["seconds"]["update"]
                 measured.put(f"score_over_grpo_{turn}", {"seconds_of_an_update": ratio})
-        if not flags.tiny and measured.left() > 30:
-            model = random_policy("0.5B", str(Path(folder) / "0.5B"), device)
-            measured.take("0.5B_64", partial(stage_two, model, device, small, rows, new), 20)
+        for other, seconds in () if flags.tiny else (("0.5B", 30), ("3B", 60)):
+            if measured.left() > seconds:
+                model = random_policy(other, str(Path(folder) / other), device)
+                update = partial(stage_two, model, device, small, rows, new)
+                measured.take(f"{other}_{small}", update, seconds - 10)
     measured.finish()
 
 

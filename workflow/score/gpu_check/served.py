@@ -6,10 +6,10 @@ Runs only where vLLM is installed, which no requirement of the check asks for.
 import time
 from importlib.util import find_spec
 
-from score.gpu_check import sums
 from score.gpu_check.measured import Measured, part_flags
-from score.gpu_check.trainers import SUMS, sums_tokenizer
+from score.gpu_check.trainers import sums_tokenizer
 from score.policies.load import load_policy
+from score.puzzle import sums
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, first_messages, prompt_ids
 from score.tasks import load_task
@@ -28,7 +28,7 @@ def compare(model: str, device: str, rows: int, tokens: int = 40) -> dict:
     """Greedy first attempts of both engines at the same problems, all at once."""
     from vllm import LLM, SamplingParams
 
-    task, tokenizer = load_task(SUMS), sums_tokenizer(model)
+    task, tokenizer = load_task("sums"), sums_tokenizer(model)
     asked = [first_messages(sums.question(t), task, []) for t in sums.draw(rows, seed=5)]
     prompts = [prompt_ids(tokenizer, messages) for messages in asked]
     policy = load_policy(model, "bfloat16").to(device)
