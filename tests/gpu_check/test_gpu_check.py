@@ -80,7 +80,10 @@ def checked(tmp_path_factory):
     alone = ["unshare", "--net"] if may_unshare() else []
     start = [*alone, "bash", str(folder / "parts/start.sh"), "--device", "cpu", "--tiny"]
     start += ["--minutes", "30", "--output", str(folder / "told")]
-    start += ["--model", ""]  # SmolLM2 is unpacked; the parts run on the puzzle's policy, in a third of the time
+    start += [
+        "--model",
+        "",
+    ]  # SmolLM2 is unpacked; the parts run on the puzzle's policy, in a third of the time
     there |= {"CHECK_FOLDER": str(folder / "check"), "OMP_NUM_THREADS": "1"}
     subprocess.run(start, check=True, env=there, cwd=folder)
     return folder / "told"
