@@ -62,3 +62,24 @@ def scale_by_batch(advantages: torch.Tensor, counted: torch.Tensor | None = None
     """
     entering = advantages if counted is None else advantages[counted]
     return advantages / (entering.std() + 1e-4)
+
+
+def in_equal_groups(
+    rewards: torch.Tensor,
+    order: list[int],
+    k: int,
+    rank: int,
+    offline: list[bool] | None = None,
+) -> torch.Tensor:
+    """Which of a rank's rollouts (B, N) are in a group of `k` whose rewards of that turn are all equal.
+
+    Such rollouts have no advantage there. The rows are in the order of the groups; other arguments
+    are those of `rank_advantages`. A first attempt that was given has no advantage either.
+    """
+    if offline is not None:
+        rewards = rewards.clone()
+        rewards[torch.tensor(offline), 0] = 0
+    groups = _everyones(rewards, order).view(-1, k, rewards.size(1))
+    equal = (groups == groups[:, :1]).all(1).repeat_interleave(k, 0)
+    first = rank * len(order)
+    return equal[first : first + len(order)]
