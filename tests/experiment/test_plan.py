@@ -112,6 +112,7 @@ def test_budgets_add_up_over_what_a_policy_starts_from(seeded):
         ({"objective": "pair_sft"}, 10 * 4, 7),
         ({"objective": "supervised", "attempts_path": "given.csv"}, 0, 7),
         ({"objective": "single_turn", "total_episodes": 512}, 512, 2),
+        ({"objective": "single_turn", "total_episodes": 512, "early_stop": 3}, None, None),
         # half of 512 rollouts sample turn 1; the others take it from 10 × 5 sampled ahead
         (
             {

@@ -165,6 +165,30 @@ BAD_CONFIGS = [
         ["policies.score: total_episodes is 999999", "Try "],
     ),
     ({"policies.score.total_episodes": 1}, ["total_episodes is 1; expected a multiple of", "Try "]),
+    # validation and the choice of a checkpoint
+    (
+        {"problems.validation_size": 0},
+        [
+            "policies.score_stage_one: validation_steps is 25",
+            "problems.validation_size is 0",
+            "null",
+        ],
+    ),
+    (
+        {"training.select_checkpoint": "validation", "training.validation_steps": GONE},
+        ["select_checkpoint is 'validation' and validation_steps is null", "Set validation_steps"],
+    ),
+    (
+        {"stage_two.select_checkpoint": "best"},
+        ['select_checkpoint is "best"; expected one of last'],
+    ),
+    (
+        {
+            "training.early_stop": 3,
+            "policies.direct": {"init": "base", "objective": "direct_multi_turn"},
+        },
+        ["attempts of score, direct are not known ahead", "early_stop is set"],
+    ),
     # what training would do wrong
     (
         {"training.lora_dropout": 0.1, "training.use_lora": True},

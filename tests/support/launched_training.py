@@ -6,9 +6,19 @@ torchrun or accelerate launch … tests/support/launched_training.py OUTPUT ROWS
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+from launched_resume import same_files
 from score.jobs.distributed import allow_offload_without_compiler, join_launcher, require_deepspeed
-from training_runs import judge, make_trainer, records
+from score.training.candidates import Candidates, write_policy
+from score.training.selection import Selection
+from score.training.validation import Validation
+from training_runs import judge, make_trainer, problems, records
+
+# All three updates are validated, and the last one's weights are kept.
+CHOICE = SimpleNamespace(
+    select_checkpoint="validation", keep_checkpoints=1, save_steps=3, updates=3, early_stop=None
+)
 
 
 def main(output: Path, rows: int, accumulation: int) -> None:
@@ -28,7 +38,12 @@ def main(output: Path, rows: int, accumulation: int) -> None:
     )
     require_deepspeed(trainer.accelerator)
     allow_offload_without_compiler(trainer.accelerator)
+    selection = Selection(CHOICE)
+    trainer.add_callback(Validation(trainer, problems(13), steps=1))
+    trainer.add_callback(Candidates(trainer, selection, str(output)))
     trainer.train()
+    write_policy(trainer, output / "policy")
+    trainer.accelerator.wait_for_everyone()
     plugin = trainer.accelerator.state.deepspeed_plugin
     told = {
         "distributed_type": trainer.accelerator.distributed_type.value,
@@ -36,6 +51,7 @@ def main(output: Path, rows: int, accumulation: int) -> None:
         "processes": trainer.accelerator.num_processes,
         "records": records(trainer),
         "attempts": seen[0],
+        "last_candidate_is_the_policy": same_files(output / "candidate-3", output / "policy"),
     }
     rank = trainer.accelerator.process_index
     (output / f"rank{rank}.json").write_text(json.dumps(told))

@@ -18,7 +18,8 @@ from score.problems.problem import read_problems
 from score.sampling.prompts import load_tokenizer
 from score.sampling.sample import SampleSettings, sample_policy
 from score.sampling.sampling_plan import SamplingPlan
-from training_runs import BASE, make_trainer, records
+from score.training.validation import Validation
+from training_runs import BASE, make_trainer, problems, records
 from transformers import AutoModelForCausalLM
 
 pytestmark = pytest.mark.slow
@@ -62,6 +63,7 @@ def alone(tmp_path_factory):
     trainer = make_trainer(
         tmp_path_factory.mktemp("alone"), per_device_train_batch_size=16, seed=11
     )
+    trainer.add_callback(Validation(trainer, problems(13), steps=1))
     trainer.train()
     return records(trainer)
 
@@ -103,6 +105,19 @@ def _assert_equal(ranks, expected, but=frozenset()):
     for record, want in zip(ranks[0]["records"], expected, strict=True):
         for key in want.keys() - but:
             assert record[key] == pytest.approx(want[key], abs=2e-4), (record["step"], key)
+
+
+def test_ranks_share_out_a_validation_and_find_what_one_process_finds(runs, alone):
+    """Under ZeRO-3 too, where all must answer as many: of 13 problems two ranks take 7 each."""
+    names = ("validation_accuracy_t1", "validation_accuracy_t2")
+    for name, ranks in runs.items():
+        for rank in ranks:
+            first = rank["records"][0]  # an update at the rate 0: still the shipped policy
+            assert [first[n] for n in names] == [alone[0][n] for n in names], name
+
+
+def test_weights_kept_while_training_goes_on_are_those_of_their_update(runs):
+    assert [n for n, ranks in runs.items() if not ranks[0]["last_candidate_is_the_policy"]] == []
 
 
 def test_ranks_sample_different_attempts(runs):

@@ -234,6 +234,7 @@ def flags(first_attempts):
         problems="data/puzzle/problems/train.jsonl",
         few_shot_dir=None,
         first_attempts=first_attempts,
+        validation=None,
     )
 
 

@@ -148,7 +148,12 @@ def test_the_first_kl_is_that_of_the_policy_to_the_reference_at_the_temperature(
 def test_the_training_command_hands_on_its_reference_and_temperature(tmp_path, policies, sampled):
     """Catches a command that holds the KL to `--init`, or drops the temperature of the settings."""
     flags = {name: str(tmp_path / name) for name in ("policy", "records", "checkpoints")}
-    flags |= {"init": policies["moved"], "reference": BASE, "first_attempts": None}
+    flags |= {
+        "init": policies["moved"],
+        "reference": BASE,
+        "first_attempts": None,
+        "validation": None,
+    }
     flags |= {"problems": "data/puzzle/problems/train.jsonl", "few_shot_dir": None}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
     try:

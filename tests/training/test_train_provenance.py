@@ -65,7 +65,9 @@ def test_a_training_with_another_input_than_its_checkpoints_is_refused(
     folder = tmp_path / "checkpoints"
 
     def start(**changes):
-        flags = Namespace(first_attempts=None, few_shot_dir=None, **{**given, **changes})
+        flags = Namespace(
+            first_attempts=None, validation=None, few_shot_dir=None, **{**given, **changes}
+        )
         open_checkpoints(str(folder), provenance(SETTINGS, flags))
 
     start()

@@ -83,3 +83,11 @@ def test_every_rule_that_runs_a_policy_is_launched_with_its_config(dry_run):
         launched = "-m score.jobs.launch" in job.command
         assert launched == rule.startswith(("sample_", "train_", "fine_tune")), rule
         assert not launched or "--config configs/accelerate/cpu.yaml" in job.command
+
+
+def test_training_takes_the_validation_problems_where_it_is_validated_and_only_there(dry_run):
+    path = "results/puzzle/problems/validation.jsonl"
+    jobs = dry_run({"stage_two": {"validation_steps": None}})
+    one, two = jobs["train_stage_one", "score_stage_one"], jobs["train_stage_two", "score"]
+    assert path in one.input and one.flags["validation"] == path
+    assert path not in two.input and "validation" not in two.flags

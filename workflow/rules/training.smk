@@ -19,6 +19,7 @@ for objective in OBJECTIVES:
             problems=rules.prepare_problems.output.train,
             prompts=FILES.prompts(),
             first_attempts=lambda w: in_flag(FILES.first_attempts_flag(w.policy)),
+            validation=lambda w: in_flag(FILES.validation_flag(w.policy)),
             tuned=lambda w: in_flag(FILES.tuned_flag(w.policy)),
         output:
             policy=directory(f"{RESULTS}/{{policy}}/policy"),
@@ -42,6 +43,7 @@ for objective in OBJECTIVES:
             init=lambda w: FILES.policy(PLAN.init(w.policy)),
             reference=lambda w: FILES.policy(PLAN.reference(w.policy)),
             first_attempts=lambda w: FILES.first_attempts_flag(w.policy),
+            validation=lambda w: FILES.validation_flag(w.policy),
             tuned=lambda w: FILES.tuned_flag(w.policy),
             checkpoints=f"{RESULTS}/{{policy}}/checkpoints",
             few_shot=FILES.few_shot_flag(),
@@ -64,6 +66,7 @@ for objective in OBJECTIVES:
                 --records {output.records:q} \
                 --checkpoints {params.checkpoints:q} \
                 {params.first_attempts:q} \
+                {params.validation:q} \
                 {params.tuned:q} \
                 {params.few_shot:q}
             """

@@ -1,4 +1,5 @@
-"""Training curves: reward, KL, length and entropy of each turn, and what changes between turns.
+"""Training curves: reward, KL, length and entropy of each turn, what changes between turns, validation,
+and the health of a training: what it can't learn from, what is cut, how far sampler and trainer differ.
 
     python -m score.analyses.curves --records score_stage_one/seed0=…/training.jsonl \
         score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \
@@ -15,11 +16,23 @@ from score.comparison.instances import arm_of, instance_values, lineage, read_re
 from score.jobs.command import Command, optional, several
 
 COMMAND = Command(__spec__, __doc__)
-PER_TURN = {"reward": "reward", "kl": "KL to base (nats)", "tokens": "tokens", "entropy": "entropy"}
-CHANGES = {
+PER_TURN = {
+    "reward": "reward",
+    "validation_accuracy": "right in validation (%)",
+    "kl": "KL to base (nats)",
+    "tokens": "tokens",
+    "entropy": "entropy",
+    "equal_groups": "groups paid alike (%)",
+    "no_answer": "no stated answer (%)",
+    "truncated": "cut at the limit (%)",
+}
+OF_ALL_TURNS = {
     "answer_change": "answers changed (%)",
     "incorrect_to_correct": "wrong → right (%)",
     "correct_to_incorrect": "right → wrong (%)",
+    "second_opinion_differs": "second opinion differs (%)",
+    "gradient_clipped": "gradient clipped (%)",
+    "sampler_gap": "sampler to trainer (nats)",
 }
 SMOOTHED = 30  # a line is a running mean over one part in so many of its updates
 TITLE = "Training, by update"
@@ -49,6 +62,8 @@ def curves(records: dict[str, pd.DataFrame], chain: dict[str, str]) -> pd.DataFr
 
 
 def _updates_before(instance: str, records: dict, chain: dict[str, str]) -> int:
+    """Updates of the arms before; of seeds that stopped at different ones the most, so that all of an
+    arm start at one place."""
     before = lineage(instance, chain)[:-1]
     for name in before:
         if name not in records:
@@ -56,18 +71,20 @@ def _updates_before(instance: str, records: dict, chain: dict[str, str]) -> int:
                 f"--chain leads from {instance!r} to {name!r}; expected one of --records. Add its "
                 "records or drop it from the chain."
             )
-    return sum(int(records[name]["step"].max()) for name in before)
+    last = {name: int(frame["step"].max()) for name, frame in records.items() if len(frame)}
+    arms = [arm_of(name) for name in before]
+    return sum(max((last[n] for n in last if arm_of(n) == arm), default=0) for arm in arms)
 
 
 def _quantities(frame: pd.DataFrame) -> pd.DataFrame:
-    values = frame[[c for c in frame if c in CHANGES or _kind_and_turn(c)[1]]]
+    values = frame[[c for c in frame if c in OF_ALL_TURNS or _kind_and_turn(c)[1]]]
     if "unchanged" in frame:
         values = values.assign(answer_change=1 - frame["unchanged"])
     return values.copy()
 
 
 def _kind_and_turn(name: str) -> tuple[str, int]:
-    """The parts of the name of a quantity; the turn is 0 for one of CHANGES."""
+    """The parts of the name of a quantity; the turn is 0 for one of OF_ALL_TURNS."""
     kind, _, turn = name.rpartition("_t")
     return (kind, int(turn)) if kind in PER_TURN and turn.isdecimal() else (name, 0)
 
@@ -75,7 +92,7 @@ def _kind_and_turn(name: str) -> tuple[str, int]:
 def _place(name: str) -> tuple[int, int]:
     """By what quantities are sorted: the kind, then the turn."""
     kind, turn = _kind_and_turn(name)
-    return [*PER_TURN, *CHANGES].index(kind), turn
+    return [*PER_TURN, *OF_ALL_TURNS].index(kind), turn
 
 
 def plot(table: pd.DataFrame, arms: list[str] | None = None):
@@ -91,14 +108,15 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     title = f"{TITLE}: means over seeds, smoothed over 1/{SMOOTHED} of a policy's updates"
     figure, axes = panels(len(names), title, x="update", sharex=True)
     for axis, name in zip(axes, names, strict=True):
+        kind, turn = _kind_and_turn(name)
+        label = f"{PER_TURN[kind]}, turn {turn}" if turn else OF_ALL_TURNS[kind]
+        axis.set_title(label)
         for arm in drawn:
             part = table[table["arm"] == arm]
-            _draw(axis, part, name, 100 if name in CHANGES else 1, colours[arm])
+            _draw(axis, part, name, 100 if "(%)" in label else 1, colours[arm])
             if part["update"].iloc[0] > part["step"].iloc[0]:
                 start = part["update"].iloc[0] - part["step"].iloc[0]
                 axis.axvline(start, color="#999999", lw=0.7, ls=":", zorder=0)
-        kind, turn = _kind_and_turn(name)
-        axis.set_title(f"{PER_TURN[kind]}, turn {turn}" if turn else CHANGES[kind])
         axis.set_xlim(left=0)
     keys = [line_key(arm, colours[arm].colour, colours[arm].dash) for arm in drawn]
     if table["num_seeds"].max() > 1:
@@ -110,7 +128,8 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
 
 
 def _draw(axis, part: pd.DataFrame, name: str, scale: float, style: Style) -> None:
-    if part[name].isna().all():
+    part = part.dropna(subset=[name])  # most updates are not validated
+    if part.empty:
         return
     window = max(1, len(part) // SMOOTHED)
     smooth = part[[name, f"{name}_min", f"{name}_max"]].rolling(window, min_periods=1, center=True)

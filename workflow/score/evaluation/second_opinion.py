@@ -1,8 +1,6 @@
-"""A second opinion on every verdict: a report for a person, never a reward.
+"""Second opinions on all verdicts of an evaluation (score.verifiers.second_opinion).
 
-A verifier that is wrong pays for wrong attempts, and no metric of its own can show it. So a task
-may bring another grader that shares nothing with the first (`second_opinion` of score.tasks). What
-the two don't agree on is counted in metrics.json and listed in a file beside it.
+What the two graders don't agree on is counted in metrics.json and listed in a file beside it.
 """
 
 import json
@@ -10,6 +8,7 @@ import json
 import pandas as pd
 
 from score.tasks import load_task
+from score.verifiers.second_opinion import opinion_of
 
 
 def ask_second_opinion(task_type: str, extracted, answers: list, function: str) -> list | None:
@@ -17,19 +16,11 @@ def ask_second_opinion(task_type: str, extracted, answers: list, function: str) 
 
     extracted: stated answers, null where nothing was stated, which gives no opinion.
     """
-    hook = getattr(load_task(task_type), "second_opinion", None)
-    if hook is None:
+    task = load_task(task_type)
+    if not hasattr(task, "second_opinion"):
         return None
     pairs = zip(extracted, answers, strict=True)
-    return [None if pd.isna(stated) else _opinion(hook, stated, a, function) for stated, a in pairs]
-
-
-def _opinion(hook, stated: str, answer, function: str) -> bool | None:
-    try:
-        opinion = hook(stated, answer, function)
-    except Exception:  # a report must not end the judging that it reports on
-        return None
-    return None if opinion is None else bool(opinion)
+    return [opinion_of(task, None if pd.isna(text) else text, a, function) for text, a in pairs]
 
 
 def disagreements(judged: pd.DataFrame, turns: list[int]) -> list[dict]:

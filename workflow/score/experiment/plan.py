@@ -161,6 +161,11 @@ class Plan:
         """How many problems an instance is trained on; None where that is not known yet."""
         return self.settings(instance)["training_problems"] or self.config["problems"]["train_size"]
 
+    def is_validated(self, instance: str) -> bool:
+        """Whether it is measured on the validation problems while it is trained."""
+        steps = self.settings(instance).get("validation_steps")
+        return self.is_reinforced(instance) and steps is not None
+
     def iterations(self, instance: str) -> int:
         """How often an instance is fine-tuned."""
         return (
@@ -212,6 +217,7 @@ class Plan:
 
         attempts: sampled for training. updates: of the weights. tuning_attempts: sampled by all
         candidates. None where it follows from the number of problems, or from what training finds.
+        Validation counts as none of these.
         """
         if arm == "base" or self.is_prompted(arm):
             return {"attempts": 0, "updates": 0, "tuning_attempts": 0}
@@ -230,6 +236,8 @@ class Plan:
             return {"attempts": 0, "updates": settings["updates"]}
         turns, samples = settings["num_turns"], settings["number_output_initial_generations"]
         if self.is_reinforced(instance):
+            if settings.get("early_stop") is not None:
+                return {"attempts": None, "updates": None}
             rollouts = settings["total_episodes"]
             batch = (
                 settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]

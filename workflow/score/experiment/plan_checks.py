@@ -150,6 +150,7 @@ def check_budgets(config: dict) -> None:
                 "attempts": "problems.train_size is null",
                 "updates": "fine_tuning.updates is null or on_no_corrections is 'keep'",
             }[kind]
+            why += ", or early_stop is set"
             raise ValueError(
                 f"{kind} of {', '.join(unknown)} are not known ahead: {why}; expected a number, so "
                 "that budgets can be compared. Change that, or set allow_unequal_budget: true."

@@ -16,6 +16,7 @@ from score.experiment.run_files import RunFiles
 from score.files.settings import MissingSetting
 from score.sampling.settings import check_backend
 from score.tasks import load_task
+from score.training.settings import TrainSettings
 from score.training.tracking import check_trackers, trackers
 from score.verifiers.verifier import Verifier
 
@@ -63,7 +64,7 @@ def _check_training(name: str, plan: Plan) -> None:
     for instance in (plan.instances_of(name)[0], *plan.candidates_of(name)):
         try:
             if plan.is_reinforced(name):
-                jobs.training(instance)
+                _check_validation(jobs.training(instance), plan.config["problems"])
             elif plan.is_fine_tuned(name):
                 jobs.fine_tuning(instance)
                 given = plan.objective(name) == "supervised"
@@ -78,6 +79,16 @@ def _check_training(name: str, plan: Plan) -> None:
             ) from None
         except ValueError as error:
             raise ValueError(f"policies.{name}: {error}") from None
+
+
+def _check_validation(settings: TrainSettings, problems: dict) -> None:
+    """There are problems where a training is validated."""
+    if settings.validation_steps is not None and not problems["validation_size"]:
+        raise ValueError(
+            f"validation_steps is {settings.validation_steps} (select_checkpoint "
+            f"{settings.select_checkpoint!r}) and problems.validation_size is 0; expected problems to "
+            "validate on. Raise validation_size, or set validation_steps: null."
+        )
 
 
 def check_inputs(config: dict) -> None:

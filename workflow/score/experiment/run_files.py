@@ -73,6 +73,11 @@ class RunFiles:
         ahead = f"{self.results}/{instance}/first_attempts.parquet"
         return ["--first-attempts", ahead] if self.plan.pool(instance) else []
 
+    def validation_flag(self, instance: str) -> list[str]:
+        """The problems that a training is validated on, where it is."""
+        validated = self.plan.is_validated(instance)
+        return ["--validation", f"{self.results}/problems/validation.jsonl"] if validated else []
+
     def fixed_flag(self, evaluation: str) -> list[str]:
         """Base's own first attempts, for an evaluation of corrections of these."""
         fixed = self.plan.evaluations[evaluation].fixed

@@ -174,8 +174,8 @@ class Bridge:
     """Token ids from the end of one attempt to the start of the next.
 
     ids: the run that follows an attempt without the template's end-of-turn token. end: that token,
-    with which `ids` begins. An attempt that wrote it itself is followed by the rest. opening: the text
-    that the template writes between a user message and the attempt at it.
+    with which `ids` begins. An attempt that wrote it itself is followed by the rest. opening: the
+    text that the template writes between a user message and the attempt at it.
     """
 
     ids: tuple[int, ...]

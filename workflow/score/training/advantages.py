@@ -57,8 +57,8 @@ def deviation(advantages: torch.Tensor, counted: torch.Tensor | None = None) -> 
     """σ of an update: the standard deviation of its advantages (B, N), over rollouts and turns.
 
     One number for all turns keeps the ratio between their rewards, which α sets; a turn that earns
-    nothing counts with its zeros. counted (B, N): true
-    for what enters it, None for all; attempts that the policy did not write have no advantage.
+    nothing counts with its zeros. counted (B, N): true for what enters it, None for all; attempts that
+    the policy did not write have no advantage.
     """
     return float((advantages if counted is None else advantages[counted]).std())
 
@@ -66,3 +66,24 @@ def deviation(advantages: torch.Tensor, counted: torch.Tensor | None = None) -> 
 def divisor(sigma: float, scale: bool) -> float:
     """What the objective of an update is divided by: σ, at least LEAST_DEVIATION; 1 without `scale`."""
     return max(sigma, LEAST_DEVIATION) if scale else 1.0
+
+
+def in_equal_groups(
+    rewards: torch.Tensor,
+    order: list[int],
+    k: int,
+    rank: int,
+    offline: list[bool] | None = None,
+) -> torch.Tensor:
+    """Which of a rank's rollouts (B, N) are in a group of `k` whose rewards of that turn are all equal.
+
+    Such rollouts have no advantage there. The rows are in the order of the groups; other arguments
+    are those of `rank_advantages`. A first attempt that was given has no advantage either.
+    """
+    if offline is not None:
+        rewards = rewards.clone()
+        rewards[torch.tensor(offline), 0] = 0
+    groups = _everyones(rewards, order).view(-1, k, rewards.size(1))
+    equal = (groups == groups[:, :1]).all(1).repeat_interleave(k, 0)
+    first = rank * len(order)
+    return equal[first : first + len(order)]

@@ -102,6 +102,11 @@ def _checkpoints(directory: Path) -> dict[int, Path]:
     return {int(path.name.split("-")[1]): path for path in found if path.name[11:].isdecimal()}
 
 
+def checkpoint_steps(directory: str) -> list[int]:
+    """The steps of the checkpoints that training may go on from."""
+    return sorted(_checkpoints(Path(directory)))
+
+
 def open_checkpoints(directory: str, provenance: dict) -> None:
     """Make the folder, or check that its checkpoints belong to this training; else ValueError.
 

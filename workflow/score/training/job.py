@@ -8,7 +8,7 @@ import argparse
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from score.jobs.distributed import (
 from score.jobs.interruption import StopOnSignal, end_interrupted
 from score.jobs.writer_lock import sole_writer
 from score.policies.load import is_adapter
+from score.training.candidates import AlreadyTrained, Candidates, EndsOnce, write_policy
 from score.training.checkpoints import (
     checkpoint_size,
     newest_whole_checkpoint,
@@ -104,8 +105,13 @@ def new_adapter(settings: TrainerSettings, init: str) -> LoraConfig | None:
 
 
 def train_on(trainer, checkpoints: str) -> None:
-    """Train from the newest whole checkpoint, or from the start, to its end or a signal."""
+    """Train from the newest whole checkpoint, or from the start, to its end or a signal.
+
+    A training that had ended, but had not saved its policy, is loaded and makes no update.
+    """
     silence_trainer(trainer)
+    if not any(isinstance(one, EndsOnce) for one in trainer.callback_handler.callbacks):
+        trainer.add_callback(EndsOnce())
     require_deepspeed(trainer.accelerator)
     allow_offload_without_compiler(trainer.accelerator)
     newest = newest_whole_checkpoint(checkpoints)
@@ -113,30 +119,60 @@ def train_on(trainer, checkpoints: str) -> None:
         policy = trainer.accelerator.unwrap_model(trainer.model)
         require_free_disk(checkpoints, checkpoint_size(policy))
         continue_run(trainer.args.report_to, checkpoints, resumed=newest is not None)
-    trainer.train(resume_from_checkpoint=newest)
+    with suppress(AlreadyTrained):
+        trainer.train(resume_from_checkpoint=newest)
 
 
 def save_or_interrupt(
-    trainer, stop: StopOnSignal, settings: TrainerSettings, flags: argparse.Namespace
+    trainer,
+    stop: StopOnSignal,
+    settings: TrainerSettings,
+    flags: argparse.Namespace,
+    candidates: Candidates | None = None,
 ) -> None:
-    """Save what was trained, unless training was stopped before its end: then say so."""
+    """Save what was trained, unless training was stopped before its end: then say so.
+
+    candidates: what the policy is chosen among; None takes the last weights.
+    """
     if stop.stopped_early:
         end_interrupted()
     else:
-        _save_policy(trainer, settings, flags)
+        _save_policy(trainer, settings, flags, candidates)
 
 
-def _save_policy(trainer, settings: TrainerSettings, flags: argparse.Namespace) -> None:
+def _save_policy(
+    trainer, settings: TrainerSettings, flags: argparse.Namespace, candidates: Candidates | None
+) -> None:
     """Save policy and records, each whole or not at all, and delete the checkpoints."""
-    draft = Path(f"{flags.policy}.writing")
-    trainer.save_model(str(draft))
-    if trainer.accelerator.is_main_process:
-        trainer.processing_class.save_pretrained(draft)
+    draft, main = Path(f"{flags.policy}.writing"), trainer.accelerator.is_main_process
+    folder = candidates and candidates.chosen_folder()
+    if folder is None:
+        write_policy(trainer, draft)
+    elif main:
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(folder, draft)
+    if main:
         replace_folder(draft, Path(flags.policy))
-        write_records(flags.records, trainer.state.log_history, settings.objective)
+        chosen = candidates and (candidates.chosen()[0], settings.select_checkpoint)
+        write_records(flags.records, trainer.state.log_history, settings.objective, chosen)
+        if candidates:
+            candidates.leave(flags.policy)
+            print(kept_line(candidates), flush=True)
     trainer.accelerator.wait_for_everyone()
     if trainer.accelerator.is_main_process:
         shutil.rmtree(flags.checkpoints)
+
+
+def kept_line(candidates: Candidates) -> str:
+    """Which update's weights the policy holds, and why, in one line."""
+    step, value = candidates.chosen()
+    why = {
+        "last": "the last",
+        "training_reward": f"of the highest training reward, {value:.3f}",
+        "validation": f"of the highest validation accuracy, {value:.3f}",
+    }
+    made = candidates.trainer.state.global_step
+    return f"the policy is that of update {step} of {made}, {why[candidates.selection.by]}"
 
 
 def run_job(

@@ -1,6 +1,7 @@
 """What training records of every turn: sums on each rank, added up once a log."""
 
 import json
+import math
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -11,6 +12,9 @@ from transformers import PrinterCallback, TrainerCallback
 from score.jobs.progress import duration
 from score.sampling.rollout import Rollout
 from score.training.loss import per_turn_sum
+from score.training.selection import is_update
+
+_WHOLE = "/whole"
 
 
 class TurnSums:
@@ -35,6 +39,7 @@ class TurnSums:
             self.sums[f"reward_t{t + 1}"] += scores[:, t].sum()
             self.sums[f"tokens_t{t + 1}"] += float(sum(len(r.attempts[t]) for r in rollouts))
             self.sums[f"truncated_t{t + 1}"] += float(sum(r.truncated[t] for r in rollouts))
+            self.sums[f"no_answer_t{t + 1}"] += float(sum(row[t] is None for row in stated))
         if scores.size(1) > 1:
             before, last = scores[:, -2], scores[:, -1]
             self.sums["incorrect_to_correct"] += ((before < 1) & (last == 1)).sum()
@@ -54,6 +59,28 @@ class TurnSums:
             for t, total in enumerate(per_turn_sum(values, turn, turns).sum(0), start=1):
                 self.sums[f"{name}_t{t}"] += total
 
+    def add_equal_groups(self, equal: torch.Tensor, turns: list[int]) -> None:
+        """Which rollouts (B, N) are in groups that are paid alike, counted for these turns, 1 … N."""
+        for t in turns:
+            self.sums[f"equal_groups_t{t}"] += float(equal[:, t - 1].sum())
+
+    def add_sampler_gap(
+        self, logps: torch.Tensor, sampler_logps: torch.Tensor, turn: torch.Tensor
+    ) -> None:
+        """How far a sampler's log-probabilities are from the trainer's, (B, T); nan tells nothing."""
+        gaps = (logps - sampler_logps)[(turn > 0) & ~sampler_logps.isnan()].abs()
+        self._add_share("sampler_gap", gaps.sum(), gaps.numel())
+
+    def add_second_opinions(self, counts: tuple[int, int] | None) -> None:
+        """How many second opinions differ from the verdict, and how many there are; None: no such."""
+        if counts is not None:
+            self._add_share("second_opinion_differs", *counts)
+
+    def _add_share(self, name: str, part: float, whole: float) -> None:
+        """A mean that is not one over rollouts, but over as many as `whole`."""
+        self.sums[name] += part
+        self.sums[f"{name}{_WHOLE}"] += float(whole)
+
     def means(self, accelerator) -> dict[str, float]:
         """Means over all ranks, per rollout (entropy: per token); starts anew. Empty without sums.
 
@@ -68,7 +95,8 @@ class TurnSums:
         self.sums.clear()
         total = dict(zip(names, totals, strict=True))
         rollouts, given = total.pop("rollouts"), total.pop("offline_tokens", 0.0)
-        counts = dict.fromkeys(total, rollouts)
+        wholes = {n.removesuffix(_WHOLE): total.pop(n) for n in names if n.endswith(_WHOLE)}
+        counts = dict.fromkeys(total, rollouts) | wholes
         counts |= {n: total[f"tokens_{n[-2:]}"] for n in total if "entropy" in n}
         counts["kl_t1"] -= total.get("offline", 0.0)
         counts["entropy_t1"] -= given
@@ -78,11 +106,15 @@ class TurnSums:
 _SECONDS = 5.0
 
 
-_SHOWN = ("reward_t", "kl_t", "unchanged", "mean_token_accuracy")
+_SHOWN = ("reward", "kl", "unchanged", "equal_groups", "validation_accuracy", "mean_token_accuracy")
+_SHOWN_FROM = {
+    "truncated": 0.01,
+    "no_answer": 0.01,
+}  # shares that are worth a place once they are so large
 
 
 class ProgressLine(TrainerCallback):
-    """Prints stage, step, rewards or the like, and time left from the first process."""
+    """Prints stage, step, `shown` and time left from the first process; each validation in any case."""
 
     def __init__(self, stage: str):
         self.stage = stage
@@ -95,29 +127,51 @@ class ProgressLine(TrainerCallback):
     def on_log(self, args, state, control, logs=None, **kwargs):
         now, done = time.monotonic(), state.global_step - self.first
         due = now - self.last > _SECONDS or state.global_step == state.max_steps
-        if not (state.is_world_process_zero and due and done and _of_update(logs or {})):
+        due = due or "validation_accuracy_t1" in (logs or {})
+        if not (state.is_world_process_zero and due and done and is_update(logs or {})):
             return
         self.last = now
         left = (now - self.start) / done * (state.max_steps - state.global_step)
-        names = [name for start in _SHOWN for name in sorted(logs) if name.startswith(start)]
-        shown = "  ".join(f"{name} {logs[name]:.3f}" for name in names)
         step = f"{state.global_step}/{state.max_steps}"
-        print(f"{self.stage} step {step}  {shown}  {duration(left)} left", flush=True)
+        print(f"{self.stage} step {step}  {shown(logs)}  {duration(left)} left", flush=True)
 
 
-def write_records(path: str, log_history: list[dict], stage: str) -> None:
-    """training.jsonl, a line an update: the trainer's own history, which checkpoints carry along."""
-    lines = [
-        json.dumps({"stage": stage, **record}, sort_keys=True)
-        for record in log_history
-        if _of_update(record)
-    ]
-    Path(path).write_text("".join(line + "\n" for line in lines))
+def shown(record: dict) -> str:
+    """What the progress line says of an update: `reward 0.550/0.612  kl 0.010/0.020  unchanged 0.800`.
+
+    Turns stand side by side, – for one that has no value.
+    """
+    parts = []
+    for name in (*_SHOWN, *_SHOWN_FROM):
+        values = [record[name]] if name in record else _by_turn(record, name)
+        there = [value for value in values if value is not None]
+        if there and max(there) >= _SHOWN_FROM.get(name, -math.inf):
+            texts = ["–" if value is None else f"{value:.3f}" for value in values]
+            parts.append(f"{name} {'/'.join(texts)}")
+    return "  ".join(parts)
 
 
-def _of_update(record: dict) -> bool:
-    """Whether the trainer recorded an update, and not the whole training at its end."""
-    return "learning_rate" in record
+def _by_turn(record: dict, name: str) -> list[float | None]:
+    """The values of turn 1 … N of a quantity."""
+    start = f"{name}_t"
+    turns = [int(key.removeprefix(start)) for key in record if key.startswith(start)]
+    return [record.get(f"{start}{t}") for t in range(1, max(turns, default=0) + 1)]
+
+
+def write_records(
+    path: str, log_history: list[dict], stage: str, chosen: tuple[int, str] | None = None
+) -> None:
+    """training.jsonl, a line an update: the trainer's own history, which checkpoints carry along.
+
+    chosen: the update whose weights became the policy, and by what; its line gets `chosen_by`.
+    """
+    lines = []
+    for record in filter(is_update, log_history):
+        line = {"stage": stage, **record}
+        if chosen is not None and record["step"] == chosen[0]:
+            line["chosen_by"] = chosen[1]
+        lines.append(json.dumps(line, sort_keys=True) + "\n")
+    Path(path).write_text("".join(lines))
 
 
 def silence_trainer(trainer) -> None:

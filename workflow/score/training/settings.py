@@ -6,6 +6,7 @@ from score.files.settings import Settings
 from score.sampling.prompt_settings import PromptSettings
 from score.sampling.settings import check_backend
 from score.training.objectives import check_objective
+from score.training.selection import SelectionSettings
 from score.verifiers.settings import VerifierSettings
 
 
@@ -92,7 +93,9 @@ class TrainerSettings(Settings):
 
 
 @dataclass(kw_only=True)
-class TrainSettings(MethodSettings, TrainerSettings, VerifierSettings, PromptSettings):
+class TrainSettings(
+    MethodSettings, SelectionSettings, TrainerSettings, VerifierSettings, PromptSettings
+):
     """The settings of one reinforcement learning; configs/config.yaml says what each one means.
 
     An update covers per_device_train_batch_size × gradient_accumulation_steps rollouts, whatever
@@ -123,6 +126,7 @@ class TrainSettings(MethodSettings, TrainerSettings, VerifierSettings, PromptSet
             self.init_kl_target,
             self.offline_first_attempts,
         )
+        self.check_selection()
         k = self.number_output_initial_generations
         if k < 2:
             raise ValueError(

@@ -9,12 +9,14 @@ refused where that checkpoint was made with other settings, problems, policies o
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from datasets import Dataset
 
 from score.files.digests import file_digest
 from score.jobs.command import Command, optional
+from score.jobs.distributed import is_first_process, leave_launcher
 from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
 from score.problems.problem import read_problems
@@ -29,7 +31,9 @@ from score.sampling.prompts import (
     read_few_shot,
     system_prompt_of,
 )
+from score.training.candidates import Candidates, EndsOnce
 from score.training.config import SCoReConfig
+from score.training.health import NothingToLearn
 from score.training.job import (
     FLAGS,
     new_adapter,
@@ -41,8 +45,10 @@ from score.training.job import (
 )
 from score.training.offline_attempts import OfflineAttempts, read_offline_attempts
 from score.training.records import ProgressLine
+from score.training.selection import Selection
 from score.training.settings import TrainSettings
 from score.training.trainer import SCoReTrainer
+from score.training.validation import Validation
 from score.verifiers.verifier import Verifier
 
 COMMAND = Command(__spec__, __doc__)
@@ -61,8 +67,9 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
 
 
 def provenance(settings: TrainSettings, flags: argparse.Namespace) -> dict:
-    """All that the trained weights depend on; ValueError where first attempts don't fit."""
+    """All that the trained weights depend on; ValueError where a file of them doesn't fit."""
     offline_attempts(settings, flags)
+    validation_problems(settings, flags)
     own_task = Path(settings.task_type).is_file()
     return {
         **settings.provenance(),
@@ -70,6 +77,7 @@ def provenance(settings: TrainSettings, flags: argparse.Namespace) -> dict:
         "reference": policy_digest(flags.reference, settings.cache_dir),
         "problems": file_digest(flags.problems),
         "first_attempts": flags.first_attempts and file_digest(flags.first_attempts),
+        "validation": flags.validation and file_digest(flags.validation),
         "task": file_digest(settings.task_type) if own_task else None,
         "prompts": _rendered_digest(settings, flags),
         "processes": processes(),
@@ -81,7 +89,9 @@ def _rendered_digest(settings: TrainSettings, flags: argparse.Namespace) -> str:
     tokenizer, task = _tokenizer(settings, flags), task_of(settings)
     check_tags_are_text(tokenizer, settings.reasoning_tags)
     bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
-    conversations = make_dataset(settings, flags)["prompt"]
+    conversations = [*make_dataset(settings, flags)["prompt"]]
+    if (validation := validation_problems(settings, flags)) is not None:
+        conversations += validation["prompt"]
     return prompts_digest((prompt_ids(tokenizer, one) for one in conversations), [bridge])
 
 
@@ -91,6 +101,24 @@ def _tokenizer(settings: TrainSettings, flags: argparse.Namespace):
 
 def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
     """Columns `problem_id`, `prompt` and `answer` of the training problems."""
+    return _as_dataset(read_problems(flags.problems)[: settings.training_problems], settings, flags)
+
+
+def validation_problems(settings: TrainSettings, flags: argparse.Namespace) -> Dataset | None:
+    """The same of the problems to validate on, None without any; ValueError where some are missing."""
+    steps, path = settings.validation_steps, flags.validation
+    if steps is None and path is None:
+        return None
+    problems = [] if path is None else read_problems(path)
+    if steps is None or not problems:
+        raise ValueError(
+            f"validation_steps is {steps} and --validation {path} holds {len(problems)} problems; "
+            "expected a number of updates and some problems, or neither. Give both."
+        )
+    return _as_dataset(problems, settings, flags)
+
+
+def _as_dataset(problems: list, settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
     task = task_of(settings)
     few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
     return Dataset.from_list(
@@ -100,7 +128,7 @@ def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
                 "prompt": first_messages(problem.question, task, few_shot),
                 "answer": problem.answer,
             }
-            for problem in read_problems(flags.problems)[: settings.training_problems]
+            for problem in problems
         ]
     )
 
@@ -143,10 +171,29 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
             peft_config=new_adapter(settings, flags.init),
             callbacks=[ProgressLine(settings.objective), stop],
         )
+        selection = Selection(settings)
+        candidates = Candidates(trainer, selection, flags.checkpoints)
+        nothing = NothingToLearn(settings.stop_when_nothing_to_learn)
+        if (problems := validation_problems(settings, flags)) is not None:
+            trainer.add_callback(Validation(trainer, problems, settings.validation_steps))
+        for callback in (candidates, EndsOnce(selection), nothing):
+            trainer.add_callback(callback)
         train_on(trainer, flags.checkpoints)
         counts = ", ".join(f"{count} {verdict}" for verdict, count in verifier.counts.items())
         print(f"verifier of rank {trainer.accelerator.process_index}: {counts}", flush=True)
-    save_or_interrupt(trainer, stop, settings, flags)
+    if nothing.message is not None:
+        _end_unlearned(nothing.message, flags)
+    save_or_interrupt(trainer, stop, settings, flags, candidates)
+
+
+def _end_unlearned(message: str, flags: argparse.Namespace) -> None:
+    """End with an error on every rank; the first says why. Checkpoints stay."""
+    leave_launcher()
+    text = (
+        f"{COMMAND.name}: {message}. Its checkpoints are kept in {flags.checkpoints}: to go on all "
+        "the same set stop_when_nothing_to_learn: null and run again."
+    )
+    sys.exit(text if is_first_process() else 1)
 
 
 def main() -> None:
@@ -155,6 +202,7 @@ def main() -> None:
         reference="the base policy, π_ref of the KL",
         problems="JSON Lines of training problems",
         first_attempts=optional("sampled.parquet of offline first attempts"),
+        validation=optional("JSON Lines of problems to validate on"),
         few_shot_dir=optional("folder of worked examples"),
     )
     run_job(COMMAND, TrainSettings, flags, provenance, train)

@@ -27,10 +27,11 @@ from score.sampling.rollout import Rollout, sample_rollouts
 from score.sampling.sampler_logps import tell_logps
 from score.sampling.vllm import TrainingGenerate
 from score.training import loss
-from score.training.advantages import divisor, rank_advantages
+from score.training.advantages import divisor, in_equal_groups, rank_advantages
 from score.training.batches import ProblemSampler, Score, pad_batches, score_attempts, token_logps
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
+from score.training.health import paid_turns, second_opinions
 from score.training.objectives import OBJECTIVES, current_weight
 from score.training.offline_attempts import OfflineAttempts, StartingFrom
 from score.training.records import TurnSums
@@ -159,9 +160,9 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         self.kl_weights = self._kl_weights()
         given = self._given(problems)
         rollouts = self._sample([problem["prompt"] for problem in problems], given)
-        scores, stated = score_attempts(
-            self.verifier, rollouts, [problem["answer"] for problem in problems], self._tokenizer
-        )
+        answers = [problem["answer"] for problem in problems]
+        scores, stated = score_attempts(self.verifier, rollouts, answers, self._tokenizer)
+        self._sums.add_second_opinions(second_opinions(self.verifier, scores, stated, answers))
         # Rows of similar length share a micro-batch, each padded only to its own longest row.
         order = sorted(range(len(rollouts)), key=lambda i: len(rollouts[i].tokens()[0]))
         rollouts, stated = [rollouts[i] for i in order], [stated[i] for i in order]
@@ -172,9 +173,11 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         for batch in batches:
             batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
         rewards = self.objective.rewards(scores, self.args)
+        rank = self.accelerator.process_index
+        equal = in_equal_groups(rewards, order, self.num_generations, rank, offline)
+        self._sums.add_equal_groups(equal, paid_turns(self.objective, self.args))
         if self.args.kl_estimator == "k1":
             rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
-        rank = self.accelerator.process_index
         advantages, self.reward_deviation = rank_advantages(
             rewards, order, self.num_generations, rank, offline
         )
@@ -198,26 +201,42 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         step = self.state.global_step
         return self.first_attempts.of_rollouts(ids, step, first, self.num_generations)
 
+    def sample_greedily(self, messages: list[list[dict]], turns: int) -> list[Rollout]:
+        """One greedy rollout of each conversation; every rank must ask for as many."""
+        if not self.use_vllm:
+            return self._sample(messages, None, temperature=0.0, turns=turns)
+        engine, temperature = self.vllm_generation, self.vllm_generation.temperature
+        engine.temperature = 0.0
+        try:
+            return self._sample(messages, None, k=1, turns=turns)
+        finally:
+            engine.temperature = temperature
+
     def _sample(
-        self, messages: list[list[dict]], given: list[list[int] | None] | None
+        self,
+        messages: list[list[dict]],
+        given: list[list[int] | None] | None,
+        *,
+        k: int | None = None,
+        temperature: float | None = None,
+        turns: int | None = None,
     ) -> list[Rollout]:
+        """Rollouts as they are trained on; k, temperature and turns where they differ from those."""
+        k, turns = k or self.num_generations, turns or self.args.num_turns
+        temperature = self.temperature if temperature is None else temperature
         # K rollouts in a row have one prompt.
         groups = [(self.rendered(m), len(list(g))) for m, g in groupby(messages)]
         prompts = [ids for ids, size in groups for _ in range(size)]
 
         def sample(engine, same_number):
             generate = engine if given is None else StartingFrom(engine, given, same_number)
-            rollouts = sample_rollouts(
-                prompts, self.bridge, generate, self.stop_ids, self.args.num_turns
-            )
+            rollouts = sample_rollouts(prompts, self.bridge, generate, self.stop_ids, turns)
             if engine.tell:
                 tell_logps(rollouts, engine.logps)
             return rollouts
 
         if self.use_vllm:
-            engine = TrainingGenerate(
-                self._generate_single_turn, self.num_generations, self.stop_ids
-            )
+            engine = TrainingGenerate(self._generate_single_turn, k, self.stop_ids)
             # The engine wants whole groups of K, in their order.
             return sample(engine, same_number=lambda lacking: len(prompts))
         with unwrap_model_for_generation(
@@ -227,12 +246,12 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         ) as policy:
             config = sampling_config(
                 self.max_completion_length,
-                self.temperature,
+                temperature,
                 self.stop_ids,
                 self._tokenizer.pad_token_id,
             )
             rows = self.args.local_rollout_forward_batch_size
-            engine = HFGenerate(policy, config, rows, self.args.sampler_ratios)
+            engine = HFGenerate(policy, config, rows, self.args.sampler_ratios and temperature > 0)
             return sample(engine, same_number=lambda lacking: max(gather_object([lacking])))
 
     # ------------------------------------------------------------------- log-probabilities
@@ -279,6 +298,8 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         )
         log_ratio = logps.detach() - inputs["ref_logps"]
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)
+        if "sampler_logps" in inputs:
+            self._sums.add_sampler_gap(logps.detach(), inputs["sampler_logps"], inputs["turn"])
         return total / self.current_gradient_accumulation_steps
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
@@ -295,9 +316,16 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             means["reward_deviation"] = self.reward_deviation
         if means and self.args.init_kl_target is not None:
             means["init_kl_coef"] = self.kl_weights[0]
-        for name, mean in means.items():
-            self._metrics["train"][name].append(mean)
+        if "grad_norm" in logs:
+            clipped = 0 < self.args.max_grad_norm < logs["grad_norm"]
+            means["gradient_clipped"] = float(clipped)
+        self.record(means)
         super().log(logs, start_time)
+
+    def record(self, values: dict[str, float]) -> None:
+        """Put numbers into the record of the update under way."""
+        for name, value in values.items():
+            self._metrics["train"][name].append(value)
 
 
 def _no_reward_function(**kwargs):
