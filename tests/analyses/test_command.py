@@ -54,7 +54,7 @@ def _pairs(files, ending):
 def test_commands_write_a_table_and_a_figure_that_repeat(files, command, own_flags, rows):
     flags = ["--csv", str(files / "t.csv"), "--figure", str(files / "f.png"), "--arms", "base"]
     if command is not analyse_curves:
-        flags += ["--attempts", *_pairs(files, "parquet"), "--bootstrap-samples", "50"]
+        flags += ["--attempts", *_pairs(files, "parquet")]
     for word in own_flags:
         many = word in ("parquet", "jsonl")
         flags += _pairs(files, word) if many else [str(files / word) if ".json" in word else word]

@@ -57,25 +57,44 @@ def test_sequential_at_a_budget_of_two_is_the_accuracy_of_attempt_2_and_row_orde
     pd.testing.assert_frame_equal(votes(again, PLAIN, (2, 4))[4], voted[4])
 
 
-def test_the_p_value_is_the_normal_one_of_the_paired_difference():
+def test_the_p_of_one_seed_is_that_of_the_paired_difference():
     # at budget 2 with two samples: 30 problems gain, 10 lose, 160 stay right
     answers = {f"g{i}": [("b", "a")] * 2 for i in range(30)}
     answers |= {f"l{i}": [("a", "b")] * 2 for i in range(10)}
     answers |= {f"s{i}": [("a", "a")] * 2 for i in range(160)}
-    table = scaling({"x": _rollouts(answers)}, PLAIN, (2,), samples=20_000, seed=0)
+    table = scaling({"x": _rollouts(answers)}, PLAIN, (2,))
     row = table.iloc[0]
     assert row[["parallel", "sequential", "difference"]].tolist() == pytest.approx(
         [0.85, 0.95, 0.1]
     )
     error = math.sqrt((0.2 - 0.1**2) / 200)
-    assert row["difference_low"] == pytest.approx(0.1 - 1.96 * error, abs=0.006)
-    assert row["p_greater"] == pytest.approx(0.5 * math.erfc(0.1 / error / math.sqrt(2)), rel=0.2)
+    assert row["difference_low"] == pytest.approx(0.1 - 1.96 * error, abs=1e-5)
+    # 30 against 10 as McNemar has it: z = 20 / sqrt(40)
+    assert row["p_greater"] == pytest.approx(0.5 * math.erfc(math.sqrt(10 / 2)))
+
+
+def test_a_few_problems_or_seeds_that_agree_are_not_certain():
+    gained = {f"g{i}": [("b", "a")] * 2 for i in range(4)}
+    table = scaling({"x": _rollouts(gained)}, PLAIN, (2,))
+    assert table["difference"].item() == 1  # and no spread at all
+    assert table["p_greater"].item() == pytest.approx(0.5 * math.erfc(2 / math.sqrt(2)))
+    # two seeds of 400 problems: one gains 120, the other 80, so their mean varies by 0.05
+    seeds = {
+        f"x/{seed}": _rollouts(
+            {f"p{i}": [("b", "a" if (i * step) % 400 < count else "b")] * 2 for i in range(400)}
+        )
+        for seed, count, step in ((0, 120, 1), (1, 80, 3))
+    }
+    row = scaling(seeds, PLAIN, (2,)).iloc[0]
+    # at least the share of a Cauchy variable beyond 0.25 / 0.05
+    assert row["p_greater"] > 0.5 - math.atan(5) / math.pi > 0.06
+    assert row["difference_low"] < 0.25 - 12.7 * 0.05
 
 
 def test_seeds_of_an_arm_share_a_row_and_equal_votes_prove_nothing():
     same = _rollouts({"p": [("a", "a")] * 2})
     lost = _rollouts({"p": [("a", "b")] * 2})
-    table = scaling({"x/seed0": same, "x/seed1": lost, "y": same}, PLAIN, (2,), samples=50, seed=0)
+    table = scaling({"x/seed0": same, "x/seed1": lost, "y": same}, PLAIN, (2,))
     assert table[["arm", "num_seeds", "sequential"]].values.tolist() == [["x", 2, 0.5], ["y", 1, 1]]
     assert table["p_greater"].iloc[1] == 0.5
 

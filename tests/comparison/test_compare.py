@@ -2,7 +2,7 @@
 
 import csv
 import json
-from math import comb
+from math import atan, comb, pi
 
 import pytest
 from check_table import check
@@ -13,14 +13,13 @@ BASE = outcomes(184, 79, 23, 214)  # the paper's base policy at 500 problems, an
 SCORE = outcomes(293, 7, 29, 171)
 
 
-def _run(folder, pairs, *flags, **settings):
+def _run(folder, pairs, *flags):
     """Compare instances; returns rows of the table, rows of pairs and both as markdown."""
-    (folder / "s.json").write_text(json.dumps({"bootstrap_samples": 1000, **settings}))
     tables = ["t.csv", "t.md", "p.csv", "p.md"]
     names = ("--csv", "--markdown", "--pairs-csv", "--pairs-markdown")
     paths = [x for name, table in zip(names, tables, strict=True) for x in (name, folder / table)]
     attempts = ["--attempts", *(f"{instance}={path}" for instance, path in pairs.items())]
-    main([*map(str, ("--settings", folder / "s.json", *attempts, *paths, *flags))])
+    main([*map(str, (*attempts, *paths, *flags))])
     rows = [list(csv.DictReader((folder / table).open(newline=""))) for table in tables[::2]]
     return *rows, *((folder / table).read_text() for table in tables[1::2])
 
@@ -39,27 +38,30 @@ def test_arms_stand_in_the_given_order_as_fractions_and_as_percent(tmp_path, cap
     rates = [rows[1][name] for name in COLUMNS[1:16:3]]
     assert rates == ["0.526", "0.414", "-0.112", "0.046", "0.158"]
     of_36_coins = 2 * sum(comb(36, heads) for heads in range(8)) / 2**36
-    assert float(rows[0]["mcnemar_p"]) == pytest.approx(of_36_coins)
+    assert float(rows[0]["delta_p"]) == pytest.approx(of_36_coins)
     assert capsys.readouterr().out == markdown
     cells = _cells(markdown, 0)
     assert cells[:3] == ["score", "500", "1"]
     assert [cell.split(" [")[0] for cell in cells[3:8]] == ["60.0", "64.4", "+4.4", "5.8", "1.4"]
     assert cells[8] == "0.00031"
-    assert "95 % paired bootstrap interval over problems" in markdown.splitlines()[-1]
+    assert "one seed are over problems alone" in markdown.splitlines()[-1]
     check(str(tmp_path / "t.csv"))
 
 
 def test_seeds_of_an_arm_are_one_row_with_their_mean(tmp_path):
-    kinds = {"base": (50, 2, 2, 46), "score/seed0": (50, 0, 8, 42), "score/seed1": (49, 1, 20, 30)}
+    # two seeds that gain 50 and 150 of 1,000 problems, others each
+    kinds = {"base": (50, 2, 2, 46), "score/seed0": (50, 0, 5, 45), "score/seed1": (35, 0, 15, 50)}
+    kinds = {name: [10 * count for count in counts] for name, counts in kinds.items()}
     pairs = {name: write_attempts(tmp_path / name, *outcomes(*k)) for name, k in kinds.items()}
     rows, _, markdown, _ = _run(tmp_path, pairs)
     assert [(row["policy"], row["seeds"]) for row in rows] == [("base", "1"), ("score", "2")]
-    assert float(rows[1]["delta"]) == pytest.approx((8 + 19) / 200)
-    # seeds disagree by 11 points, which one instance can't show
-    widths = [float(row["delta_high"]) - float(row["delta_low"]) for row in rows]
-    assert widths[1] > 2 * widths[0]
-    assert _cells(markdown, 1)[8] == "0.0078"  # of 2 / 2^8 and 44 / 2^21 the larger
-    check(str(tmp_path / "t.csv"))
+    assert float(rows[1]["delta"]) == pytest.approx(0.1)
+    # seeds disagree by 10 points: a Cauchy quantile of 12.7 times the 5 by which their mean varies
+    assert float(rows[1]["delta_low"]) == pytest.approx(0.1 - 12.706 * 0.05, abs=1e-3)
+    # the mean is 2 of its standard errors, beyond which a Cauchy variable is with 1 - 2 atan(2) / π
+    assert _cells(markdown, 1)[8] == "0.3" and 1 - 2 * atan(2) / pi == pytest.approx(
+        0.295, abs=1e-3
+    )
 
 
 def test_every_two_arms_are_compared_and_corrected_for_each_other(tmp_path):
@@ -69,7 +71,8 @@ def test_every_two_arms_are_compared_and_corrected_for_each_other(tmp_path):
     names = [(row["policy"], row["other"]) for row in rows]
     assert names == [("base", "copy"), ("base", "score"), ("copy", "score")]
     assert list(rows[0]) == ["policy", "other", *PAIR_COLUMNS]
-    assert {rows[0][name] for name in PAIR_COLUMNS} == {"0.0", "1.0"}
+    assert rows[0]["delta"] == "0.0" and rows[0]["delta_p_holm"] == "1.0"
+    assert float(rows[0]["delta_high"]) == pytest.approx(3.8415 / 500, rel=1e-4)  # four problems
     assert float(rows[1]["accuracy_t2"]) == pytest.approx(0.414 - 0.644)
     assert float(rows[1]["delta"]) == pytest.approx(-0.112 - 0.044)
     low, high, p, corrected = (
@@ -78,7 +81,7 @@ def test_every_two_arms_are_compared_and_corrected_for_each_other(tmp_path):
     assert low < -0.156 < high < 0 and p < 1e-6
     # six values of p: the four of score are at most times 6, at least times 3
     assert 3 * p <= corrected <= 6 * p
-    assert _cells(markdown, 0) == ["base", "copy", *["+0.0 [+0.0, +0.0]", "1", "1"] * 2]
+    assert _cells(markdown, 0) == ["base", "copy", *["+0.0 [-0.8, +0.8]", "1", "1"] * 2]
 
 
 def test_one_arm_has_no_pairs(tmp_path):
@@ -125,14 +128,10 @@ def test_malformed_budgets_are_named_and_nothing_is_written(tmp_path, text, mess
 def test_a_change_that_rounds_to_nothing_has_no_minus_sign(tmp_path):
     path = write_attempts(tmp_path / "b", *outcomes(1500, 1, 0, 1499))
     _, _, markdown, _ = _run(tmp_path, {"copy": path})
-    assert "| +0.0 [-0.1, +0.0]" in markdown
+    assert "| +0.0 [-0.2, +0.1]" in markdown
 
 
-def test_other_problems_and_settings_are_refused(tmp_path):
+def test_other_problems_are_refused(tmp_path):
     one, two = (write_attempts(tmp_path / str(n), [1] * n, [1] * n) for n in (1, 2))
     with pytest.raises(SystemExit, match="compare: problems of 'b' are not those of 'a'"):
         _run(tmp_path, {"a": one, "b": two})
-    with pytest.raises(SystemExit, match="compare: bootstrap samples is 0"):
-        _run(tmp_path, {"a": one}, bootstrap_samples=0)
-    with pytest.raises(SystemExit, match="unknown key 'samples'"):
-        _run(tmp_path, {"a": one}, samples=3)

@@ -106,6 +106,21 @@ def test_few_shot_folder_without_a_file_of_the_task_is_refused(own, tmp_path):
     says(refusal(check_inputs, own), ["neither puzzle_initial.json nor puzzle_correction.json"])
 
 
+def test_marker_that_nothing_asks_for_is_warned_of_with_the_cure(own, capsys):
+    own["task_type"], own["problems"] = "math", {**own["problems"], "data_path": "me/hub"}
+    own["verifier"] |= {"evaluator_function": "math_acc", "evaluator_mode": "final"}
+    check_inputs(own)
+    own["verifier"]["evaluator_answer_marker"] = "####"
+    own["prompts"]["first_prompt"] = "{question} End with #### and the answer."
+    check_inputs(own)
+    assert "WARNING" not in capsys.readouterr().out
+    own["prompts"]["first_prompt"] = None
+    check_inputs(own)
+    says(
+        capsys.readouterr().out, ["marker is '####' with", "states nothing", "prompts.first_prompt"]
+    )
+
+
 def test_folder_without_a_tokenizer_is_refused(own, tmp_path):
     (tmp_path / "empty").mkdir()
     own["model_path"] = str(tmp_path / "empty")

@@ -1,5 +1,7 @@
 """Bad input is refused before any job starts: messages name key or file, value and cure."""
 
+import datetime
+
 import pytest
 from places import ROOT
 from refusals import GONE, refusal, says, with_changes
@@ -55,12 +57,25 @@ BAD_CONFIGS = [
     ({"training.top_p": 0.95}, ["training.top_p is 0.95; expected 1.0", "log-probabilities"]),
     ({"policies.score.top_k": 50}, ["policies.score.top_k is 50; expected 0", "log-probabilities"]),
     ({"training.temperature": 0}, ["training.temperature is 0; expected more than 0"]),
+    (
+        {"prompts.first_prompt": "Solve it."},
+        ["prompts.first_prompt is 'Solve it.'; expected a text that holds {question}", "belongs"],
+    ),
+    ({"prompts.correction_prompt": " "}, ["prompts.correction_prompt is ' '; expected a text"]),
+    (
+        {"prompts.template_date": datetime.date(2024, 7, 26)},
+        ['prompts.template_date is "2024-07-26"; expected string or null', "write it in quotes"],
+    ),
+    (
+        {"prompts.template_date": "today"},
+        ["prompts.template_date is 'today'; expected an ISO date"],
+    ),
     ({"wandb_project_name": "me/mine"}, ['wandb_project_name is "me/mine"; expected a text of']),
     ({"wandb_api_key": "abc"}, ["wandb_api_key holds what", "environment variable WANDB_API_KEY"]),
     ({"num_turns": 1}, ["num_turns is 1; expected 2 or more"]),
     (
         {"verifier.evaluator_mode": "final"},
-        ["verifier.evaluator_answer_marker is empty", "puzzle", "Set the"],
+        ["verifier.evaluator_mode is 'final', of which task 'puzzle'", "evaluator_mode: default."],
     ),
     ({"evaluation.samples": 4}, ["evaluation.samples is 4 at temperature 0", "Raise"]),
     # policies

@@ -13,6 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 from places import DEFAULT, ROOT
+from score.experiment.job_settings import JobSettings
+from score.experiment.plan import Plan
 from score.sampling import settings as sampling_settings
 from score.training import train
 from score.training.settings import TrainSettings
@@ -83,6 +85,11 @@ TABLE = [
     ("corr_kl_coef", "stage_one", 9.0, {ONE}, "config.corr_kl_coef", 9.0),
     ("stage2_alpha", "stage_two", 9.0, {TWO}, "config.stage2_alpha", 9.0),
 ]
+# A task that takes both of evaluator_mode and evaluator_answer_marker, which the default does not.
+MARKED = {
+    "evaluator_mode": {"task_type": "other/marked.py"},
+    "evaluator_answer_marker": {"task_type": "other/marked.py"},
+}
 # What must change with it for the config to hold together, or to show anything.
 TOGETHER = {
     "evaluator_mode": {"evaluator_answer_marker": "So:"},
@@ -101,6 +108,7 @@ def default(repository, dry_run):
     task = (ROOT / "workflow/score/tasks/puzzle.py").read_text()
     task = re.sub("(?m)^CORRECTION_PROMPT = .*", 'CORRECTION_PROMPT = "now: "', task)
     (other / "puzzle.py").write_text(task)
+    (other / "marked.py").write_text(re.sub("(?m)^(MARKER_)?MODES = .*", "", task))
     problem = {"id": "a", "question": "4 5 6 make 15", "answer": "6", "level": None}
     (other / "one.jsonl").write_text(json.dumps(problem))
     example = [("user", "1 2 3 make 6"), ("assistant", "+1 =1 +2 =3 +3 =6")]
@@ -138,7 +146,7 @@ def trained(repository, monkeypatch):
         ("SCoReTrainer", keep),
         ("Verifier", SimpleNamespace(from_settings=verifier)),
         ("load_policy", load_policy),
-        ("load_tokenizer", lambda path, cache_dir: None),
+        ("load_tokenizer", lambda *_: None),
     ]:
         monkeypatch.setattr(train, name, replacement)
 
@@ -183,8 +191,10 @@ def test_setting_changes_these_commands_and_this_of_the_training(
     default, dry_run, trained, name, section, value, rules, path, expected
 ):
     values = {name: value, **TOGETHER.get(name, {})}
-    jobs = dry_run({section: values} if section else values)
-    changed = _changed(jobs, default)
+    task = MARKED.get(name, {})
+    before = dry_run(task) if task else default
+    jobs = dry_run(task | ({section: values} if section else values))
+    changed = _changed(jobs, before)
     assert {rule for rule, *_ in changed} == rules
     for job in changed.values():
         assert job.settings.get(name, value) == value
@@ -193,7 +203,7 @@ def test_setting_changes_these_commands_and_this_of_the_training(
         key = next(key for key in jobs if key[0] == rule)
         assert _look_up(trained(jobs[key]), path) == expected
         if "lora" not in name:
-            assert _look_up(trained(default[key]), path) != expected
+            assert _look_up(trained(before[key]), path) != expected
 
 
 def test_table_is_the_documented_list_and_all_of_it_is_in_the_default_config(config):
@@ -231,6 +241,41 @@ def test_rollout_backend_reaches_sampling_and_training(
     assert (config.use_vllm, config.vllm_mode, config.vllm_server_base_url) == (True, mode, url)
     assert (config.vllm_gpu_memory_utilization, config.importance_ratio_cap) == (0.2, 3.0)
     assert trained(default[ONE, "score_stage_one"]).config.use_vllm is False
+
+
+def test_prompts_reach_sampling_and_training_and_neither_problems_nor_verdicts(
+    default, dry_run, trained
+):
+    told = {"system_prompt": "Be brief.", "first_prompt": "{question} ?", "correction_prompt": "go"}
+    jobs = dry_run({"prompts": told, "few_shot_dir": "other"})
+    assert {rule for rule, *_ in _changed(jobs, default)} == {SAMPLE, *BOTH}
+    for rule, policy in ((ONE, "score_stage_one"), (TWO, "score")):
+        given = trained(jobs[rule, policy])
+        assert given.config.correction_prompt == "go"
+        assert [m["role"] for m in given.prompt] == ["system", "user", "assistant", "user"]
+        assert (given.prompt[0]["content"], given.prompt[1]["content"]) == (
+            "Be brief.",
+            "1 2 3 make 6",
+        )
+        assert given.prompt[-1]["content"] == "4 5 6 make 15 ?"
+
+
+def test_prompts_reach_every_job_that_makes_some_and_those_of_refining_no_other(config):
+    config["prompts"] = {name: f"{name} {{question}}" for name in config["prompts"]}
+    config["policies"] = {
+        "star": {"init": "base", "objective": "self_taught"},
+        "given": {"init": "base", "objective": "supervised", "attempts_path": "x.csv"},
+        "refine": {"init": "base", "objective": "self_refine"},
+        **config["policies"],
+    }
+    jobs = JobSettings(Plan(config))
+    made = [jobs.corrections("star", 1), jobs.choice("star"), jobs.given("given")]
+    made += [jobs.training("score"), jobs.sampling("score", "test")]
+    for settings in (*made, jobs.sampling("refine", "test")):
+        told = json.loads(settings.to_json())
+        for name in ("system_prompt", "first_prompt", "correction_prompt"):
+            assert told[name] == f"{name} {{question}}"
+        assert ("critique_prompt" in told) == (settings not in made)
 
 
 def test_without_lora_all_weights_are_trained(default, trained):

@@ -52,19 +52,20 @@ def test_another_seed_shows(whole, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "change"),
+    ("names", "change"),
     [
         ("temperature", {"settings": replace(SETTINGS, temperature=0.5)}),
         ("random_seed", {"settings": replace(SETTINGS, random_seed=6)}),
-        ("problems", {"problems": PROBLEMS[1:]}),
-        ("few-shots", {"few_shot": [{"role": "user", "content": "1"}]}),
+        ("problems, prompts", {"problems": PROBLEMS[1:]}),
+        ("prompts", {"few_shot": [{"role": "user", "content": "1"}]}),
+        ("first_prompt, prompts", {"settings": replace(SETTINGS, first_prompt="{question} ?")}),
         ("corrections", {"settings": replace(SETTINGS, corrections=2)}),
         ("first attempts", {"first_attempts": "given.parquet"}),
         ("policy", {"path": "other"}),
-        (None, {"settings": replace(SETTINGS, batch_size=3, cache_dir="x")}),
+        ("", {"settings": replace(SETTINGS, batch_size=3, cache_dir="x")}),
     ],
 )
-def test_shards_are_told_apart_by_all_that_attempts_depend_on(whole, tmp_path, name, change):
+def test_shards_are_told_apart_by_all_that_attempts_depend_on(whole, tmp_path, names, change):
     other = shutil.copytree(BASE, tmp_path / "other")
     with (other / "model.safetensors").open("r+b") as weights:
         weights.seek(-1, os.SEEK_END)
@@ -76,7 +77,7 @@ def test_shards_are_told_apart_by_all_that_attempts_depend_on(whole, tmp_path, n
     if "first_attempts" in changed:
         changed["first_attempts"] = stored(whole, tmp_path / changed["first_attempts"])
     new = SamplingPlan(**changed).provenance()
-    assert [key for key in told if told[key] != new[key]] == ([name] if name else [])
+    assert ", ".join(key for key in told if told[key] != new[key]) == names
 
 
 @pytest.mark.parametrize(

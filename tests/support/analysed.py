@@ -2,8 +2,6 @@
 
 import pandas as pd
 
-QUICK = {"samples": 20, "seed": 0}
-
 
 def attempts_of(first="1100", second="1010", level=None):
     """A problem a digit, right where it is 1; attempts state `r` or `w` after five letters."""

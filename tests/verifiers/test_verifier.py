@@ -9,10 +9,17 @@ import time
 from pathlib import Path
 
 import pytest
-from score.tasks import math
+from score.tasks import known_tasks, load_task, marker_modes_of, math, modes_of
 from score.verifiers.verifier import VERDICTS, Verdict, Verifier
 
 MARKER = math.MARKER
+GOLDS = {
+    "math": "12",
+    "qa": ["Paris"],
+    "code": '{"solution": "def f():\\n    return 1", "tests": ["assert f() == 1"]}',
+    "puzzle": "1 2 3 4 make 6 : -1 =5 -2 =3 -3 =0",
+    "sums": "120",
+}
 # Each bomb as math-verify's LaTeX reader and as its plain reader would meet it.
 BOMBS = {
     "tower": "9^{9^{9^{9}}}",
@@ -251,6 +258,45 @@ def test_settings_out_of_range_are_refused_by_name():
         verifier(["4"], ["4", "5"])
     with pytest.raises(ValueError, match="NoneType; expected a text"):
         verifier([None], ["4"])
+
+
+@pytest.mark.parametrize(
+    ("task_type", "mode", "marker", "message"),
+    [
+        ("puzzle", "final", None, "mode is 'final', of which task 'puzzle' takes no notice"),
+        ("sums", "final", "So:", "expected default. Set evaluator_mode: default"),
+        (
+            "puzzle",
+            "default",
+            "So:",
+            "'So:', which task 'puzzle' does not read .* Set it to null.$",
+        ),
+        ("code", "default", "So:", "with evaluator_mode 'default'; .* null, or set .*mode: final"),
+        ("qa", "final", "", "marker is empty for task 'qa'"),
+    ],
+)
+def test_mode_or_marker_that_would_change_nothing_is_refused(task_type, mode, marker, message):
+    with pytest.raises(ValueError, match=message):
+        Verifier(task_type, None, mode, marker)
+
+
+@pytest.mark.parametrize("task_type", known_tasks())
+def test_whatever_mode_and_marker_are_taken_change_what_is_stated(task_type):
+    """The refusals follow what tasks say they read: so that this holds of each task's own extract."""
+    task = load_task(task_type)
+    gold = GOLDS[task_type]
+    stated = {marker: task.state(gold, marker) for marker in ("So:", task.MARKER)}
+    for mode in ("default", "final"):
+        texts = [*stated.values(), task.state(gold, ""), f"{stated['So:']}\n{task.state(gold, '')}"]
+        texts += [f"{text}\n{text}" for text in texts]
+        read = {
+            marker: [task.extract(text, mode, marker) for text in texts]
+            for marker in ("So:", task.MARKER)
+        }
+        assert (read["So:"] != read[task.MARKER]) == (mode in marker_modes_of(task)), mode
+        other = [task.extract(text, "default", task.MARKER) for text in texts]
+        if mode != "default":
+            assert (read[task.MARKER] != other) == (mode in modes_of(task))
 
 
 def test_a_task_that_cannot_be_loaded_by_a_worker_says_why(tmp_path):

@@ -92,8 +92,7 @@ def test_new_policy_trains_and_evaluates_that_policy_only(reruns):
 @pytest.mark.parametrize(
     "overlay",
     [
-        {"evaluator_mode": "final", "evaluator_answer_marker": "So:"},
-        {"evaluator_answer_marker": "so:"},
+        {"reasoning_tags": None},
         {"evaluator_function": None},
         {"verifier_deadline": 9.0},
     ],
@@ -111,9 +110,7 @@ def test_changed_verifier_prepares_again_where_it_decides_which_problems_are_dro
 ):
     drop = {"problems": {"on_bad_gold": "drop"}}
     dry_run(drop, executor="touch")
-    changed = dry_run(
-        {**drop, "verifier": {"evaluator_mode": "final", "evaluator_answer_marker": "So:"}}
-    )
+    changed = dry_run({**drop, "verifier": {"reasoning_tags": None}})
     assert changed["prepare_problems",].runs
     assert not dry_run({**drop, "verifier": {"verifier_workers": 7}})["prepare_problems",].runs
 

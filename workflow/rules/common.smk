@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from score.experiment.job_settings import JobSettings
+from score.experiment.overlay import resolved
 from score.experiment.plan import Plan
 from score.experiment.preflight import check_config, check_inputs
 from score.experiment.run_files import RunFiles, flag, in_flag, in_pairs
@@ -13,8 +14,13 @@ from score.jobs.failures import failures
 from score.jobs.follow import Follower
 from score.jobs.slurm import check_no_orphans, use_commands_of
 
+# Snakemake hands --configfile and --config on to the jobs that it starts, so they know the overlay too.
+OVERLAY = workflow.config_settings.overwrite_config
+
 try:
-    CONFIG = check_config(config, "workflow/schemas/config.schema.yaml")
+    CONFIG = check_config(
+        resolved(config, OVERLAY), "workflow/schemas/config.schema.yaml"
+    )
     if workflow.is_main_process:
         check_inputs(CONFIG)
 except ValueError as error:

@@ -4,7 +4,7 @@ BUDGETS = json.dumps({arm: PLAN.budget(arm) for arm in PLAN.arms}, sort_keys=Tru
 
 rule compare_policies:
     """THE table: accuracies, Δ and budgets of every arm with intervals, and the tests of all pairs of arms.
-    Runs again when verdicts, budgets or the number of resamples change."""
+    Runs again when verdicts or budgets change."""
     input:
         attempts=in_pairs(FILES.attempts("test")),
     output:
@@ -12,7 +12,6 @@ rule compare_policies:
         markdown=f"{RESULTS}/self_correction.md",
         pairs_csv=f"{RESULTS}/pairs.csv",
         pairs_markdown=f"{RESULTS}/pairs.md",
-        settings=f"{RESULTS}/compare_settings.json",
         budgets=f"{RESULTS}/budgets.json",
     log:
         f"{RESULTS}/compare.log",
@@ -21,15 +20,12 @@ rule compare_policies:
         "../../environment.yml"
     params:
         attempts=FILES.attempts("test"),
-        settings=JOBS.intervals().to_json(),
         budgets=BUDGETS,
     shell:
         """
         exec &> >(tee {log:q})
-        printf '%s\\n' {params.settings:q} >{output.settings:q}
         printf '%s\\n' {params.budgets:q} >{output.budgets:q}
         python -m score.comparison.compare \
-            --settings {output.settings:q} \
             --attempts {params.attempts:q} \
             --budgets {output.budgets:q} \
             --csv {output.csv:q} \
@@ -48,13 +44,11 @@ use rule compare_policies as compare_at_temperature with:
         markdown=f"{RESULTS}/{{evaluation}}/self_correction.md",
         pairs_csv=f"{RESULTS}/{{evaluation}}/pairs.csv",
         pairs_markdown=f"{RESULTS}/{{evaluation}}/pairs.md",
-        settings=f"{RESULTS}/{{evaluation}}/compare_settings.json",
         budgets=f"{RESULTS}/{{evaluation}}/budgets.json",
     log:
         f"{RESULTS}/{{evaluation}}/compare.log",
     params:
         attempts=lambda w: FILES.attempts(w.evaluation),
-        settings=JOBS.intervals().to_json(),
         budgets=BUDGETS,
 
 

@@ -11,7 +11,7 @@ policy revises its answers to training problems but copies those to test problem
 import numpy as np
 import pandas as pd
 
-from score.analyses.command import ATTEMPTS, analysis_flags, resampling, write_analysis
+from score.analyses.command import ATTEMPTS, analysis_flags, write_analysis
 from score.analyses.figures import arm_panels, legend, line_key
 from score.analyses.intervals import estimate, per_problem
 from score.comparison.instances import by_arm, read_attempts
@@ -40,9 +40,7 @@ def changes(attempts: pd.DataFrame) -> pd.DataFrame:
     return per_problem(attempts["problem_id"], pd.DataFrame(values))
 
 
-def change_table(
-    splits: dict[str, dict[str, pd.DataFrame]], *, samples: int, seed: int
-) -> pd.DataFrame:
+def change_table(splits: dict[str, dict[str, pd.DataFrame]]) -> pd.DataFrame:
     """One row an arm and split: QUANTITIES with intervals, then the histogram as means over seeds.
 
     splits: split -> instance -> verified attempts.
@@ -52,8 +50,7 @@ def change_table(
         changed = {name: changes(attempts) for name, attempts in instances.items()}
         for arm, seeds in by_arm(changed).items():
             quantities = [frame[list(QUANTITIES)] for frame in seeds]
-            row = {"arm": arm, "split": split}
-            row |= estimate(quantities, samples=samples, seed=seed)
+            row = {"arm": arm, "split": split, **estimate(quantities)}
             means = [frame[list(BIN_NAMES)].mean() for frame in seeds]
             rows.append(row | dict(sum(means) / len(means)))
     return pd.DataFrame(rows)
@@ -95,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
             "test": read_attempts("--attempts", flags.attempts, columns),
             "train": read_attempts("--train-attempts", flags.train_attempts, columns),
         }
-        table = change_table(splits, **resampling(flags))
+        table = change_table(splits)
     write_analysis(flags, table, plot)
 
 

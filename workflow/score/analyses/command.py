@@ -10,11 +10,7 @@ from score.comparison.instances import read_attempts
 from score.files.atomic import replace_file
 from score.jobs.command import Command, optional, several
 
-ATTEMPTS = {
-    "attempts": several("arm/seed=attempts.parquet ..."),
-    "bootstrap_samples": optional("resamples behind intervals", type=int, default=2000),
-    "bootstrap_seed": optional("seed of the resamples", type=int, default=0),
-}
+ATTEMPTS = {"attempts": several("arm/seed=attempts.parquet ...")}
 
 
 def analyse_attempts(
@@ -27,13 +23,13 @@ def analyse_attempts(
 ) -> None:
     """The whole command of an analysis that reads nothing but verified attempts.
 
-    table_of: (instance -> attempts, samples, seed) -> table. plot: see `write_analysis`. columns,
+    table_of: (instance -> attempts) -> table. plot: see `write_analysis`. columns,
     if_present: see `read_attempts`.
     """
     flags = analysis_flags(command, arguments, **ATTEMPTS)
     with command.errors():
         attempts = read_attempts("--attempts", flags.attempts, columns, if_present)
-        table = table_of(attempts, **resampling(flags))
+        table = table_of(attempts)
     write_analysis(flags, table, plot)
 
 
@@ -46,11 +42,6 @@ def analysis_flags(command: Command, arguments: list[str] | None, **flags: str |
         figure="PNG to write",
         **flags,
     )
-
-
-def resampling(flags: Namespace) -> dict[str, int]:
-    """The arguments `samples` and `seed` of a table with intervals."""
-    return {"samples": flags.bootstrap_samples, "seed": flags.bootstrap_seed}
 
 
 def write_analysis(flags: Namespace, table: pd.DataFrame, plot: Callable) -> None:

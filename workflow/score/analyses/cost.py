@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from score.analyses.command import ATTEMPTS, analysis_flags, resampling, write_analysis
+from score.analyses.command import ATTEMPTS, analysis_flags, write_analysis
 from score.analyses.figures import arm_styles, dot_panels, ranges
 from score.analyses.intervals import estimate, outcomes
 from score.comparison.instances import (
@@ -112,9 +112,7 @@ def benchmarked_seconds(path: str) -> float:
     return pd.read_csv(path, sep="\t")["s"].sum()
 
 
-def with_accuracy(
-    costly: pd.DataFrame, instances: dict[str, pd.DataFrame], *, samples: int, seed: int
-) -> pd.DataFrame:
+def with_accuracy(costly: pd.DataFrame, instances: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The table of costs with accuracy_t2 and its interval beside it, for arms with attempts.
 
     instances: instance -> verified attempts. ValueError for an arm that the table lacks.
@@ -122,7 +120,7 @@ def with_accuracy(
     rows = []
     for arm, seeds in by_arm(instances).items():
         values = [outcomes(attempts)[["accuracy_t2"]] for attempts in seeds]
-        rows.append({"arm": arm, **estimate(values, samples=samples, seed=seed)})
+        rows.append({"arm": arm, **estimate(values)})
     accuracy = pd.DataFrame(rows).drop(columns="num_problems")
     if missing := [arm for arm in accuracy["arm"] if arm not in set(costly["arm"])]:
         raise ValueError(f"budgets lack {missing}; expected every arm of --attempts. Add them.")
@@ -184,7 +182,7 @@ def main(arguments: list[str] | None = None) -> None:
             read_by_instance("--sampling", flags.sampling, benchmarked_seconds),
         )
         attempts = read_attempts("--attempts", flags.attempts, ["correct"])
-        table = with_accuracy(costly, attempts, **resampling(flags))
+        table = with_accuracy(costly, attempts)
     by_name = costly.set_index("arm")
     entries = by_name.astype(object).where(by_name.notna(), None).to_dict("index")
     replace_file(flags.json, f"{json.dumps(entries, indent=2)}\n".encode())

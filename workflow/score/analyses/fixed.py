@@ -9,7 +9,7 @@ same for all, sampled once from the base policy, corrections alone make the diff
 
 import pandas as pd
 
-from score.analyses.command import ATTEMPTS, analysis_flags, resampling, write_analysis
+from score.analyses.command import ATTEMPTS, analysis_flags, write_analysis
 from score.analyses.figures import dot_key, dot_legend, dot_panels, percent_limits, ranges
 from score.analyses.intervals import estimate, outcomes
 from score.comparison.instances import by_arm, read_attempts
@@ -34,9 +34,7 @@ def _with_conditionals(means: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def correction(
-    sources: dict[str, dict[str, pd.DataFrame]], *, samples: int, seed: int
-) -> pd.DataFrame:
+def correction(sources: dict[str, dict[str, pd.DataFrame]]) -> pd.DataFrame:
     """One row an arm and source of first attempts: rates of self-correction, with intervals.
 
     sources: `own` or `fixed` -> instance -> verified attempts. Conditional rates are empty where no
@@ -46,7 +44,7 @@ def correction(
     for source, instances in sources.items():
         for arm, seeds in by_arm(instances).items():
             values = [outcomes(attempts) for attempts in seeds]
-            rates = estimate(values, _with_conditionals, samples=samples, seed=seed)
+            rates = estimate(values, _with_conditionals)
             rows.append({"arm": arm, "first_attempts": source, **rates})
     return pd.DataFrame(rows)
 
@@ -73,7 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     with COMMAND.errors():
         own = read_attempts("--attempts", flags.attempts, ["correct"])
         fixed = read_attempts("--fixed", flags.fixed, ["correct"])
-        table = correction({"own": own, "fixed": fixed}, **resampling(flags))
+        table = correction({"own": own, "fixed": fixed})
     write_analysis(flags, table, plot)
 
 

@@ -1,8 +1,9 @@
 """Means over problems and seeds with 95 % intervals, of which the tables of analyses consist.
 
-The bootstrap is hierarchical and paired, as in score.comparison.bootstrap: a resample draws problems,
-the same ones for every seed and every quantity, and of an arm with several seeds it draws seeds as
-well. A few seeds show their spread only roughly, so the standard deviation over seeds is given too.
+Intervals are those of score.comparison.uncertainty: over the same problems for every seed and, of an arm
+with several seeds, over seeds as well. Derived quantities, such as ratios of means, have the interval of
+their linear part: a problem of a seed counts with how the quantity changes when it gains weight (the
+infinitesimal jackknife). The standard deviation over seeds is given beside them.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,13 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from score.comparison.bootstrap import seed_weights
-from score.evaluation.metrics import CONFIDENCE, ENDS, RATES, bootstrap_sums
+from score.comparison.uncertainty import CHANGE, RATE, Effect, effect
+from score.evaluation.metrics import ENDS, RATES
 
 Derive = Callable[[pd.DataFrame], pd.DataFrame]
+BOUNDS = dict.fromkeys(("delta", "delta_from_first", "difference"), CHANGE)
+BOUNDS |= {"tokens": (0.0, np.inf)}  # all others are shares of problems or of rollouts
+_WEIGHT = 1e-5  # that a problem gains; exact for linear quantities, whatever it is
 
 
 def per_problem(problem_ids: pd.Series, values: pd.DataFrame) -> pd.DataFrame:
@@ -30,56 +34,47 @@ def outcomes(attempts: pd.DataFrame, before: int = 1, after: int = 2) -> pd.Data
     return per_problem(attempts["problem_id"], pd.DataFrame(dict(zip(RATES, values, strict=True))))
 
 
-def estimate(
-    by_seed: list[pd.DataFrame],
-    derive: Derive | None = None,
-    *,
-    samples: int = 2000,
-    seed: int = 0,
-) -> dict[str, float]:
+def estimate(by_seed: list[pd.DataFrame], derive: Derive | None = None) -> dict[str, float]:
     """num_seeds, num_problems and every column's mean, with `_low` and `_high` (95 %) and `_sd`.
 
     by_seed: a frame for each seed, one row a problem (index), equal columns. derive: makes other
-    quantities of columns of means, such as ratios, for the mean and for each resample alike.
-    samples: number of resamples. `_sd` is the standard deviation over seeds, NaN for a single one.
-    ValueError where the problems of seeds differ, and for less than one resample.
+    quantities of columns of means, such as ratios. `_sd` is the standard deviation over seeds, NaN for
+    a single one. ValueError where the problems of seeds differ.
     """
-    point, draws, per_seed = resampled(by_seed, samples=samples, seed=seed)
+    values = _aligned(by_seed)
+    per_seed = pd.DataFrame(values.mean(axis=1), columns=by_seed[0].columns)
     if derive is not None:
-        point, draws, per_seed = derive(point), derive(draws), derive(per_seed)
+        values = _linearised(values, per_seed, derive)
+        per_seed = derive(per_seed)
     result = sizes(by_seed)
-    for name in point:
-        result |= {**with_ends(name, point, draws), f"{name}_sd": float(per_seed[name].std(ddof=1))}
+    for number, name in enumerate(per_seed):
+        result |= with_ends(name, _effect(values[:, :, number], name))
+        result[f"{name}_sd"] = float(per_seed[name].std(ddof=1))
     return result
+
+
+def with_ends(name: str, found: Effect) -> dict[str, float]:
+    """The value under `name`, with `_low` and `_high`."""
+    return {f"{name}{end}": value for end, value in zip(ENDS, found, strict=False)}
+
+
+def effect_of(by_seed: list[pd.DataFrame], name: str) -> Effect:
+    """One column's mean with its uncertainty; arguments and errors are those of `estimate`."""
+    return _effect(_aligned([frame[[name]] for frame in by_seed])[:, :, 0], name)
+
+
+def _effect(values: np.ndarray, name: str) -> Effect:
+    """values: (seeds, problems)."""
+    bounds = BOUNDS.get(name, RATE)
+    return effect([(1, values)], bounds, rate=np.isfinite(bounds[1]))
 
 
 def sizes(by_seed: list[pd.DataFrame]) -> dict[str, int]:
     return {"num_seeds": len(by_seed), "num_problems": len(by_seed[0])}
 
 
-def with_ends(name: str, point: pd.DataFrame, draws: pd.DataFrame) -> dict[str, float]:
-    """A column's mean with `_low` and `_high`, the quantiles of its resamples; see `resampled`."""
-    low, high = draws[name].quantile([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    values = (point[name].iloc[0], low, high)
-    return {f"{name}{end}": float(value) for end, value in zip(ENDS, values, strict=True)}
-
-
-def resampled(
-    by_seed: list[pd.DataFrame], *, samples: int, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Means of the columns: one row for all, one row a resample, one row a seed.
-
-    Arguments and errors are those of `estimate`.
-    """
-    columns = list(by_seed[0].columns)
-    values = _aligned(by_seed)
-    per_seed = pd.DataFrame(values.mean(axis=0), columns=columns)
-    draws = pd.DataFrame(_draws(values, samples, seed), columns=columns)
-    return per_seed.mean().to_frame().T, draws, per_seed
-
-
 def _aligned(by_seed: list[pd.DataFrame]) -> np.ndarray:
-    """(problems, seeds, columns)."""
+    """(seeds, problems, columns)."""
     problems = by_seed[0].index
     for frame in by_seed[1:]:
         if len(frame) != len(problems) or not frame.index.isin(problems).all():
@@ -87,13 +82,16 @@ def _aligned(by_seed: list[pd.DataFrame]) -> np.ndarray:
                 f"seeds of an arm have {len(problems)} and {len(frame)} problems, not all the same; "
                 "expected equal ones. Sample and verify every seed on the same problems."
             )
-    return np.stack([frame.loc[problems].to_numpy(float) for frame in by_seed], axis=1)
+    return np.stack([frame.loc[problems].to_numpy(float) for frame in by_seed])
 
 
-def _draws(values: np.ndarray, samples: int, seed: int) -> np.ndarray:
-    """(problems, seeds, columns) -> (samples, columns): means over drawn problems and seeds."""
-    num_problems, num_seeds, num_columns = values.shape
-    weights = seed_weights(tuple(map(str, range(num_seeds))), samples, seed)
-    sums = bootstrap_sums(values.reshape(num_problems, -1), samples, seed)
-    sums = sums.reshape(samples, num_seeds, num_columns)
-    return (sums * weights[:, :, None]).sum(axis=1) / num_problems
+def _linearised(values: np.ndarray, per_seed: pd.DataFrame, derive: Derive) -> np.ndarray:
+    """(seeds, problems, derived columns) whose means are the derived ones and vary as these do.
+
+    A value is the derived quantity plus its derivative in the direction of one problem of one seed.
+    """
+    means = per_seed.mean().to_frame().T
+    moved = means.to_numpy() + _WEIGHT * (values.reshape(-1, values.shape[2]) - means.to_numpy())
+    slopes = derive(pd.DataFrame(moved, columns=means.columns)).to_numpy() / _WEIGHT
+    linear = derive(means).to_numpy() + slopes - slopes.mean(axis=0)
+    return linear.reshape(*values.shape[:2], -1)

@@ -20,7 +20,7 @@ SHOWN = (
 )
 
 
-def lengths(instances: dict[str, pd.DataFrame], *, samples: int, seed: int) -> pd.DataFrame:
+def lengths(instances: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row an arm and turn: mean tokens of an attempt, share of truncated ones, longest attempt.
 
     instances: instance -> verified attempts with tokens and truncated of every turn. The first two
@@ -34,7 +34,7 @@ def lengths(instances: dict[str, pd.DataFrame], *, samples: int, seed: int) -> p
                 per_problem(part["problem_id"], part[list(columns)].rename(columns=columns))
                 for part in seeds
             ]
-            row = {"arm": arm, "turn": turn, **estimate(values, samples=samples, seed=seed)}
+            row = {"arm": arm, "turn": turn, **estimate(values)}
             row["tokens_max"] = max(int(part[f"tokens_t{turn}"].max()) for part in seeds)
             rows.append(row)
     return pd.DataFrame(rows)

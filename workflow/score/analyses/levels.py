@@ -46,7 +46,7 @@ def _names(levels: pd.Series) -> pd.Series:
     return levels.map(str, na_action="ignore")
 
 
-def by_level(instances: dict[str, pd.DataFrame], *, samples: int, seed: int) -> pd.DataFrame:
+def by_level(instances: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row an arm and level: RATES as fractions of the level's problems, with intervals.
 
     instances: instance -> verified attempts, with a column `level` where problems have one.
@@ -57,9 +57,7 @@ def by_level(instances: dict[str, pd.DataFrame], *, samples: int, seed: int) -> 
         named = [part.assign(level=_names(part["level"])) for part in seeds if "level" in part]
         for level in in_order(level for part in named for level in part["level"].dropna()):
             values = [outcomes(part[part["level"] == level]) for part in named]
-            rows.append(
-                {"arm": arm, "level": level, **estimate(values, samples=samples, seed=seed)}
-            )
+            rows.append({"arm": arm, "level": level, **estimate(values)})
     return pd.DataFrame(rows, columns=columns)
 
 

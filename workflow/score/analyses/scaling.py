@@ -9,17 +9,17 @@ those of the policy at temperature 0.7. At a budget of 2, sequential is the plai
 attempt 2.
 """
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from score.analyses.command import ATTEMPTS, analysis_flags, resampling, write_analysis
+from score.analyses.command import ATTEMPTS, analysis_flags, write_analysis
 from score.analyses.figures import GREY, arm_panels, band_key, draw_band, legend, line_key
-from score.analyses.intervals import resampled, sizes, with_ends
+from score.analyses.intervals import effect_of, sizes, with_ends
 from score.analyses.majority import vote_accuracy
 from score.comparison.instances import by_arm, read_attempts
+from score.comparison.significance import p_greater
 from score.jobs.command import Command, optional
 from score.tasks import load_task, vote_key_of
 
@@ -82,13 +82,12 @@ def scaling(
     budgets: Sequence[int] = BUDGETS,
     *,
     subsets: int = 500,
-    samples: int,
-    seed: int,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """One row an arm and budget: QUANTITIES with intervals, and p_greater.
 
-    instances: instance -> attempts, see `votes`. p_greater: one-sided normal p of the hypothesis that
-    the difference (sequential - parallel) is at most 0, its standard error that of the bootstrap.
+    instances: instance -> attempts, see `votes`. p_greater: one-sided p of the hypothesis that the
+    difference (sequential - parallel) is at most 0, see score.comparison.significance.
     """
     voted = {}
     for name, attempts in instances.items():
@@ -100,20 +99,12 @@ def scaling(
     for arm, seeds in by_arm(voted).items():
         for budget in budgets:
             by_seed = [frames[budget] for frames in seeds]
-            point, draws, _ = resampled(by_seed, samples=samples, seed=seed)
             row = {"arm": arm, "budget": budget, **sizes(by_seed)}
             for name in QUANTITIES:
-                row |= with_ends(name, point, draws)
-            row["p_greater"] = _p_greater(row["difference"], draws["difference"].std(ddof=0))
-            rows.append(row)
+                effect = effect_of(by_seed, name)
+                row |= with_ends(name, effect)
+            rows.append(row | {"p_greater": p_greater(effect)})  # of the last, the difference
     return pd.DataFrame(rows)
-
-
-def _p_greater(difference: float, error: float) -> float:
-    """Unlike score.comparison.significance.p_greater, the error is that around the difference."""
-    if error == 0:
-        return 0.5 if difference == 0 else float(difference < 0)
-    return 0.5 * math.erfc(difference / error / math.sqrt(2))
 
 
 def plot(table: pd.DataFrame, arms: list[str] | None = None):
@@ -146,6 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
         task="name or file of the task, which says what answers are equal",
         budgets=optional("even numbers", type=int, nargs="+", default=BUDGETS),
         subsets=optional("drawn for each vote", type=int, default=500),
+        seed=optional("of these subsets", type=int, default=0),
     )
     with COMMAND.errors():
         table = scaling(
@@ -153,7 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
             vote_key_of(load_task(flags.task)),
             flags.budgets,
             subsets=flags.subsets,
-            **resampling(flags),
+            seed=flags.seed,
         )
     write_analysis(flags, table, plot)
 

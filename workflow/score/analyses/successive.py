@@ -19,7 +19,7 @@ from score.jobs.command import Command
 COMMAND = Command(__spec__, __doc__)
 
 
-def successive(instances: dict[str, pd.DataFrame], *, samples: int, seed: int) -> pd.DataFrame:
+def successive(instances: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row an arm and turn: accuracy, and its change against attempt 1, with intervals.
 
     instances: instance -> verified attempts.
@@ -30,7 +30,7 @@ def successive(instances: dict[str, pd.DataFrame], *, samples: int, seed: int) -
             values = [outcomes(attempts, 1, turn)[list(RATES[1:])] for attempts in seeds]
             names = {"accuracy_t2": "accuracy", "delta": "delta_from_first"}
             values = [frame.rename(columns=names) for frame in values]
-            rows.append({"arm": arm, "turn": turn, **estimate(values, samples=samples, seed=seed)})
+            rows.append({"arm": arm, "turn": turn, **estimate(values)})
     return pd.DataFrame(rows)
 
 

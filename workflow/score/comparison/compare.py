@@ -1,6 +1,6 @@
 """Compare policies: the self-correction table of a run, a row an arm, and the table of its pairs.
 
-    python -m score.comparison.compare --settings settings.json \
+    python -m score.comparison.compare \
         --attempts base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet ... \
         --csv self_correction.csv --markdown self_correction.md \
         --pairs-csv pairs.csv --pairs-markdown pairs.md
@@ -10,11 +10,11 @@ Rows come in the given order. The CSVs hold fractions, the markdown percents wit
 
 import itertools
 
-from score.comparison.bootstrap import Effect, Resamples
+from score.comparison.effects import Effects
 from score.comparison.outcomes import SPENT, Arm, read_arms, read_budgets
-from score.comparison.settings import IntervalSettings
-from score.comparison.significance import holm, mcnemar_p, p_different
-from score.comparison.tables import csv_text, interval, markdown_table, p_text, write_page
+from score.comparison.significance import delta_p, holm, p_different
+from score.comparison.tables import HOW_SURE, csv_text, interval, markdown_table, p_text, write_page
+from score.comparison.uncertainty import Effect
 from score.evaluation.metrics import ENDS, RATES
 from score.files.atomic import replace_file
 from score.jobs.command import Command, optional, several
@@ -22,17 +22,15 @@ from score.jobs.command import Command, optional, several
 COMMAND = Command(__spec__, __doc__)
 HEADINGS = ("Accuracy@t1", "Accuracy@t2", "Δ(t1,t2)", "Δ i→c", "Δ c→i")
 RATE_COLUMNS = tuple(f"{rate}{end}" for rate in RATES for end in ENDS)
-COLUMNS = ("num_problems", *RATE_COLUMNS, "seeds", "mcnemar_p")
+COLUMNS = ("num_problems", *RATE_COLUMNS, "seeds", "delta_p")
 BUDGET = dict(zip(SPENT, ("training_attempts", "updates", "tuning_attempts"), strict=True))
 COMPARED = {"accuracy_t2": "Accuracy@t2", "delta": "Δ(t1,t2)"}
 PAIR_COLUMNS = tuple(f"{rate}{part}" for rate in COMPARED for part in (*ENDS, "_p", "_p_holm"))
 EXPLANATION = (
     "Percent of all problems. Accuracy@t1 and @t2: right in attempt 1 and 2. Δ(t1,t2): the "
     "difference, which is Δ i→c (wrong, then right) minus Δ c→i (right, then wrong). "
-    "Mean over seeds. In brackets: 95 % paired bootstrap interval over problems and, of arms with "
-    "several, seeds, or whole runs where runs are pooled. p: McNemar's test of Δ = 0, exact where "
-    "a problem has one rollout; of several seeds the largest, so a small p says that every seed "
-    "shows the change. One seed tells nothing of how trainings differ, two or three tell it roughly."
+    "Mean over seeds. In brackets: 95 % interval. p: two-sided, of the hypothesis Δ = 0; of one seed "
+    f"with one rollout a problem McNemar's exact test. {HOW_SURE}"
 )
 BUDGET_EXPLAINED = (
     " Training attempts and updates: sampled and made by one training and those that it starts "
@@ -40,23 +38,24 @@ BUDGET_EXPLAINED = (
     "its settings."
 )
 PAIRS_EXPLAINED = (
-    "First arm minus second, in points, with the 95 % paired bootstrap interval over problems and "
-    "seeds. p: two-sided, from the difference over its standard error; then Holm-corrected over "
-    "all pairs and both measures."
+    "First arm minus second, in points, with its 95 % interval, compared problem by problem and, "
+    "where both arms have the same seeds, seed by seed. p: two-sided, of no difference; then "
+    f"Holm-corrected over all pairs and both measures. {HOW_SURE}"
 )
 
 
-def table_rows(arms: list[Arm], resamples: Resamples, budgets: dict | None = None) -> list[dict]:
+def table_rows(arms: list[Arm], effects: Effects, budgets: dict | None = None) -> list[dict]:
     """One row for each arm: `policy`, COLUMNS as fractions and, with budgets, what training took.
 
     budgets: arm -> SPENT, see `read_budgets`; an arm that is not in it has empty cells.
     """
     rows = []
     for arm in arms:
-        row = {"policy": arm.name, "num_problems": resamples.num_problems}
+        row = {"policy": arm.name, "num_problems": effects.num_problems}
         for rate in RATES:
-            row |= _ends(rate, resamples.rate(rate, arm.name))
-        row |= {"seeds": len(arm.seeds), "mcnemar_p": mcnemar_p(arm)}
+            row |= _ends(rate, effects.rate(rate, arm.name))
+        p = delta_p(arm, effects.rate("delta", arm.name))
+        row |= {"seeds": len(arm.seeds), "delta_p": p}
         if budgets is not None:
             spent = budgets.get(arm.name, {})
             row |= {column: spent.get(key) for key, column in BUDGET.items()}
@@ -64,13 +63,13 @@ def table_rows(arms: list[Arm], resamples: Resamples, budgets: dict | None = Non
     return rows
 
 
-def pair_rows(arms: list[Arm], resamples: Resamples) -> list[dict]:
+def pair_rows(arms: list[Arm], effects: Effects) -> list[dict]:
     """One row for each two arms: `policy`, `other` and PAIR_COLUMNS, `policy` minus `other`."""
     rows = []
     for arm, other in itertools.combinations([arm.name for arm in arms], 2):
         row = {"policy": arm, "other": other}
         for rate in COMPARED:
-            effect = resamples.difference(rate, arm, other)
+            effect = effects.difference(rate, arm, other)
             row |= {**_ends(rate, effect), f"{rate}_p": p_different(effect)}
         rows.append(row)
     cells = [(row, rate) for row in rows for rate in COMPARED]
@@ -93,7 +92,7 @@ def markdown_text(rows: list[dict]) -> str:
         counts = [row["policy"], str(row["num_problems"]), str(row["seeds"])]
         rates = [_cell(row, rate, signed=rate == "delta") for rate in RATES]
         budget = ["" if row[column] is None else f"{row[column]:,.0f}" for column in spent]
-        cells.append([*counts, *rates, p_text(row["mcnemar_p"]), *budget])
+        cells.append([*counts, *rates, p_text(row["delta_p"]), *budget])
     return f"{markdown_table(cells)}\n{EXPLANATION}{BUDGET_EXPLAINED if spent else ''}\n"
 
 
@@ -117,7 +116,6 @@ def _cell(row: dict, rate: str, signed: bool) -> str:
 def main(arguments: list[str] | None = None) -> None:
     flags = COMMAND.flags(
         arguments,
-        settings="JSON file of IntervalSettings",
         attempts=several("arm/seed=parquet file ..."),
         budgets=optional("JSON file: arm -> attempts, updates, tuning_attempts"),
         csv="table of fractions to write",
@@ -126,11 +124,10 @@ def main(arguments: list[str] | None = None) -> None:
         pairs_markdown="differences in points to write",
     )
     with COMMAND.errors():
-        settings = IntervalSettings.read(flags.settings)
         arms = read_arms(flags.attempts)
         budgets = None if flags.budgets is None else read_budgets(flags.budgets)
-        resamples = Resamples(arms, settings.bootstrap_samples, settings.bootstrap_seed)
-    rows, pairs = table_rows(arms, resamples, budgets), pair_rows(arms, resamples)
+        effects = Effects(arms)
+    rows, pairs = table_rows(arms, effects, budgets), pair_rows(arms, effects)
     replace_file(flags.csv, csv_text(rows, rows[0]).encode())
     replace_file(flags.pairs_csv, csv_text(pairs, ("policy", "other", *PAIR_COLUMNS)).encode())
     replace_file(flags.pairs_markdown, pairs_markdown_text(pairs).encode())

@@ -2,9 +2,10 @@
 
     python -m score.comparison.pool results/claims results/claims-base1 --output results/claims-pooled
 
-In the pooled tables an arm has an instance for each seed of each run. Whole runs are resampled as well
-as problems, so intervals and p include how results differ from base policy to base policy. Claim 8
-has to hold in every run. Nothing is trained or sampled.
+In the pooled tables an arm has an instance for each seed of each run. Runs take the place of seeds in
+intervals and p, which so include how results differ from base policy to base policy: R runs have R - 1
+degrees of freedom, however many seeds each has. Claim 8 has to hold in every run. Nothing is trained
+or sampled.
 """
 
 from pathlib import Path
@@ -15,7 +16,7 @@ from score.comparison import claims, compare
 from score.jobs.command import Command, words
 
 COMMAND = Command(__spec__, __doc__)
-SHARED = ("problems/test.jsonl", "compare_settings.json", "claims_settings.json", "budgets.json")
+SHARED = ("problems/test.jsonl", "claims_settings.json", "budgets.json")
 
 
 def pooled_attempts(runs: list[Path]) -> list[str]:
@@ -75,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
     with COMMAND.errors(OSError, ValueError, KeyError):
         attempts = pooled_attempts(flags.runs)
     first, output = flags.runs[0], Path(flags.output)
-    table = ["--settings", first / "compare_settings.json", "--budgets", first / "budgets.json"]
+    table = ["--budgets", first / "budgets.json"]
     table += ["--csv", output / "self_correction.csv", "--markdown", output / "self_correction.md"]
     table += ["--pairs-csv", output / "pairs.csv", "--pairs-markdown", output / "pairs.md"]
     compare.main([*map(str, table), "--attempts", *attempts])

@@ -8,6 +8,13 @@ from collections.abc import Iterable, Sequence
 from score.files.atomic import replace_file
 
 LEAST_P = 1e-12  # smaller ones say nothing more
+HOW_SURE = (
+    "Intervals and p count how problems differ and, of arms with several seeds, how seeds do, or "
+    "whole runs where runs are pooled: the part of the variance that comes from S seeds is taken "
+    "with the t quantile of S - 1 degrees of freedom. Those of an arm with one seed are over "
+    "problems alone and say nothing of how another training of it would differ. Two or three seeds "
+    "show that roughly, so their intervals are wide where they differ."
+)
 
 
 def csv_text(rows: Iterable[dict], columns: Iterable[str]) -> str:

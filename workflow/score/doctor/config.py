@@ -23,14 +23,17 @@ def merge(below, above):
         below[key] = merge(below[key], value) if both else value
     return below
 files = [yaml.safe_load(open(path)) or {} for path in %s]
-print(json.dumps(merge(*files)))
+overlay = json.loads(json.dumps(files[1]))
+print(json.dumps([merge(*files), overlay]))
 """
 _CHECK = """
 import json, os
 os.chdir(%r)
+from score.experiment.overlay import resolved
 from score.experiment.preflight import check_config, check_inputs
 try:
-    check_inputs(check_config(json.loads(%r), "workflow/schemas/config.schema.yaml"))
+    config = resolved(*json.loads(%r))
+    check_inputs(check_config(config, "workflow/schemas/config.schema.yaml"))
     print(json.dumps(""))
 except ValueError as error:
     print(json.dumps(str(error)))
@@ -52,7 +55,7 @@ def check_config_file(path: str) -> Iterator[Finding]:
     if merged.error:
         yield fail(f"{path}: can't be read: {merged.error}", "Correct the YAML.")
         return
-    config = json.loads(merged.text)
+    config, _ = json.loads(merged.text)
     checked = ask_python(_CHECK % (str(ROOT), merged.text))
     message = checked.error or json.loads(checked.text)
     if message:

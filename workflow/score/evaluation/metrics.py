@@ -1,7 +1,8 @@
 """Self-correction metrics of one instance, with intervals (SCoRe, section 3).
 
-The only file that turns counts of outcomes into rates. What compares instances, bootstrap and
-significance, takes its rates from here.
+The only file that turns counts of outcomes into rates, which what compares instances takes from here.
+The bootstrap is for the intervals of one instance in metrics.json; those of tables, which count seeds
+as well, are made in score.comparison.uncertainty.
 
 Every rate is a fraction of ALL problems. A problem with several rollouts counts with their mean,
 and is resampled as a whole. In every row delta = t2 - t1 = i->c - c->i, up to float rounding.

@@ -33,7 +33,8 @@ def verify(sampled: pd.DataFrame, settings: VerifySettings) -> pd.DataFrame:
 
     Where the task has one, also second_opinion: true, false or null for none.
     sampled: one row a rollout, with problem_id, answer (JSON text) and attempt_t1, attempt_t2, ...
-    A null attempt counts as the empty text. ValueError names a missing column or a bad answer.
+    A null attempt counts as the empty text. Column opening, where there is one: the text that the chat
+    template writes just before each attempt. ValueError names a missing column or a bad answer.
     """
     missing = [name for name in REQUIRED if name not in sampled]
     if missing:
@@ -43,9 +44,10 @@ def verify(sampled: pd.DataFrame, settings: VerifySettings) -> pd.DataFrame:
     turns = turns_of(sampled.columns, at_least=1)
     answers = [_answer(*row) for row in zip(sampled["answer"], sampled["problem_id"], strict=True)]
     texts = [text for turn in turns for text in _texts(sampled[f"attempt_t{turn}"])]
+    opening = _texts(sampled["opening"]) * len(turns) if "opening" in sampled else ""
     with Verifier.from_settings(settings) as verifier:
         # One call: equal pairs are verified once.
-        verdicts = verifier(texts, answers * len(turns), Countdown("verified", "answers"))
+        verdicts = verifier(texts, answers * len(turns), Countdown("verified", "answers"), opening)
     verified = sampled.copy()
     for position, turn in enumerate(turns):
         of_turn = verdicts[position * len(sampled) : (position + 1) * len(sampled)]

@@ -1,5 +1,6 @@
 """What a JSON schema finds wrong with a config, in words: the key, its value and the cure."""
 
+import datetime
 import difflib
 import json
 import math
@@ -108,6 +109,8 @@ def _cure(error: jsonschema.ValidationError, key: str) -> str:
             "It is text to YAML: write a number with a point and a sign, such as 1.0e-5, in a "
             "config file (inside --config all nested values are text)."
         )
+    if isinstance(error.instance, datetime.date):
+        return "It is a date to YAML: write it in quotes."
     if error.instance is None:
         return "Give a value, or leave the line out to keep that of configs/config.yaml."
     return _CURES.get(name, f"Change {name}.")

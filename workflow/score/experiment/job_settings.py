@@ -1,6 +1,6 @@
 """The settings of every job of a run, one function a job: rules write them, preflight checks them."""
 
-from score.comparison.settings import ClaimsSettings, IntervalSettings, RunDescription
+from score.comparison.settings import ClaimsSettings, RunDescription
 from score.evaluation.settings import VerifySettings
 from score.experiment.plan import ORIGIN_KEYS, Plan
 from score.fine_tuning.settings import CHOOSING, CorrectionSettings, FineTuneSettings, GivenSettings
@@ -54,17 +54,28 @@ class JobSettings:
         return SampleSettings.from_config(
             self.config,
             self.config["evaluation"],
+            self._prompts(refining=prompted),
             {"prompting": self.plan.objective(instance)} if prompted else {},
             self.plan.evaluations[evaluation].settings,
         )
 
+    def _prompts(self, refining: bool = False) -> dict[str, str | None]:
+        """The section `prompts`, without the messages that a job does not use."""
+        unused = () if refining else ("critique_prompt", "refine_prompt")
+        return {key: value for key, value in self.config["prompts"].items() if key not in unused}
+
     def verification(self) -> VerifySettings:
-        return VerifySettings.from_config(self.config, self.config["verifier"], **self._intervals())
+        return VerifySettings.from_config(
+            self.config,
+            self.config["verifier"],
+            bootstrap_samples=self.config["evaluation"]["bootstrap_samples"],
+            bootstrap_seed=self.config["random_seed"],
+        )
 
     def training(self, instance: str) -> TrainSettings:
         """Verifier, then what the plan says: an entry over its sections, a candidate over both."""
         return TrainSettings.from_config(
-            self.config, self.config["verifier"], self.plan.settings(instance)
+            self.config, self.config["verifier"], self._prompts(), self.plan.settings(instance)
         )
 
     def fine_tuning(self, instance: str) -> FineTuneSettings:
@@ -95,6 +106,7 @@ class JobSettings:
         common = ("task_type", "cache_dir", "precision", "rollout_backend")
         return SampleSettings.from_config(
             {key: self.config[key] for key in common},
+            self._prompts(),
             temperature=settings["temperature"],
             max_tokens=settings["max_tokens"],
             num_problems=settings["training_problems"],
@@ -112,6 +124,7 @@ class JobSettings:
         return CorrectionSettings.from_config(
             self.config,
             self.config["verifier"],
+            self._prompts(),
             settings,
             method=method,
             keep="non_decreasing" if right_too else "improving",
@@ -119,19 +132,10 @@ class JobSettings:
 
     def given(self, instance: str) -> GivenSettings:
         """How the attempts in a file become examples."""
-        return GivenSettings.from_config(self.config, self.plan.settings(instance))
-
-    def intervals(self) -> IntervalSettings:
-        return IntervalSettings(**self._intervals())
+        return GivenSettings.from_config(self.config, self._prompts(), self.plan.settings(instance))
 
     def claims(self) -> ClaimsSettings:
-        return ClaimsSettings.from_config(**self._intervals())
-
-    def _intervals(self) -> dict[str, int]:
-        return {
-            "bootstrap_samples": self.config["evaluation"]["bootstrap_samples"],
-            "bootstrap_seed": self.config["random_seed"],
-        }
+        return ClaimsSettings.from_config()
 
     def run_description(self) -> RunDescription:
         """What stands beside our rows where they are compared with published ones."""

@@ -5,6 +5,7 @@ Each check raises ValueError with the key, its value and the cure, before any jo
 
 from score.experiment.plan import PROMPTED, Plan
 from score.fine_tuning.settings import FINE_TUNED
+from score.sampling.prompt_settings import pinned_date, task_with
 from score.tasks import load_task
 from score.training.objectives import OBJECTIVES
 
@@ -116,13 +117,19 @@ def _check_named_policies(config: dict) -> None:
 
 
 def _check_prompted(config: dict) -> None:
-    task = load_task(config["task_type"])
+    load_task(config["task_type"])
+    try:
+        pinned_date(config["prompts"]["template_date"])
+        task = task_with(config["task_type"], config["prompts"])
+    except ValueError as error:
+        raise ValueError(f"prompts.{error}") from None
+    missing = [name for name in ("CRITIQUE_PROMPT", "REFINE_PROMPT") if not hasattr(task, name)]
     for name, entry in config["policies"].items():
-        if entry["objective"] in PROMPTED and not hasattr(task, "CRITIQUE_PROMPT"):
+        if entry["objective"] in PROMPTED and missing:
             raise ValueError(
                 f"policies.{name}.objective is {entry['objective']!r}; expected a task with "
                 f"CRITIQUE_PROMPT and REFINE_PROMPT, which {config['task_type']!r} lacks. Leave the "
-                "policy out, or write them in a task file of your own."
+                "policy out, or write prompts.critique_prompt and prompts.refine_prompt."
             )
 
 

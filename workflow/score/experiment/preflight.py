@@ -100,7 +100,8 @@ def check_inputs(config: dict) -> None:
     for key in ("launcher", "few_shot_dir", "model_path"):
         _check_path(key, config[key])
     _check_launcher(config)
-    read_few_shot(config["few_shot_dir"], config["task_type"])
+    few_shot = read_few_shot(config["few_shot_dir"], config["task_type"])
+    _warn_of_unasked_marker(config, few_shot)
     _check_problems(config)
     _check_template(config)
 
@@ -160,6 +161,24 @@ def _check_launcher(config: dict) -> None:
         )
 
 
+def _warn_of_unasked_marker(config: dict, few_shot: list[dict]) -> None:
+    """Say so where only text behind a marker counts, and nothing shows the policy that marker."""
+    from score.sampling.prompt_settings import task_with
+    from score.sampling.prompts import first_messages
+
+    verifier = Verifier.from_settings(JobSettings(Plan(config)).verification())
+    task = task_with(config["task_type"], config["prompts"])
+    shown = [message["content"] for message in first_messages("", task, few_shot)]
+    text = " ".join(" ".join([*shown, task.CORRECTION_PROMPT]).split())
+    if verifier.mode == "final" and " ".join(verifier.marker.split()) not in text:
+        print(
+            f"WARNING: verifier.evaluator_answer_marker is {verifier.marker!r} with evaluator_mode "
+            "final, and no prompt or worked example shows it: an attempt without it states nothing. "
+            "Put it into prompts.first_prompt and prompts.correction_prompt, or set evaluator_mode: "
+            "default."
+        )
+
+
 def _check_problems(config: dict) -> None:
     """Local data are there, have the columns and suffice; hub data are checked when fetched."""
     settings = JobSettings(Plan(config)).problems()
@@ -208,11 +227,17 @@ def _check_template(config: dict) -> None:
     """Turn 2 must continue turn 1. A hub policy out of reach now is checked by its jobs."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    from score.sampling.prompts import Bridge, load_tokenizer
+    from score.sampling.prompt_settings import task_with
+    from score.sampling.prompts import (
+        Bridge,
+        check_tags_are_text,
+        load_tokenizer,
+        system_prompt_of,
+    )
 
     path = config["model_path"]
     try:
-        tokenizer = load_tokenizer(path, config["cache_dir"])
+        tokenizer = load_tokenizer(path, config["cache_dir"], config["prompts"]["template_date"])
     except (OSError, ValueError) as error:
         unknown = isinstance(error.__cause__, RepositoryNotFoundError)
         if isinstance(error, OSError) and not unknown and not Path(path).exists():
@@ -222,7 +247,9 @@ def _check_template(config: dict) -> None:
             f"model_path is {path!r}; expected a folder or a hub name of a policy with its "
             f"tokenizer. Correct it. Loading the tokenizer failed: {error}"
         ) from None
+    task = task_with(config["task_type"], config["prompts"])
     try:
-        Bridge.from_tokenizer(tokenizer, load_task(config["task_type"]).CORRECTION_PROMPT)
+        check_tags_are_text(tokenizer, config["verifier"]["reasoning_tags"])
+        Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
     except ValueError as error:
         raise ValueError(f"model_path is {path!r}: {error}") from None

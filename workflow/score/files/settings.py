@@ -43,7 +43,7 @@ class Settings:
         stated = {key: value for section in sections for key, value in section.items()}
         stated = {key: value for key, value in stated.items() if key in cls.names()} | values
         for field in dataclasses.fields(cls):
-            if field.default is dataclasses.MISSING and field.name not in stated:
+            if _is_required(field) and field.name not in stated:
                 raise MissingSetting(field.name)
         settings = cls(**stated)
         settings._stated = tuple(stated)
@@ -69,7 +69,7 @@ class Settings:
             if key not in fields:
                 raise ValueError(f"{path}: unknown key {key!r}; expected only {sorted(fields)}.")
         for name, field in fields.items():
-            if name not in values and field.default is dataclasses.MISSING:
+            if name not in values and _is_required(field):
                 raise ValueError(f"{path}: key {name!r} is missing. Add it.")
         for key, value in values.items():
             if not _fits(value, types[key]):
@@ -92,6 +92,10 @@ class Settings:
 
     def _names(self) -> tuple[str, ...]:
         return getattr(self, "_stated", self.names())
+
+
+def _is_required(field: dataclasses.Field) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
 
 
 def _fits(value, annotation) -> bool:

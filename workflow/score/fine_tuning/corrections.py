@@ -23,10 +23,10 @@ from score.fine_tuning.settings import CorrectionSettings
 from score.jobs.command import Command
 from score.policies.load import declared_generation, vocabulary_size
 from score.sampling.generate import stop_ids_of
-from score.sampling.prompts import Bridge, load_tokenizer
+from score.sampling.prompt_settings import task_of
+from score.sampling.prompts import Bridge, load_tokenizer, system_prompt_of
 from score.sampling.rollout import Rollout, attempt_texts
 from score.sampling.sampled import read_sampled
-from score.tasks import load_task
 
 COMMAND = Command(__spec__, __doc__)
 
@@ -174,8 +174,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     with COMMAND.errors():
         settings = CorrectionSettings.read(flags.settings)
-        tokenizer = load_tokenizer(flags.policy, settings.cache_dir)
-        bridge = Bridge.from_tokenizer(tokenizer, load_task(settings.task_type).CORRECTION_PROMPT)
+        tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
+        task = task_of(settings)
+        bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
         declared = declared_generation(flags.policy, settings.cache_dir)
         stop_ids = stop_ids_of(declared, tokenizer, bridge)
         attempts = verify(read_sampled(flags.sampled), settings)

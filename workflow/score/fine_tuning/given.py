@@ -19,8 +19,15 @@ from score.fine_tuning.settings import LOSS_ON, GivenSettings
 from score.jobs.command import Command, optional, several
 from score.problems.problem import question_key, read_problems
 from score.problems.sources import read_source
-from score.sampling.prompts import Bridge, first_messages, load_tokenizer, prompt_ids, read_few_shot
-from score.tasks import load_task
+from score.sampling.prompt_settings import task_of
+from score.sampling.prompts import (
+    Bridge,
+    first_messages,
+    load_tokenizer,
+    prompt_ids,
+    read_few_shot,
+    system_prompt_of,
+)
 
 COMMAND = Command(__spec__, __doc__)
 
@@ -68,7 +75,7 @@ def make_examples(
     turns: which attempts are imitated. ValueError where a text holds a special token, which would end
     or restructure the conversation.
     """
-    bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT)
+    bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
     special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
     examples = []
     for number, row in enumerate(rows, start=1):
@@ -116,10 +123,10 @@ def main(arguments: list[str] | None = None) -> None:
     )
     with COMMAND.errors():
         settings = GivenSettings.read(flags.settings)
-        task = load_task(settings.task_type)
+        task = task_of(settings)
         rows = read_attempts(flags.attempts, settings.loss_on)
         refuse_held_out(rows, flags.held_out, task)
-        tokenizer = load_tokenizer(flags.policy, settings.cache_dir)
+        tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
         few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
         examples = make_examples(rows, LOSS_ON[settings.loss_on], tokenizer, task, few_shot)
     counts = report(rows, examples)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from score.files.settings import Settings
+from score.sampling.prompt_settings import PromptSettings
 from score.training.settings import TrainerSettings
 from score.verifiers.settings import VerifierSettings
 
@@ -14,7 +14,7 @@ KEEP = ("improving", "non_decreasing")
 
 
 @dataclass(kw_only=True)
-class CorrectionSettings(VerifierSettings):
+class CorrectionSettings(VerifierSettings, PromptSettings):
     """How rollouts are judged and which corrections are kept; keys of settings.json.
 
     method: self_taught pairs each correction with the attempt it answered, pair_sft two samples of
@@ -46,7 +46,7 @@ class CorrectionSettings(VerifierSettings):
 
 
 @dataclass(kw_only=True)
-class GivenSettings(Settings):
+class GivenSettings(PromptSettings):
     """How given attempts become examples; keys of settings.json.
 
     loss_on: which attempts are imitated, the first, the second or both. The second is imitated behind

@@ -8,12 +8,15 @@ only appends, which `Bridge` checks before any work starts.
 
 import difflib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from jinja2 import TemplateError
+
 from score.files.digests import digest
-from score.tasks import load_task
+from score.sampling.prompt_settings import TEMPLATE_DATE, pinned_date
 
 Messages = list[dict[str, str]]
 
@@ -68,9 +71,17 @@ def read_messages(path: Path) -> Messages:
 
 
 def first_messages(question: str, task: ModuleType, few_shot: Messages) -> Messages:
-    """The conversation that asks for attempt 1."""
+    """The conversation that asks for attempt 1: system message, worked examples, the question."""
     content = task.FIRST_PROMPT.replace("{question}", question)
-    return [*few_shot, {"role": "user", "content": content}]
+    return [*_system(system_prompt_of(task)), *few_shot, {"role": "user", "content": content}]
+
+
+def system_prompt_of(task: ModuleType) -> str | None:
+    return getattr(task, "SYSTEM_PROMPT", None)
+
+
+def _system(text: str | None) -> Messages:
+    return [] if text is None else [{"role": "system", "content": text}]
 
 
 def correction_prompts(task: ModuleType, prompting: str) -> tuple[str, ...]:
@@ -93,23 +104,63 @@ def correction_prompts(task: ModuleType, prompting: str) -> tuple[str, ...]:
     return tuple(getattr(task, name) for name in names)
 
 
-def load_tokenizer(path: str, cache_dir: str | None = None):
-    """The policy's tokenizer, padding on the left; pads with end-of-turn where it has no own token."""
+def load_tokenizer(
+    path: str, cache_dir: str | None = None, template_date: str | None = TEMPLATE_DATE
+):
+    """The policy's tokenizer, padding on the left; pads with end-of-turn where it has no own token.
+
+    template_date: the day that its chat template prints for today (`render`); None: the clock's.
+    """
     from transformers import AutoTokenizer  # slow to import, not needed for messages
 
     tokenizer = AutoTokenizer.from_pretrained(path, cache_dir=cache_dir, padding_side="left")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.template_date = pinned_date(template_date)
     return tokenizer
 
 
+def check_tags_are_text(tokenizer, tags: list[str] | None) -> None:
+    """ValueError where attempts as text would lack the reasoning tags, as they lack special tokens."""
+    special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    hidden = sorted(special.intersection(tags or ()))
+    if hidden:
+        raise ValueError(
+            f"reasoning_tags holds {', '.join(hidden)}, which the tokenizer marks as special; expected "
+            "tags that are kept when an attempt is decoded. Set special to false for them in the "
+            "tokenizer, or reasoning_tags to null where the policy writes no reasoning."
+        )
+
+
 def render(tokenizer, messages: Messages, **kwargs) -> str:
+    """The conversation as the chat template writes it; ValueError where it can't show all of it."""
     if not tokenizer.chat_template:
         raise ValueError(
             "the tokenizer has no chat template; expected one, since both turns are chat messages. "
             "Use an instruction-tuned policy, or save its tokenizer with a chat_template.jinja."
         )
-    return tokenizer.apply_chat_template(messages, tokenize=False, **kwargs)
+    system = [message["content"] for message in messages if message["role"] == "system"]
+    try:
+        text = tokenizer.apply_chat_template(
+            messages, tokenize=False, **_dates(tokenizer), **kwargs
+        )
+        refusal = ""
+    except TemplateError as error:
+        if not system:
+            raise
+        text, refusal = "", f" ({error})"
+    if any(content.strip() not in text for content in system):
+        raise ValueError(
+            f"system_prompt is {system[0]!r}, but the chat template takes no system message{refusal}; "
+            "expected one that shows it. Set system_prompt to null, and put its words into first_prompt."
+        )
+    return text
+
+
+def _dates(tokenizer) -> dict:
+    """What templates take today's date from: the one fixed by `load_tokenizer`, else the clock's."""
+    day = getattr(tokenizer, "template_date", None)
+    return {} if day is None else {"strftime_now": day.strftime, "date_string": f"{day:%d %b %Y}"}
 
 
 def prompt_ids(tokenizer, messages: Messages) -> list[int]:
@@ -123,21 +174,29 @@ class Bridge:
     """Token ids from the end of one attempt to the start of the next.
 
     ids: the run that follows an attempt cut off before its end-of-turn token. end: that token, with
-    which `ids` begins. An attempt that wrote it itself is followed by the rest.
+    which `ids` begins. An attempt that wrote it itself is followed by the rest. opening: the text
+    that the template writes between a user message and the attempt at it.
     """
 
     ids: tuple[int, ...]
     end: int
+    opening: str = ""
 
     @classmethod
-    def from_tokenizer(cls, tokenizer, correction_prompt: str) -> "Bridge":
-        """Work the bridge out from the chat template; ValueError where it rewrites history."""
+    def from_tokenizer(
+        cls, tokenizer, correction_prompt: str, system_prompt: str | None = None
+    ) -> "Bridge":
+        """Work the bridge out from the chat template; ValueError where it rewrites history.
+
+        system_prompt: where conversations begin with one, since some templates move it.
+        """
         user = {"role": "user", "content": "What is 6 times 7?"}
         correction = {"role": "user", "content": correction_prompt}
-        asked = render(tokenizer, [user], add_generation_prompt=True)
+        question = [*_system(system_prompt), user]
+        asked = render(tokenizer, question, add_generation_prompt=True)
         runs = set()
         for probe in _PROBES:
-            answered = [user, {"role": "assistant", "content": probe}, correction]
+            answered = [*question, {"role": "assistant", "content": probe}, correction]
             text = render(tokenizer, answered, add_generation_prompt=True)
             if not text.startswith(asked + probe):
                 # Templates may strip the white space around a message: that alters the text of the
@@ -160,7 +219,7 @@ class Bridge:
                 "special token; expected an end-of-turn token at which sampling stops. Mark it as "
                 "special in the tokenizer."
             )
-        return cls(tuple(ids), ids[0])
+        return cls(tuple(ids), ids[0], asked.rpartition(user["content"])[2])
 
     def after(self, attempt: list[int], stop_ids: set[int]) -> list[int]:
         """The run that follows `attempt`, whether or not it ended by itself."""
@@ -185,9 +244,22 @@ def _rewritten(expected: str, text: str) -> str:
     )
 
 
-def prompts_digest(few_shot_dir: str | None, task_type: str) -> str:
-    """SHA-256 of the worked examples, the task's prompts, and the text of a user's own task file."""
-    task = load_task(task_type)
-    own = Path(task_type).read_text() if Path(task_type).is_file() else ""
-    few_shot = read_few_shot(few_shot_dir, task_type)
-    return digest([few_shot, task.FIRST_PROMPT, task.CORRECTION_PROMPT, own])
+class RenderedPrompts:
+    """`prompt_ids` of conversations, each rendered once, so that no prompt changes during a training."""
+
+    def __init__(self, tokenizer, conversations: Iterable[Messages]):
+        self.tokenizer = tokenizer
+        self.ids: dict[str, list[int]] = {}
+        for messages in conversations:
+            self(messages)
+
+    def __call__(self, messages: Messages) -> list[int]:
+        key = digest(messages)
+        if key not in self.ids:
+            self.ids[key] = prompt_ids(self.tokenizer, messages)
+        return list(self.ids[key])
+
+
+def prompts_digest(prompts: Iterable[list[int]], bridges: Iterable[Bridge]) -> str:
+    """SHA-256 of all that is put before attempts, as token ids: prompts in order, and bridges."""
+    return digest([[digest(ids) for ids in prompts], [bridge.ids for bridge in bridges]])

@@ -11,6 +11,8 @@ attempt_t1, tokens_t1, truncated_t1, ids_t1, attempt_t2, …
 critique_t2, critique_tokens_t2, …
               of the critique before an attempt, where the policy was asked for one
 prompt_ids    the token ids up to attempt 1
+opening       the text that the chat template writes just before each attempt, which may open a
+              reasoning block
 
 A policy may also continue the first attempts of another, so that policies can be compared on what
 they make of the very same first attempts. Token ids are carried over unchanged, which needs the same
@@ -114,10 +116,11 @@ def rollout_rows(
     correction: int,
     rollouts: list[Rollout],
     tokenizer,
+    opening: str,
 ) -> list[dict]:
     """R rows for the rollouts of R jobs: all the same continuation of their first attempts.
 
-    problems: by id.
+    problems: by id. opening: see Bridge.
     """
     texts = attempt_texts(rollouts, tokenizer)
     critiques = texts_of([rollout.critiques for rollout in rollouts], tokenizer)
@@ -142,5 +145,5 @@ def rollout_rows(
             row[f"tokens_t{t}"] = len(rollout.attempts[t - 1])
             row[f"truncated_t{t}"] = rollout.truncated[t - 1]
             row[f"ids_t{t}"] = rollout.attempts[t - 1]
-        rows.append({**row, "prompt_ids": rollout.prompt})
+        rows.append({**row, "prompt_ids": rollout.prompt, "opening": opening})
     return rows

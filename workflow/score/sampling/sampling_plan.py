@@ -7,6 +7,7 @@ from score.files.digests import digest, file_digest
 from score.policies.load import policy_digest, vocabulary_size
 from score.problems.problem import Problem
 from score.sampling.draws import turn_seeds
+from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     Bridge,
     Messages,
@@ -14,12 +15,13 @@ from score.sampling.prompts import (
     first_messages,
     load_tokenizer,
     prompt_ids,
+    prompts_digest,
+    system_prompt_of,
 )
 from score.sampling.rollout import Generate, Rollout, begin_rollouts, continue_rollouts
 from score.sampling.sampled import read_first_attempts, rollout_rows
 from score.sampling.settings import SampleSettings
 from score.sampling.shards import Job
-from score.tasks import load_task
 
 # Settings on which no attempt depends, so that shards outlive a change of them.
 _IDLE = ("batch_size", "cache_dir", "num_problems", "vllm_gpu_memory_utilization")
@@ -42,14 +44,13 @@ class SamplingPlan:
         first_attempts: Path | None = None,
     ):
         self.settings, self.path, self.problems = settings, path, problems
-        self.few_shot, self.first_attempts = few_shot, first_attempts
+        self.first_attempts = first_attempts
         self.by_id = {problem.id: problem for problem in problems}
-        task = load_task(settings.task_type)
-        self.messages = correction_prompts(task, settings.prompting)
-        self.first_prompt = task.FIRST_PROMPT
-        self.tokenizer = load_tokenizer(path, settings.cache_dir)
+        task = task_of(settings)
+        self.tokenizer = load_tokenizer(path, settings.cache_dir, settings.template_date)
         self.bridges = tuple(
-            Bridge.from_tokenizer(self.tokenizer, message) for message in self.messages
+            Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(task))
+            for message in correction_prompts(task, settings.prompting)
         )
         self.prompts = {
             p.id: prompt_ids(self.tokenizer, first_messages(p.question, task, few_shot))
@@ -76,8 +77,7 @@ class SamplingPlan:
             **{key: value for key, value in settings if key not in _IDLE},
             "policy": policy_digest(self.path, self.settings.cache_dir),
             "problems": digest([asdict(problem) for problem in self.problems]),
-            "few-shots": digest(self.few_shot),
-            "prompts of the task": digest([self.first_prompt, *self.messages]),
+            "prompts": prompts_digest(self.prompts.values(), self.bridges),
             "first attempts": self.first_attempts and file_digest(self.first_attempts),
         }
 
@@ -114,7 +114,8 @@ class SamplingPlan:
                 own_seeds,
                 settings.history,
             )
-            rows += rollout_rows(self.by_id, batch, correction, rollouts, self.tokenizer)
+            opening = self.bridges[0].opening
+            rows += rollout_rows(self.by_id, batch, correction, rollouts, self.tokenizer, opening)
         return rows
 
     def _seeds(self, batch: list[Job], correction: int) -> list[list[int]]:

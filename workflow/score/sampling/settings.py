@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from score.files.settings import Settings
+from score.sampling.prompt_settings import PromptSettings
 
 _CHOICES = {"history": ("whole", "last"), "prompting": ("correction", "self_refine")}
 
 
 @dataclass(kw_only=True)
-class SampleSettings(Settings):
+class SampleSettings(PromptSettings):
     """The keys of settings.json.
 
     num_problems: the first so many of the problems; None: all. num_turns: attempts at a problem; 1

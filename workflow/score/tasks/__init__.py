@@ -13,6 +13,10 @@ A task is one short module (or one .py file anywhere) with these names:
 
 and, where they help, any of these:
 
+    SYSTEM_PROMPT                      system message at the start of every conversation
+    MODES                              values of `mode` that extract tells apart; by default both,
+                                       "default" and "final"
+    MARKER_MODES                       those of them in which extract reads `marker`; by default all
     CRITIQUE_PROMPT, REFINE_PROMPT     user messages of self-refinement: for a critique of the
                                        attempt, and after it for the whole solution again; neither
                                        says whether the attempt was right
@@ -35,6 +39,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+MODES = ("default", "final")
 REQUIRED = (
     "FIRST_PROMPT",
     "CORRECTION_PROMPT",
@@ -78,6 +83,16 @@ def load_task(task_type: str) -> ModuleType:
             "holds {question}. Put {question} where the question belongs."
         )
     return task
+
+
+def modes_of(task: ModuleType) -> tuple[str, ...]:
+    """The values of `evaluator_mode` that make a difference to the task."""
+    return getattr(task, "MODES", MODES)
+
+
+def marker_modes_of(task: ModuleType) -> tuple[str, ...]:
+    """Those of them with which `evaluator_answer_marker` makes one."""
+    return getattr(task, "MARKER_MODES", modes_of(task))
 
 
 def vote_key_of(task: ModuleType) -> Callable[[str], str]:

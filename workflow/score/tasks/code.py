@@ -39,6 +39,7 @@ REFINE_PROMPT = (
 )
 EVALUATOR_FUNCTIONS = ("tests_pass",)
 MARKER = "Final program:"
+MARKER_MODES = ("final",)
 
 _FENCE = re.compile(r"^[ \t]*+```[ \t]*+(\w*+)[ \t]*+\r?$", re.MULTILINE)
 _STANDARD = set(sys.stdlib_module_names)

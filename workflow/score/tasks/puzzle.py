@@ -10,6 +10,8 @@ FIRST_PROMPT = "{question}"
 CORRECTION_PROMPT = "recheck"
 EVALUATOR_FUNCTIONS = ("puzzle_acc",)
 MARKER = ""
+MODES = ("default",)
+MARKER_MODES = ()
 
 
 def _read(question: str) -> tuple[list[int], int]:

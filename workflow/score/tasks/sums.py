@@ -10,6 +10,8 @@ FIRST_PROMPT = "{question}"
 CORRECTION_PROMPT = "Check each step. Write the whole solution again, corrected if it has an error."
 EVALUATOR_FUNCTIONS = ("equal_number",)
 MARKER = "="
+MODES = ("default",)
+MARKER_MODES = ()
 
 
 def canonical_question(question: str) -> str:

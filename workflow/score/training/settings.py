@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from score.files.settings import Settings
+from score.sampling.prompt_settings import PromptSettings
 from score.sampling.settings import check_backend
 from score.training.objectives import check_objective
 from score.training.selection import SelectionSettings
@@ -78,7 +79,9 @@ class TrainerSettings(Settings):
 
 
 @dataclass(kw_only=True)
-class TrainSettings(MethodSettings, SelectionSettings, TrainerSettings, VerifierSettings):
+class TrainSettings(
+    MethodSettings, SelectionSettings, TrainerSettings, VerifierSettings, PromptSettings
+):
     """The settings of one reinforcement learning; configs/config.yaml says what each one means.
 
     An update covers per_device_train_batch_size × gradient_accumulation_steps rollouts, whatever

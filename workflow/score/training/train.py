@@ -10,6 +10,7 @@ refused where that checkpoint was made with other settings, problems, policies o
 
 import argparse
 import sys
+from pathlib import Path
 
 from datasets import Dataset
 
@@ -19,14 +20,17 @@ from score.jobs.distributed import is_first_process, leave_launcher
 from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
 from score.problems.problem import read_problems
+from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
+    Bridge,
+    check_tags_are_text,
     first_messages,
     load_tokenizer,
     prompt_ids,
     prompts_digest,
     read_few_shot,
+    system_prompt_of,
 )
-from score.tasks import load_task
 from score.training.candidates import Candidates, EndsOnce
 from score.training.config import SCoReConfig
 from score.training.health import NothingToLearn
@@ -52,9 +56,10 @@ COMMAND = Command(__spec__, __doc__)
 
 def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
     """The settings as a SCoReConfig for this number of processes; ValueError where it can't be."""
+    arguments = trainer_arguments(settings, SCoReConfig, checkpoints)
+    arguments["correction_prompt"] = task_of(settings).CORRECTION_PROMPT
     return SCoReConfig(
-        **trainer_arguments(settings, SCoReConfig, checkpoints),
-        correction_prompt=load_task(settings.task_type).CORRECTION_PROMPT,
+        **arguments,
         max_steps=settings.updates,
         use_vllm=settings.rollout_backend == "vllm",
         vllm_mode="colocate" if settings.vllm_server_url is None else "server",
@@ -66,6 +71,7 @@ def provenance(settings: TrainSettings, flags: argparse.Namespace) -> dict:
     """All that the trained weights depend on; ValueError where a file of them doesn't fit."""
     offline_attempts(settings, flags)
     validation_problems(settings, flags)
+    own_task = Path(settings.task_type).is_file()
     return {
         **settings.provenance(),
         "init": policy_digest(flags.init, settings.cache_dir),
@@ -73,9 +79,23 @@ def provenance(settings: TrainSettings, flags: argparse.Namespace) -> dict:
         "problems": file_digest(flags.problems),
         "first_attempts": flags.first_attempts and file_digest(flags.first_attempts),
         "validation": flags.validation and file_digest(flags.validation),
-        "prompts": prompts_digest(flags.few_shot_dir, settings.task_type),
+        "task": file_digest(settings.task_type) if own_task else None,
+        "prompts": _rendered_digest(settings, flags),
         "processes": processes(),
     }
+
+
+def _rendered_digest(settings: TrainSettings, flags: argparse.Namespace) -> str:
+    """Digest of the prompts as the policy sees them; ValueError where it can't be asked so."""
+    tokenizer, task = _tokenizer(settings, flags), task_of(settings)
+    check_tags_are_text(tokenizer, settings.reasoning_tags)
+    bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
+    conversations = make_dataset(settings, flags)["prompt"]
+    return prompts_digest((prompt_ids(tokenizer, one) for one in conversations), [bridge])
+
+
+def _tokenizer(settings: TrainSettings, flags: argparse.Namespace):
+    return load_tokenizer(flags.init, settings.cache_dir, settings.template_date)
 
 
 def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
@@ -98,7 +118,7 @@ def validation_problems(settings: TrainSettings, flags: argparse.Namespace) -> D
 
 
 def _as_dataset(problems: list, settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
-    task = load_task(settings.task_type)
+    task = task_of(settings)
     few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
     return Dataset.from_list(
         [
@@ -123,7 +143,7 @@ def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> Offl
             "0 and a file, or neither. Give both: the file is what sampling.sample writes of the base "
             "policy on the training problems."
         )
-    tokenizer = load_tokenizer(flags.init, settings.cache_dir)
+    tokenizer = _tokenizer(settings, flags)
     rows = make_dataset(settings, flags)
     prompts = {row["problem_id"]: prompt_ids(tokenizer, row["prompt"]) for row in rows}
     vocabulary = vocabulary_size(flags.init, settings.cache_dir)
@@ -146,7 +166,7 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
             verifier=verifier,
             reference=flags.reference,
             first_attempts=offline_attempts(settings, flags),
-            processing_class=load_tokenizer(flags.init, settings.cache_dir),
+            processing_class=_tokenizer(settings, flags),
             peft_config=new_adapter(settings, flags.init),
             callbacks=[ProgressLine(settings.objective), stop],
         )

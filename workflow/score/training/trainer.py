@@ -21,7 +21,7 @@ from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_ada
 
 from score.policies.load import is_adapter, load_policy
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
-from score.sampling.prompts import Bridge, prompt_ids
+from score.sampling.prompts import Bridge, RenderedPrompts
 from score.sampling.rollout import Rollout, sample_rollouts
 from score.sampling.vllm import TrainingGenerate
 from score.training import loss
@@ -33,6 +33,8 @@ from score.training.health import paid_turns, second_opinions
 from score.training.objectives import OBJECTIVES, current_weight
 from score.training.offline_attempts import OfflineAttempts, StartingFrom, forget_offline_logps
 from score.training.records import TurnSums
+from score.verifiers.reasoning import VerifierBehind
+from score.verifiers.verifier import Verifier
 
 
 class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
@@ -71,9 +73,15 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             train_dataset=train_dataset,
             **kwargs,
         )
-        self.verifier, self.first_attempts = verifier, first_attempts
+        self.first_attempts = first_attempts
         self.objective = OBJECTIVES[args.objective]
-        self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt)
+        begins = train_dataset[0]["prompt"][0]
+        system_prompt = begins["content"] if begins["role"] == "system" else None
+        self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt, system_prompt)
+        self.rendered = RenderedPrompts(self._tokenizer, train_dataset["prompt"])
+        # The template may open a reasoning block before each attempt.
+        ours = isinstance(verifier, Verifier)
+        self.verifier = VerifierBehind(verifier, self.bridge.opening) if ours else verifier
         self.stop_ids = stop_ids_of(
             self.accelerator.unwrap_model(self.model).generation_config,
             self._tokenizer,
@@ -217,7 +225,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         k, turns = k or self.num_generations, turns or self.args.num_turns
         temperature = self.temperature if temperature is None else temperature
         # K rollouts in a row have one prompt.
-        groups = [(prompt_ids(self._tokenizer, m), len(list(g))) for m, g in groupby(messages)]
+        groups = [(self.rendered(m), len(list(g))) for m, g in groupby(messages)]
         prompts = [ids for ids, size in groups for _ in range(size)]
 
         def sample(generate, same_number):

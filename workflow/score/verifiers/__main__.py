@@ -2,7 +2,8 @@
 
     python -m score.verifiers --task math --input in.jsonl --output out.jsonl
 
-Each input line is a JSON object with "attempt" and "answer"; other keys are kept. Each output line
+Each input line is a JSON object with "attempt" and "answer"; other keys are kept. An "opening" is the
+text of the chat template just before the attempt, which may open a reasoning block. Each output line
 adds "extracted", "correct", "verdict" and "score". The counts of verdicts go to stderr.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from score.jobs.command import Command, optional
+from score.verifiers.reasoning import TAGS
 from score.verifiers.verifier import VERDICTS, Verifier
 
 COMMAND = Command(__spec__, __doc__)
@@ -26,6 +28,11 @@ def main(arguments: list[str] | None = None) -> None:
         evaluator_function=optional("default: the task's first"),
         evaluator_mode=optional("default or final", default="default"),
         evaluator_answer_marker=optional("default: the task's"),
+        reasoning_tags=optional(
+            "what opens and what ends a reasoning block; no words: there are none",
+            nargs="*",
+            default=TAGS,
+        ),
         deadline=optional("seconds for one verdict", type=float, default=5.0),
         workers=optional("verdicts at a time", type=int, default=1),
     )
@@ -36,10 +43,15 @@ def main(arguments: list[str] | None = None) -> None:
             flags.evaluator_function,
             flags.evaluator_mode,
             flags.evaluator_answer_marker,
+            flags.reasoning_tags or None,
             deadline=flags.deadline,
             workers=flags.workers,
         ) as verifier:
-            verdicts = verifier([row["attempt"] for row in rows], [row["answer"] for row in rows])
+            verdicts = verifier(
+                [row["attempt"] for row in rows],
+                [row["answer"] for row in rows],
+                opening=[str(row.get("opening", "")) for row in rows],
+            )
     with open(flags.output, "w", encoding="utf-8") as lines:
         for row, verdict in zip(rows, verdicts, strict=True):
             row |= {**asdict(verdict), "correct": verdict.correct}

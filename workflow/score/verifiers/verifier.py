@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from functools import partial
 from os import getpid
 
-from score.tasks import load_task
+from score.tasks import MODES, load_task
+from score.verifiers.modes import check_mode_and_marker
+from score.verifiers.reasoning import TAGS, after_reasoning, check_tags
 from score.verifiers.settings import VerifierSettings
 from score.verifiers.workers import Worker
 
 VERDICTS = ("correct", "incorrect", "no_answer", "timeout", "error")
-MODES = ("default", "final")
 CACHED_PAIRS = 50_000
 
 
@@ -54,6 +55,8 @@ class Verifier:
     """Gives verdicts on attempts at problems of one task; usable from any thread and any rank.
 
     task_type: a task's name or the path of its file (score.tasks).
+    reasoning_tags: what opens and what ends a reasoning block, inside which nothing is stated; None:
+    there are none.
     deadline: seconds for one verdict, then its worker is killed and the verdict is "timeout".
     workers: verdicts at a time. They start when first needed and end with close().
 
@@ -66,6 +69,7 @@ class Verifier:
         evaluator_function: str | None = None,
         evaluator_mode: str = "default",
         evaluator_answer_marker: str | None = None,
+        reasoning_tags: Sequence[str] | None = TAGS,
         *,
         deadline: float = 5.0,
         workers: int = 1,
@@ -75,6 +79,7 @@ class Verifier:
         self.mode = evaluator_mode
         given = evaluator_answer_marker is not None
         self.marker = evaluator_answer_marker if given else self.task.MARKER
+        self.reasoning_tags = reasoning_tags
         self.deadline, self.workers = deadline, workers
         self._check_settings()
         self._reset()
@@ -95,12 +100,8 @@ class Verifier:
             raise ValueError(
                 f"evaluator_mode is {self.mode!r}; expected one of {', '.join(MODES)}. Pick one."
             )
-        if self.mode == "final" and not self.marker.strip():
-            raise ValueError(
-                f"evaluator_answer_marker is empty for task {self.task_type!r}; expected a text with "
-                "evaluator_mode 'final'. Set the words that come before the answer, or "
-                "evaluator_mode: default."
-            )
+        check_mode_and_marker(self.task, self.task_type, self.mode, self.marker)
+        check_tags(self.reasoning_tags)
         if isinstance(self.deadline, bool) or not 0 < self.deadline <= 3600:
             raise ValueError(
                 f"deadline is {self.deadline!r}; expected seconds above 0 and at most 3600. "
@@ -124,7 +125,7 @@ class Verifier:
     def __reduce__(self) -> tuple:
         """Pickled are the settings alone: a copy starts its own workers and counts."""
         make = partial(Verifier, deadline=self.deadline, workers=self.workers)
-        return make, (self.task_type, self.function, self.mode, self.marker)
+        return make, (self.task_type, self.function, self.mode, self.marker, self.reasoning_tags)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -137,10 +138,13 @@ class Verifier:
         attempts: Sequence[str],
         answers: Sequence,
         progress: Callable[[int, int], None] | None = None,
+        opening: str | Sequence[str] = "",
     ) -> list[Verdict]:
         """One Verdict for each attempt, in order.
 
-        progress(done, total) is called after each pair that a worker grades.
+        progress(done, total) is called after each pair that a worker grades. opening: the text that
+        the chat template writes just before an attempt, one for all or one each; it may open a
+        reasoning block.
         ValueError where the lengths differ, or an attempt is no text.
         """
         if isinstance(attempts, str) or len(attempts) != len(answers):
@@ -150,7 +154,9 @@ class Verifier:
             )
         if getpid() != self._owner:  # after a fork: the workers belong to the parent process
             self._reset()
-        pairs = [(self._extract(a), json.dumps(b)) for a, b in zip(attempts, answers, strict=True)]
+        openings = [opening] * len(attempts) if isinstance(opening, str) else opening
+        stated = [self._extract(*both) for both in zip(attempts, openings, strict=True)]
+        pairs = [(text, json.dumps(b)) for text, b in zip(stated, answers, strict=True)]
         by_pair = self._verdicts(list(dict.fromkeys(pairs)), progress)
         verdicts = [by_pair[pair] for pair in pairs]
         with self._lock:
@@ -164,12 +170,13 @@ class Verifier:
         stated = [self.task.state(answer, self.marker) for answer in answers]
         return self(stated, answers, progress)
 
-    def _extract(self, attempt: str) -> str | None:
+    def _extract(self, attempt: str, opening: str) -> str | None:
         if not isinstance(attempt, str):
             raise ValueError(
                 f"an attempt is a {type(attempt).__name__}; expected a text. Decode it first."
             )
-        return self.task.extract(attempt, self.mode, self.marker)
+        said = after_reasoning(attempt, self.reasoning_tags, opening)
+        return None if said is None else self.task.extract(said, self.mode, self.marker)
 
     def _verdicts(self, pairs: list[tuple], progress) -> dict[tuple, Verdict]:
         """Verdicts by pair of stated answer and reference answer, the latter as JSON."""

@@ -1,0 +1,65 @@
+"""What is said to a policy: settings that those of every job with prompts extend."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import ModuleType, SimpleNamespace
+
+from score.files.settings import Settings
+from score.tasks import load_task
+
+TEMPLATE_DATE = "2024-07-26"  # what Llama's templates print where nobody tells them a date
+PROMPTS = ("system_prompt", "first_prompt", "correction_prompt", "critique_prompt", "refine_prompt")
+
+
+@dataclass(kw_only=True)
+class PromptSettings(Settings):
+    """Messages in place of the task's own; null: the task's. All tasks of ours have no system_prompt.
+
+    first_prompt holds "{question}". critique_prompt, refine_prompt: of prompting self_refine alone.
+    template_date: the day that chat templates print for today, as an ISO date; null: the clock's.
+    """
+
+    system_prompt: str | None = None
+    first_prompt: str | None = None
+    correction_prompt: str | None = None
+    critique_prompt: str | None = None
+    refine_prompt: str | None = None
+    template_date: str | None = TEMPLATE_DATE
+
+
+def task_of(settings: PromptSettings) -> ModuleType | SimpleNamespace:
+    """The task of a job's settings, which also have a `task_type`, with the prompts that they state."""
+    return task_with(settings.task_type, {name: getattr(settings, name) for name in PROMPTS})
+
+
+def task_with(task_type: str, prompts: Mapping[str, str | None]) -> ModuleType | SimpleNamespace:
+    """The task with the prompts that are given, by name, in place of its own.
+
+    prompts: names of PROMPTS; other keys are ignored. ValueError for a prompt that asks nothing.
+    """
+    task = load_task(task_type)
+    given = {name: prompts[name] for name in PROMPTS if prompts.get(name) is not None}
+    for name, text in given.items():
+        if not text.strip():
+            raise ValueError(
+                f"{name} is {text!r}; expected a text. Write the message, or null for the task's own."
+            )
+    if "{question}" not in given.get("first_prompt", "{question}"):
+        raise ValueError(
+            f"first_prompt is {given['first_prompt']!r}; expected a text that holds {{question}}. Put "
+            "{question} where the question belongs."
+        )
+    stated = {name.upper(): text for name, text in given.items()}
+    return SimpleNamespace(**{**vars(task), **stated}) if stated else task
+
+
+def pinned_date(template_date: str | None) -> date | None:
+    """The day that templates print; None for the clock's. ValueError where the text is no date."""
+    try:
+        return None if template_date is None else date.fromisoformat(template_date)
+    except ValueError:
+        raise ValueError(
+            f"template_date is {template_date!r}; expected an ISO date such as '{TEMPLATE_DATE}', or "
+            "null for the clock's. Write year, month and day."
+        ) from None
