@@ -63,8 +63,10 @@ def test_resume_on_another_day_ends_with_the_same_weights(policy, tmp_path, monk
 
 @pytest.mark.parametrize("template_date", ["2024-07-26", None], ids=["fixed", "clock"])
 def test_checkpoints_are_of_the_prompts_as_they_were_rendered(policy, template_date, monkeypatch):
-    flags = Namespace(init=policy, reference=policy, first_attempts=None, few_shot_dir=None)
-    flags.validation, flags.problems = None, "data/puzzle/problems/train.jsonl"
+    flags = Namespace(
+        init=policy, reference=policy, first_attempts=None, validation=None, few_shot_dir=None
+    )
+    flags.problems = "data/puzzle/problems/train.jsonl"
     settings = TrainSettings(**TRAINING, training_problems=4, template_date=template_date)
     made = []
     for day in DAYS:

@@ -90,7 +90,9 @@ def _rendered_digest(settings: TrainSettings, flags: argparse.Namespace) -> str:
     tokenizer, task = _tokenizer(settings, flags), task_of(settings)
     check_tags_are_text(tokenizer, settings.reasoning_tags)
     bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
-    conversations = make_dataset(settings, flags)["prompt"]
+    conversations = [*make_dataset(settings, flags)["prompt"]]
+    if (validation := validation_problems(settings, flags)) is not None:
+        conversations += validation["prompt"]
     return prompts_digest((prompt_ids(tokenizer, one) for one in conversations), [bridge])
 
 
