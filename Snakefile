@@ -4,7 +4,7 @@
 #                     └─> train_stage_one ─> train_stage_two  ├─> test_claims
 #                         (each policy is sampled like base)  └─> analyse_…: tables and figures
 #
-#   train_single_turn, train_direct_multi_turn: the baselines of reinforcement learning
+#   train_single_turn, train_direct_multi_turn, train_summed_return: the baselines of reinforcement learning
 #   sample_corrections ─> choose_corrections ─> fine_tune: a round of STaR, STaSC or Pair-SFT
 #   choose_candidate: which of the settings tried for a policy goes into its seeds
 

@@ -189,6 +189,26 @@ BAD_CONFIGS = [
         },
         ["attempts of score, direct are not known ahead", "early_stop is set"],
     ),
+    # what training would do wrong
+    (
+        {"training.lora_dropout": 0.1, "training.use_lora": True},
+        ["policies.score_stage_one: lora_dropout is 0.1; expected 0 in reinf", "Set it to 0"],
+    ),
+    (
+        {"policies.score.num_warmup_steps": 150},
+        ["policies.score: num_warmup_steps is 150; expected fewer than the 150", "Lower num_"],
+    ),
+    (
+        {"tuning.candidates": [{"num_warmup_steps": 150}]},
+        ["num_warmup_steps is 150; expected fewer than the 100 updates"],
+    ),
+    (
+        {
+            "policies": {"star": {"init": "base", "objective": "self_taught"}},
+            "fine_tuning.updates": 10,
+        },
+        ["policies.star: num_warmup_steps is 10; expected fewer than the 10 updates"],
+    ),
     # tasks
     ({"task_type": "maths"}, ["task_type is 'maths'; expected one of code, math", "Check the"]),
     ({"task_type": "my/task.py"}, ["my/task.py'; expected an existing file"]),

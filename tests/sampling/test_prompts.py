@@ -12,7 +12,7 @@ from score.sampling.prompts import (
     read_few_shot,
     read_messages,
 )
-from score.sampling.rollout import begin_rollouts, continue_rollouts
+from score.sampling.rollout import begin_rollouts, continue_rollouts, sample_rollouts
 from score.tasks import known_tasks, load_task
 
 BASE = "data/puzzle/policy"
@@ -46,16 +46,26 @@ def test_bridge_is_what_the_template_writes_between_two_attempts(tokenizer):
 
 def test_bridge_closes_an_attempt_only_where_it_did_not_end_itself(tokenizer):
     bridge = Bridge.from_tokenizer(tokenizer, "recheck")
-    assert bridge.after([5, bridge.end], {bridge.end}) == list(bridge.ids[1:])
-    assert bridge.after([5, 6], {bridge.end}) == list(bridge.ids)
-    assert bridge.after([], {bridge.end}) == list(bridge.ids)
+    assert bridge.after([5, bridge.end]) == list(bridge.ids[1:])
+    assert bridge.after([5, 6]) == list(bridge.ids)
+    assert bridge.after([]) == list(bridge.ids)
+
+
+def test_attempt_that_ended_in_another_stop_token_is_kept_and_closed_as_the_template_does():
+    """By hand: 1 is the template's end of turn, 2 another token that the policy stops at."""
+    told = iter([[[5, 2], [5, 1]], [[6, 1], [6, 2]]])
+    bridge = Bridge((1, 20), end=1)
+    rollouts = sample_rollouts([[3], [3]], bridge, lambda *asked: next(told), {1, 2})
+    assert rollouts[0].tokens() == ([3, 5, 2, 1, 20, 6, 1], [0, 1, 1, 0, 0, 2, 2])
+    assert rollouts[1].tokens() == ([3, 5, 1, 20, 6, 2], [0, 1, 1, 0, 2, 2])
+    assert [rollout.truncated for rollout in rollouts] == [[False, False]] * 2
 
 
 def test_ids_of_both_turns_equal_those_of_the_whole_conversation(chatml):
     bridge = Bridge.from_tokenizer(chatml, "recheck")
     question = [{"role": "user", "content": "4 7 19 make 26"}]
     attempt = chatml("-19 =7 -7 =0 <|im_end|>", add_special_tokens=False)["input_ids"]
-    ids = prompt_ids(chatml, question) + attempt + bridge.after(attempt, {bridge.end})
+    ids = prompt_ids(chatml, question) + attempt + bridge.after(attempt)
     whole = [
         *question,
         {"role": "assistant", "content": "-19 =7 -7 =0"},

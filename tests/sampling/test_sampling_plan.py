@@ -98,7 +98,7 @@ def test_last_history_shows_the_problem_and_the_latest_attempt_alone():
     for i, row in enumerate(rows):
         for t in (2, 3, 4):
             attempt = row[f"ids_t{t - 1}"]
-            bridge = plan.bridges[0].after(attempt, STOP)
+            bridge = plan.bridges[0].after(attempt)
             assert asked.prompts[t - 1][i] == row["prompt_ids"] + attempt + bridge
     _, whole, asked = rows_of(replace(settings, history="whole"))
     assert all(len(a) < len(b) for a, b in zip(*asked.prompts[1:3], strict=True))
@@ -126,11 +126,11 @@ def test_critique_lies_between_two_attempts_and_is_stored_beside_them(refining):
     critique, refine = plan.bridges
     assert critique.ids != refine.ids and len(asked.prompts) == 3
     for i, row in enumerate(rows):
-        after = critique.after(row["ids_t1"], STOP)
+        after = critique.after(row["ids_t1"])
         assert asked.prompts[1][i] == row["prompt_ids"] + row["ids_t1"] + after
         told = asked.prompts[2][i][len(asked.prompts[1][i]) :]
         ids = told[: row["critique_tokens_t2"]]
-        assert told == ids + refine.after(ids, STOP)
+        assert told == ids + refine.after(ids)
         text = plan.tokenizer.decode(ids, skip_special_tokens=True)
         assert row["critique_t2"] == text.strip()
     assert "critique_t1" not in rows[0] and len({row["critique_t2"] for row in rows}) > 20

@@ -1,10 +1,15 @@
 """Small trainings of the shipped puzzle policy, for tests in this process and in launched ones."""
 
+from unittest.mock import patch
+
 import torch
 from datasets import Dataset
+from score.policies.load import load_policy
 from score.problems.problem import read_problems
 from score.sampling.prompts import first_messages, load_tokenizer
 from score.tasks import load_task
+from score.training import trainer as trainer_module
+from score.training.batches import token_logps
 from score.training.config import SCoReConfig
 from score.training.trainer import SCoReTrainer
 from transformers import TrainerCallback
@@ -59,7 +64,6 @@ def make_trainer(
         "scale_advantages": False,
         "local_rollout_forward_batch_size": 64,
         "correction_prompt": TASK.CORRECTION_PROMPT,
-        "disable_dropout": True,
         "gradient_checkpointing": False,
         "bf16": False,
         "use_cpu": True,
@@ -78,6 +82,35 @@ def make_trainer(
         peft_config=peft_config,
         processing_class=load_tokenizer(BASE),
     )
+
+
+def moved_policy():
+    """The shipped policy with noise on its matrices: away from a reference that is the shipped one."""
+    torch.manual_seed(1)
+    moved = load_policy(BASE, "float32")
+    with torch.no_grad():
+        for weight in moved.parameters():
+            weight += 0.1 * weight.std() * torch.randn_like(weight) if weight.dim() > 1 else 0.0
+    return moved
+
+
+def first_update(trainer):
+    """The micro-batches of an update, sampled from a fixed state of torch's generator."""
+    torch.manual_seed(0)
+    trainer.model.train()
+    size, k = trainer.args.generation_batch_size, trainer.num_generations
+    rows = [row for row in trainer.train_dataset for _ in range(k)]
+    trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
+    return trainer._make_batches(rows[:size])
+
+
+def token_gradient(trainer, batch):
+    """Gradient (B, T) of the loss with respect to the log-probability of every token of a batch."""
+    logps, entropy = token_logps(trainer.model, batch)
+    logps = logps.detach().requires_grad_()
+    with patch.object(trainer_module, "token_logps", return_value=(logps, entropy)):
+        trainer._compute_loss(trainer.model, batch).backward()
+    return logps.grad
 
 
 def records(trainer):

@@ -1,15 +1,17 @@
-"""Advantages, worked out by hand: one baseline a group, one scale a batch."""
+"""Advantages, worked out by hand: one baseline a group, one deviation a batch."""
 
 import pytest
 import torch
-from score.training.advantages import leave_one_out, rank_advantages, scale_by_batch
+from score.training.advantages import deviation, divisor, leave_one_out, rank_advantages
 
 
 def test_group_of_rollouts_shares_one_baseline_after_sorting_by_length():
     pay = torch.arange(16.0)[:, None].expand(-1, 2) ** 2
     order = torch.randperm(16).tolist()
     expected = leave_one_out(pay, 4)[order]
-    assert torch.equal(rank_advantages(pay[order], order, 4, 0, scale=False), expected)
+    found, sigma = rank_advantages(pay[order], order, 4, 0)
+    assert torch.equal(found, expected)
+    assert sigma == pytest.approx(expected.std().item())
 
 
 def test_leave_one_out_is_the_pay_less_the_mean_of_the_others():
@@ -22,15 +24,23 @@ def test_leave_one_out_is_the_pay_less_the_mean_of_the_others():
         leave_one_out(rewards, 1)
 
 
-def test_scaling_keeps_the_ratio_between_the_turns():
+def test_deviation_is_one_number_for_all_turns():
+    """By hand: squares 1 + 121 + 1 + 121 over 4 − 1."""
     advantages = torch.tensor([[1.0, 11.0], [-1.0, -11.0]])
-    scaled = scale_by_batch(advantages)
-    assert torch.allclose(scaled[:, 1] / scaled[:, 0], torch.tensor([11.0, 11.0]))
-    assert scaled.std().item() == pytest.approx(1, abs=1e-3)
+    assert deviation(advantages) == pytest.approx((244 / 3) ** 0.5)
 
 
-def test_what_is_not_counted_has_no_part_in_the_scale():
+def test_what_is_not_counted_has_no_part_in_the_deviation():
     advantages = torch.tensor([[100.0, 3.0], [7.0, -3.0]])
     counted = torch.tensor([[False, True], [False, True]])
-    scaled = scale_by_batch(advantages, counted)
-    assert scaled[:, 1].tolist() == pytest.approx([1 / 2**0.5, -1 / 2**0.5], abs=1e-4)
+    assert deviation(advantages, counted) == pytest.approx(18**0.5)
+
+
+def test_update_whose_groups_are_nearly_all_alike_is_not_blown_up():
+    """One rollout in a hundred that differs is about where the floor lies."""
+    rewards = torch.zeros(104, 1)
+    assert divisor(deviation(leave_one_out(rewards, 8)), scale=True) == 0.1
+    rewards[0] = 1.0
+    assert deviation(leave_one_out(rewards, 8)) == pytest.approx(0.1, abs=0.01)
+    assert divisor(3.5, scale=True) == 3.5
+    assert divisor(3.5, scale=False) == 1.0

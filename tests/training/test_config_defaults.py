@@ -1,16 +1,27 @@
-"""SCoReConfig() in Python trains the algorithm of `make run`: its defaults are those of config.yaml."""
+"""SCoReConfig() in Python trains the algorithm of `make run`: its defaults are those of config.yaml.
+
+Its KL weights are the paper's, which config.yaml names in brackets behind those of the puzzles.
+"""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from score import SCoReConfig
 
-CONFIG = yaml.safe_load((Path(__file__).parents[2] / "configs/config.yaml").read_text())
-# What the algorithm is; rates, sizes and KL weights are those of an experiment.
+TEXT = (Path(__file__).parents[2] / "configs/config.yaml").read_text()
+CONFIG = yaml.safe_load(TEXT)
+# What the algorithm is; rates and sizes are those of an experiment.
 ALGORITHM = {
-    "training": ("kl_estimator", "scale_advantages", "temperature", "importance_ratio_cap"),
+    "training": (
+        "kl_estimator",
+        "scale_advantages",
+        "temperature",
+        "importance_ratio_cap",
+        "sampler_ratios",
+    ),
     "stage_one": ("init_kl_target",),
     "stage_two": ("stage2_alpha", "offline_first_attempts"),
 }
@@ -22,3 +33,12 @@ ALGORITHM = {
 def test_a_default_in_python_is_the_one_of_the_workflow(section, name):
     defaults = {field.name: field.default for field in dataclasses.fields(SCoReConfig)}
     assert defaults[name] == CONFIG[section][name]
+
+
+@pytest.mark.parametrize("objective", ["stage_one", "stage_two"])
+@pytest.mark.parametrize("name", ["init_kl_coef", "corr_kl_coef"])
+def test_kl_weight_in_python_is_that_of_the_paper(tmp_path, objective, name):
+    section = TEXT.partition(f"\n{objective}:\n")[2]
+    stated = re.search(rf"  {name}: .*\[([\d.]+)\]", section)[1]
+    config = SCoReConfig(output_dir=str(tmp_path), objective=objective, use_cpu=True, bf16=False)
+    assert getattr(config, name) == float(stated)

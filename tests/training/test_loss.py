@@ -11,7 +11,7 @@ import itertools
 import pytest
 import torch
 from score.training import loss
-from score.training.advantages import leave_one_out
+from score.training.advantages import deviation, divisor, leave_one_out
 from score.training.objectives import OBJECTIVES
 from score.training.settings import MethodSettings
 
@@ -24,7 +24,8 @@ BETAS = {
     "stage_one": (0.7, 0.2),
     "stage_two": (0.3, 0.15),
     "single_turn": (0.3, 99.0),  # the second is nobody's
-    "direct_multi_turn": (0.3, 0.15),
+    "direct_multi_turn": (99.0, 0.15),  # turn 1 is not trained
+    "summed_return": (0.3, 0.15),
 }
 ALPHA = 10.0
 
@@ -68,7 +69,8 @@ POLICY, REFERENCE, OLD = Table(0), Table(1), Table(2)
 def analytic_objective(stage, kl, sampler=POLICY):
     """Eq 2, 3 or 4 written out, turn by turn; attempt 1 is given to turn 2 (γ = 0).
 
-    direct_multi_turn: E[r2] over both attempts of the policy, neither given, less the KL of Eq 4.
+    direct_multi_turn: Eq 1 on turn 2 alone, E[r2 − β1 KL] with attempt 1 given. summed_return: E[r2]
+    over both attempts of the policy, neither given, less the KL of Eq 4.
     """
     logp1, logp2 = POLICY.attempt_logps()
     ref1, ref2 = (logps.detach() for logps in REFERENCE.attempt_logps())
@@ -78,17 +80,17 @@ def analytic_objective(stage, kl, sampler=POLICY):
     beta1, beta2 = BETAS[stage] if kl else (0.0, 0.0)
     kl1 = beta1 * (p1 * (logp1 - ref1)).sum()
     kl2 = beta2 * (p2 * (logp2 - ref2)).sum(1)
-    if stage == "direct_multi_turn":
+    if stage == "summed_return":
         return (p1[:, None] * p2 * r2).sum() - kl1 - (given * kl2).sum()
     pay1 = torch.zeros(4, dtype=torch.float64) if stage == "stage_one" else SCORE_T1
-    turn1 = (p1 * pay1).sum() - kl1
+    turn1 = 0 if stage == "direct_multi_turn" else (p1 * pay1).sum() - kl1
     if stage == "single_turn":
         return turn1
-    pay2 = (r2 if stage == "stage_one" else r2 + ALPHA * (r2 - r1)).expand(4, 4)
+    pay2 = (r2 + ALPHA * (r2 - r1) if stage == "stage_two" else r2).expand(4, 4)
     return turn1 + (given * ((p2 * pay2).sum(1) - kl2)).sum()
 
 
-def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, change):
+def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, change, scale=False):
     """The loss of one group of rollouts of a problem, from the project's own pieces."""
     turns, tokens = (1, 2) if stage == "single_turn" else (2, 5)  # it ends with attempt 1
     logps, ref_logps, scores = logps[:, :tokens], ref_logps[:, :tokens], scores[:, :turns]
@@ -110,6 +112,7 @@ def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, ch
         kl_weights=weights if kl == "k2" else None,
         old_logps=old_logps,
         ratio_level="turn",
+        divisor=divisor(deviation(advantages), scale),
     )
 
 
@@ -136,6 +139,37 @@ def difference(stage, *, kl, baseline=True, k=2, old=None, change=lambda **parts
 @pytest.mark.parametrize("baseline", [False, True], ids=["no_baseline", "leave_one_out"])
 def test_expected_gradient_is_that_of_the_equations(stage, kl, baseline):
     assert difference(stage, kl=kl, baseline=baseline) < 1e-10
+
+
+@pytest.mark.parametrize("stage", BETAS)
+@pytest.mark.parametrize("kl", [None, "k1", "k2"])
+def test_scaled_expected_gradient_weighs_each_group_by_one_over_its_deviation(stage, kl):
+    """Rewards and KL alike: what is divided is the gradient without scaling, of every group."""
+    logps, ref_logps = POLICY.rows(), REFERENCE.rows().detach()
+    scores = torch.stack([torch.stack([SCORE_T1[a], SCORE_T2[b]]) for a, b in ROLLOUTS])
+    logp1, logp2 = (logps.detach() for logps in POLICY.attempt_logps())
+    probability = (logp1[:, None] + logp2).exp().flatten()
+    scaled, by_hand, deviations = 0.0, 0.0, set()
+    for group in map(list, itertools.product(range(16), repeat=2)):
+        parts = logps[group], ref_logps[group], None, scores[group]
+        settings = {"kl": kl, "baseline": True}
+        plain = project_loss(*parts, stage, change=dict, **settings)
+        rewards = OBJECTIVES[stage].rewards(scores[group], MethodSettings(stage2_alpha=ALPHA))
+        rewards = rewards[:, :1] if stage == "single_turn" else rewards
+        if kl == "k1":
+            turns = rewards.size(1)
+            log_ratios = (logps[group] - ref_logps[group]).detach()
+            costs = torch.stack([log_ratios[:, :2].sum(1), log_ratios[:, 3:].sum(1)], dim=1)
+            weights = OBJECTIVES[stage].kl_weights(turns, *BETAS[stage])
+            rewards = rewards - costs[:, :turns] * torch.tensor(weights, dtype=torch.float64)
+        advantages = rewards - rewards.flip(0)  # of two rollouts, each is the other's baseline
+        sigma = max(advantages.std().item(), 0.1)
+        chance = probability[group].prod()
+        by_hand = by_hand + chance * plain / sigma
+        scaled = scaled + chance * project_loss(*parts, stage, change=dict, scale=True, **settings)
+        deviations.add(sigma)
+    assert len(deviations) > 1
+    assert POLICY.gradient_of(scaled - by_hand).abs().max() < 1e-10
 
 
 @pytest.mark.parametrize("stage", ["stage_one", "stage_two", "single_turn"])
@@ -166,10 +200,29 @@ def last_turn_alone_for_the_last_score(rewards, log_ratios, weights):
     return {"rewards": last, "log_ratios": log_ratios, "weights": weights}
 
 
-def test_mutant_of_direct_multi_turn_that_gives_turn_1_no_credit_fails():
-    assert (
-        difference("direct_multi_turn", kl="k1", change=last_turn_alone_for_the_last_score) > 1e-2
+def last_score_for_both_turns(rewards, log_ratios, weights):
+    return {"rewards": rewards[:, 1:].expand(-1, 2), "log_ratios": log_ratios, "weights": weights}
+
+
+def test_mutant_of_the_summed_return_that_gives_turn_1_no_credit_fails():
+    assert difference("summed_return", kl="k1", change=last_turn_alone_for_the_last_score) > 1e-2
+
+
+def test_mutant_of_direct_multi_turn_that_credits_turn_1_fails():
+    assert difference("direct_multi_turn", kl="k1", change=last_score_for_both_turns) > 1e-2
+
+
+@pytest.mark.parametrize("kl", [None, "k1", "k2"])
+def test_direct_multi_turn_moves_no_token_of_turn_1(kl):
+    """Neither reward nor KL: the tables of attempt 1 get no gradient in any group of rollouts."""
+    logps, ref_logps = POLICY.rows(), REFERENCE.rows().detach()
+    scores = torch.stack([torch.stack([SCORE_T1[a], SCORE_T2[b]]) for a, b in ROLLOUTS])
+    total = project_loss(
+        logps, ref_logps, None, scores, "direct_multi_turn", kl=kl, baseline=True, change=dict
     )
+    first, second, *later = torch.autograd.grad(total, POLICY.logits)
+    assert (first == 0).all() and (second == 0).all()
+    assert any((table != 0).any() for table in later)
 
 
 def test_mutant_with_the_kl_of_turn_1_on_turn_2_fails():

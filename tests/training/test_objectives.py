@@ -86,7 +86,8 @@ def test_stage_one_pays_nothing_for_the_first_attempt():
     [
         ("stage_one", [[0, 0, 1], [0, 0, 0], [0, 0, 0]]),
         ("stage_two", [[0, 0, 11], [0, 11, -10], [1, 1, -10]]),
-        ("direct_multi_turn", [[1, 1, 1], [0, 0, 0], [0, 0, 0]]),
+        ("direct_multi_turn", [[0, 0, 1], [0, 0, 0], [0, 0, 0]]),
+        ("summed_return", [[1, 1, 1], [0, 0, 0], [0, 0, 0]]),
     ],
 )
 def test_pay_of_three_turns_is_this_by_hand(objective_name, rewards):
@@ -99,6 +100,7 @@ def test_kl_weights_of_one_two_and_three_turns():
     """Stage I(a) holds attempt 1, Stage I(b) attempts 1 and 2."""
     assert OBJECTIVES["stage_one"].kl_weights(2, 0.1, 0.01) == [0.1, 0.01]
     assert OBJECTIVES["stage_one"].kl_weights(3, 0.1, 0.01) == [0.1, 0.1, 0.01]
-    for name in ("stage_two", "direct_multi_turn"):
+    assert OBJECTIVES["direct_multi_turn"].kl_weights(3, 0.02, 0.01) == [0.0, 0.0, 0.01]
+    for name in ("stage_two", "summed_return"):
         assert OBJECTIVES[name].kl_weights(3, 0.02, 0.01) == [0.02, 0.01, 0.01]
     assert OBJECTIVES["single_turn"].kl_weights(1, 0.02, 0.01) == [0.02]

@@ -216,7 +216,7 @@ def settings(**changes):
         "total_episodes": 16,
         "learning_rate": 1e-3,
         "lr_scheduler_type": "linear",
-        "num_warmup_steps": 4,
+        "num_warmup_steps": 0,
         "save_steps": 10,
         "init_kl_coef": 0.1,
         "corr_kl_coef": 0.1,

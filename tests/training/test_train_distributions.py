@@ -7,16 +7,18 @@ plain logits, without any of the trainer's own arithmetic.
 import json
 import signal
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from score.policies.lineage import recorded_reference
 from score.policies.load import load_policy
 from score.sampling.generate import HFGenerate
 from score.sampling.prompts import load_tokenizer
 from score.training.settings import TrainSettings
 from score.training.train import train
-from training_runs import BASE, make_trainer, records
+from training_runs import BASE, make_trainer, moved_policy, records
 
 TEMPERATURE = 1.7
 SETTINGS = {
@@ -57,12 +59,7 @@ def one_thread():
 def policies(tmp_path_factory):
     """Paths of four policies, no two alike: the shipped one, another, and two adapters of it."""
     folder = tmp_path_factory.mktemp("policies")
-    torch.manual_seed(1)
-    moved = load_policy(BASE, "float32")
-    with torch.no_grad():
-        for weight in moved.parameters():
-            weight += 0.1 * weight.std() * torch.randn_like(weight) if weight.dim() > 1 else 0.0
-    moved.save_pretrained(folder / "moved")
+    moved_policy().save_pretrained(folder / "moved")
     load_tokenizer(BASE).save_pretrained(folder / "moved")
     lora = LoraConfig(
         r=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False
@@ -166,6 +163,7 @@ def test_the_training_command_hands_on_its_reference_and_temperature(tmp_path, p
             signal.signal(number, handler)
     (line,) = (tmp_path / "records").read_text().splitlines()
     check_first_record(json.loads(line), sampled, policies["moved"], BASE)
+    assert recorded_reference(flags["policy"], None) == str(Path(BASE).resolve())
 
 
 def test_attempts_are_drawn_from_the_softmax_at_the_temperature(tmp_path, sampled):

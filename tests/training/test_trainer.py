@@ -10,15 +10,19 @@ from score.policies.load import load_policy
 from score.training.batches import token_logps
 from score.training.checkpoints import newest_whole_checkpoint
 from score.training.config import SCoReConfig
+from score.training.offline_attempts import OfflineAttempts
 from training_runs import (
     BASE,
     StopAfter,
     close,
+    first_update,
     judge,
     make_trainer,
+    moved_policy,
     problems,
     records,
     same,
+    token_gradient,
     weights,
 )
 
@@ -104,23 +108,20 @@ def test_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     assert records(resumed) == records(whole)
 
 
-def test_dropout_of_an_adapter_thins_training_and_nothing_else(tmp_path):
+def test_dropout_of_an_adapter_is_off_since_attempts_are_sampled_without(tmp_path):
     thinned = LoraConfig(
         r=4, lora_alpha=8, lora_dropout=0.9, target_modules="all-linear", init_lora_weights=False
     )
-    trainer = make_trainer(tmp_path, peft_config=thinned, disable_dropout=False)
+    trainer = make_trainer(tmp_path, peft_config=thinned)
     batch = {
         "input_ids": torch.tensor([[20, 30, 40, 50]]),
         "attention_mask": torch.ones(1, 4, dtype=torch.long),
         "turn": torch.tensor([[0, 1, 0, 2]]),
     }
     trainer.model.train()
-    whole = [trainer._no_grad_logps(batch, reference=False) for _ in range(2)]
-    assert torch.equal(*whole)
+    whole = trainer._no_grad_logps(batch, reference=False)
     assert trainer.model.training
-    assert not torch.equal(
-        token_logps(trainer.model, batch)[0], token_logps(trainer.model, batch)[0]
-    )
+    assert torch.equal(token_logps(trainer.model, batch)[0], whole)
 
 
 def test_log_probabilities_are_taken_at_the_temperature_of_sampling(tmp_path):
@@ -138,6 +139,35 @@ def test_log_probabilities_are_taken_at_the_temperature_of_sampling(tmp_path):
             assert torch.allclose(found, naive, atol=1e-5)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_sampler_tells_the_log_probabilities_that_the_trainer_works_out(tmp_path, share):
+    """Also where first attempts are given: those are context, of which nothing is told."""
+    names = problems()["problem_id"]
+    given = OfflineAttempts({name: [[20, 30]] for name in names}, share, seed=3)
+    trainer = make_trainer(
+        tmp_path,
+        objective="stage_two",
+        temperature=1.3,
+        sampler_ratios=True,
+        offline_first_attempts=share,
+        first_attempts=given if share else None,
+    )
+    (batch,) = first_update(trainer)
+    turns = [set(row.tolist()) for row in batch["turn"]]
+    assert {1 in turn for turn in turns} == ({True, False} if share else {True})
+    logps = trainer._no_grad_logps(batch, reference=False)
+    assert (batch["sampler_logps"] - logps).abs().max() < 5e-5
+    assert all((logps != 0)[batch["turn"] == turn].any() for turn in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("asked", "bf16", "told"), [(None, True, True), (None, False, False), (True, False, True)]
+)
+def test_sampler_tells_in_bfloat16_or_when_asked(tmp_path, asked, bf16, told):
+    config = SCoReConfig(output_dir=str(tmp_path), use_cpu=True, bf16=bf16, sampler_ratios=asked)
+    assert config.sampler_ratios is told
+
+
 def test_attempts_of_no_words_and_cut_attempts_are_trained_on_all_the_same(tmp_path):
     trainer = make_trainer(tmp_path, max_completion_length=1, verifier=lambda a, g: [0.0] * len(a))
     trainer.train()
@@ -153,6 +183,7 @@ def test_attempts_of_no_words_and_cut_attempts_are_trained_on_all_the_same(tmp_p
         ({"repetition_penalty": 1.1}, "repetition_penalty is 1.1"),
         ({"generation_kwargs": {"typical_p": 0.9}}, "generation_kwargs"),
         ({"temperature": 0.0}, "temperature"),
+        ({"disable_dropout": False}, "disable_dropout is False; expected true"),
         ({"beta": 0.04}, "init_kl_coef and corr_kl_coef"),
         ({"num_iterations": 2}, "num_iterations is 2"),
         ({"kl_estimator": "k3"}, "kl_estimator is 'k3'"),
@@ -198,6 +229,48 @@ def test_single_turn_trains_first_attempts_alone(tmp_path, kl_estimator):
     assert told[0]["kl_t1"] == 0.0
     first, last = (sum(r["reward_t1"] for r in part) for part in (told[:5], told[-5:]))
     assert last > first + 0.2, (first, last)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 10.0])
+@pytest.mark.parametrize("kl_estimator", ["k1", "k2"])
+def test_kl_weighs_the_same_with_scaling_and_without(tmp_path, kl_estimator, alpha):
+    """Scaled gradient × σ is the unscaled one, token for token; σ is what training.jsonl tells."""
+    gradients = []
+    for scale in (False, True):
+        trainer = make_trainer(
+            tmp_path,
+            moved_policy(),
+            reference=BASE,
+            objective="stage_two",
+            kl_estimator=kl_estimator,
+            scale_advantages=scale,
+            stage2_alpha=alpha,
+        )
+        (batch,) = first_update(trainer)
+        gradient = token_gradient(trainer, batch)
+        trainer.log({})
+        sigma = trainer.state.log_history[-1]["reward_deviation"]
+        gradients.append(gradient * (sigma if scale else 1))
+    assert abs(sigma - 1) > 0.1
+    plain, scaled = gradients
+    assert (plain != 0).any()
+    assert torch.allclose(scaled, plain, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("kl_estimator", ["k1", "k2"])
+def test_direct_multi_turn_samples_attempt_1_and_trains_attempt_2_alone(tmp_path, kl_estimator):
+    """With a policy away from its reference, so that a KL of turn 1 would show."""
+    trainer = make_trainer(
+        tmp_path,
+        moved_policy(),
+        reference=BASE,
+        objective="direct_multi_turn",
+        kl_estimator=kl_estimator,
+    )
+    (batch,) = first_update(trainer)
+    gradient = token_gradient(trainer, batch)
+    assert (gradient[batch["turn"] == 1] == 0).all()
+    assert (gradient[batch["turn"] == 2] != 0).any()
 
 
 @pytest.mark.parametrize("peft_config", [None, LORA], ids=["full", "lora"])

@@ -25,7 +25,7 @@ from score.policies.load import declared_generation, vocabulary_size
 from score.sampling.generate import stop_ids_of
 from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import Bridge, load_tokenizer, system_prompt_of
-from score.sampling.rollout import Rollout, attempt_texts
+from score.sampling.rollout import Rollout, attempt_texts, cut_off
 from score.sampling.sampled import read_sampled
 
 COMMAND = Command(__spec__, __doc__)
@@ -125,9 +125,8 @@ def make_examples(
 
 
 def _conversation(pair: Pair, bridge: Bridge, stop_ids: set[int]) -> Rollout:
-    run = bridge.after(pair.ids_t1, stop_ids)
-    cut_off = run == list(bridge.ids)
-    return Rollout(pair.prompt_ids, [pair.ids_t1, pair.ids_t2], [run], [cut_off, False])
+    attempts, truncated = [pair.ids_t1, pair.ids_t2], [cut_off(pair.ids_t1, stop_ids), False]
+    return Rollout(pair.prompt_ids, attempts, [bridge.after(pair.ids_t1)], truncated)
 
 
 def _not_ours(pair: Pair, found: str) -> str:

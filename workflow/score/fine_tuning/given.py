@@ -93,7 +93,7 @@ def make_examples(
                 examples.append(
                     Example(f"row {number}", 0, turn - 1, kind, ids + attempt, len(ids))
                 )
-            ids = ids + attempt + bridge.after(attempt, {bridge.end})
+            ids = ids + attempt + bridge.after(attempt)
     return examples
 
 

@@ -84,6 +84,8 @@ class FineTuneSettings(TrainerSettings):
                 f"updates is {self.updates}; expected 1 or more. Raise it, or set it to null for one "
                 "pass over the examples."
             )
+        if self.updates is not None:
+            self.check_warm_up(self.updates)
 
     def updates_on(self, examples: int) -> int:
         """Optimizer steps of the whole fine-tuning on that many examples.

@@ -146,6 +146,7 @@ def stage_two(
             init_kl_coef=0.1,
             corr_kl_coef=0.1,
             scale_advantages=True,
+            sampler_ratios=False,  # attempts are cut, and the other trainer has none either
             local_rollout_forward_batch_size=rollouts,
             correction_prompt=load_task("puzzle").CORRECTION_PROMPT,
         ),

@@ -50,8 +50,8 @@ class Plan:
     rows: int = 128
     updates: int = 10_000
     learning_rate: float = 4e-5
-    first_stage: tuple[float, float] = (0.5, 0.05)  # β2 of turn 1, β1 of turn 2
-    second_stage: tuple[float, float] = (0.1, 0.1)
+    first_stage: tuple[float, float] = (0.15, 0.015)  # β2 of turn 1, β1 of turn 2
+    second_stage: tuple[float, float] = (0.25, 0.25)
     alpha: float = 10.0
 
 

@@ -15,7 +15,8 @@ from transformers.integrations import is_deepspeed_zero3_enabled
 from score.files.digests import digest, file_digest
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-_NO_WEIGHTS = ("training_args.bin", "README.md")  # files beside a policy that hold paths
+LINEAGE = "score_policy.json"  # what `score.policies.lineage` says of a policy
+_NO_WEIGHTS = ("training_args.bin", "README.md", LINEAGE)  # files beside a policy that hold paths
 
 
 def is_adapter(path: str) -> bool:

@@ -11,6 +11,7 @@ from transformers import GenerationConfig
 
 from score.sampling.draws import InverseCDF, uniforms
 from score.sampling.prompts import Bridge
+from score.sampling.sampler_logps import SamplerLogps
 
 
 def sampling_config(
@@ -44,46 +45,58 @@ def stop_ids_of(config: GenerationConfig, tokenizer, bridge: Bridge) -> set[int]
 class HFGenerate:
     """`Generate` through transformers, in left-padded batches of prompts of similar length.
 
-    Without seeds attempts come from torch's own generator.
+    Without seeds attempts come from torch's own generator. tell: whether `logps` fills with the
+    log-probabilities of sampled tokens, of each call, of each prompt; needs a temperature above 0.
     """
 
-    def __init__(self, model, config: GenerationConfig, batch_size: int):
+    def __init__(self, model, config: GenerationConfig, batch_size: int, tell: bool = False):
         self.model = model
         self.config = config
         self.greedy = sampling_config(
             config.max_new_tokens, 0, set(config.eos_token_id), config.pad_token_id
         )
         self.batch_size = batch_size
+        self.tell = tell
+        self.logps: list[list[list[float]]] = []
 
     @torch.no_grad()
     def __call__(self, prompts: list[list[int]], seeds: list[int] | None) -> list[list[int]]:
         attempts: list[list[int]] = [[] for _ in prompts]
+        logps: list[list[float]] = [[] for _ in prompts]
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]), reverse=True)
         drawn = self.config.do_sample and seeds is not None
         with self._override_generation_config(self.greedy if drawn else self.config):
             for start in range(0, len(order), self.batch_size):
                 rows = order[start : start + self.batch_size]
                 row_seeds = [seeds[i] for i in rows] if drawn else None
-                sampled = self._generate([prompts[i] for i in rows], row_seeds)
-                for i, attempt in zip(rows, sampled, strict=True):
-                    attempts[i] = attempt
+                sampled, told = self._generate([prompts[i] for i in rows], row_seeds)
+                for i, attempt, row in zip(rows, sampled, told, strict=True):
+                    attempts[i], logps[i] = attempt, row[: len(attempt)]
+        if self.tell:
+            self.logps.append(logps)
         return attempts
 
-    def _generate(self, prompts: list[list[int]], seeds: list[int] | None) -> list[list[int]]:
+    def _generate(
+        self, prompts: list[list[int]], seeds: list[int] | None
+    ) -> tuple[list[list[int]], list[list[float]]]:
+        """Attempts, and where they are told the log-probabilities of their tokens and of padding."""
         input_ids, mask = left_pad(prompts, self.config.pad_token_id, self.model.device)
-        config, draw = self.config, []
+        start = input_ids.size(1)
+        note = SamplerLogps(self.config.temperature) if self.tell else None
+        config, processors = self.config, [note] if note else []
         if seeds is not None:
             config = self.greedy
             draws = uniforms(seeds, self.config.max_new_tokens).to(self.model.device)
-            draw = [InverseCDF(draws, self.config.temperature, start=input_ids.size(1))]
+            processors.append(InverseCDF(draws, self.config.temperature, start))
         ids = self.model.generate(
             input_ids=input_ids,
             attention_mask=mask,
-            logits_processor=draw,
+            logits_processor=processors,
             generation_config=config,
         )
         stop = set(self.config.eos_token_id)
-        return [cut_after_stop(row, stop) for row in ids[:, input_ids.size(1) :].tolist()]
+        attempts = [cut_after_stop(row, stop) for row in ids[:, start:].tolist()]
+        return attempts, note.of(ids, start) if note else [[] for _ in prompts]
 
     @contextmanager
     def _override_generation_config(self, config: GenerationConfig) -> Iterator[None]:

@@ -173,9 +173,9 @@ def prompt_ids(tokenizer, messages: Messages) -> list[int]:
 class Bridge:
     """Token ids from the end of one attempt to the start of the next.
 
-    ids: the run that follows an attempt cut off before its end-of-turn token. end: that token, with
-    which `ids` begins. An attempt that wrote it itself is followed by the rest. opening: the text
-    that the template writes between a user message and the attempt at it.
+    ids: the run that follows an attempt without the template's end-of-turn token. end: that token,
+    with which `ids` begins. An attempt that wrote it itself is followed by the rest. opening: the
+    text that the template writes between a user message and the attempt at it.
     """
 
     ids: tuple[int, ...]
@@ -221,10 +221,13 @@ class Bridge:
             )
         return cls(tuple(ids), ids[0], asked.rpartition(user["content"])[2])
 
-    def after(self, attempt: list[int], stop_ids: set[int]) -> list[int]:
-        """The run that follows `attempt`, whether or not it ended by itself."""
-        ended = bool(attempt) and attempt[-1] in stop_ids
-        return list(self.ids[1:] if ended else self.ids)
+    def after(self, attempt: list[int]) -> list[int]:
+        """The run that follows `attempt`, so that the template's end of turn always stands between.
+
+        An attempt that ended in another stop token (a policy may declare several) keeps it, for that is
+        what was sampled and is trained, and the template's own follows.
+        """
+        return list(self.ids[1:] if attempt[-1:] == [self.end] else self.ids)
 
 
 def _rewritten(expected: str, text: str) -> str:

@@ -19,8 +19,8 @@ Generate = Callable[[list[list[int]], list[int] | None], list[list[int]]]
 class Rollout:
     """All attempts at one problem, as token ids.
 
-    prompt: ids up to the first attempt. attempts: N lists, each with its end-of-turn token unless it
-    was truncated. bridges: the N − 1 runs of ids between them, critiques included. truncated: per
+    prompt: ids up to the first attempt. attempts: N lists, each with its stop token unless it was
+    truncated. bridges: the N − 1 runs of ids between them, critiques included. truncated: per
     turn, whether the attempt ran into the token limit. sampler_logps: of each attempt the
     log-probabilities of its tokens as its sampler tells them; empty where it tells none. critiques:
     the N − 1 that the policy wrote between attempts; empty where it was asked for none.
@@ -108,11 +108,11 @@ def continue_rollouts(
 
     for _ in range(1, turns):
         for rollout in rollouts:
-            rollout.bridges.append(bridges[0].after(rollout.attempts[-1], stop_ids))
+            rollout.bridges.append(bridges[0].after(rollout.attempts[-1]))
         for bridge in bridges[1:]:
             for rollout, critique in generated():
                 rollout.critiques.append(critique)
-                rollout.bridges[-1] += critique + bridge.after(critique, stop_ids)
+                rollout.bridges[-1] += critique + bridge.after(critique)
         for rollout, attempt in generated():
             rollout.attempts.append(attempt)
             rollout.truncated.append(cut_off(attempt, stop_ids))

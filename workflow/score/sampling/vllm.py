@@ -11,7 +11,6 @@ from collections.abc import Callable
 from score.policies.load import base_of, is_adapter, local_folder
 from score.sampling.engine_watch import watch_over_children
 from score.sampling.generate import cut_after_stop
-from score.sampling.rollout import Rollout
 
 
 class VLLMGenerate:
@@ -79,13 +78,16 @@ class VLLMGenerate:
 class TrainingGenerate:
     """`Generate` through the engine of TRL's trainer, for the turns of one set of rollouts.
 
-    single_turn: the trainer's `_generate_single_turn`. It syncs weights when the step has changed, so
+    logps: log-probabilities of sampled tokens, of each turn, of each rollout. single_turn: the
+    trainer's `_generate_single_turn`. It syncs weights when the step has changed, so
     before turn 1 alone, which empties the prefix cache: turn 2 finds turn 1 in it.
     """
 
+    tell = True
+
     def __init__(self, single_turn: Callable, k: int, stop_ids: set[int]):
         self.single_turn, self.k, self.stop_ids = single_turn, k, stop_ids
-        self.logps: list[list[list[float]]] = []  # by turn, then by rollout
+        self.logps: list[list[list[float]]] = []
 
     def __call__(self, prompts: list[list[int]], seeds: None) -> list[list[int]]:
         # Turn 1 asks for K samples of each prompt, which comes K times; later turns for one of each
@@ -95,12 +97,6 @@ class TrainingGenerate:
         attempts = [cut_after_stop(list(attempt), self.stop_ids) for attempt in attempts]
         self.logps.append([_told(row)[: len(a)] for row, a in zip(logps, attempts, strict=True)])
         return attempts
-
-    def tell(self, rollouts: list[Rollout]) -> list[Rollout]:
-        """The rollouts, each with the log-probabilities of its tokens under the engine."""
-        for rollout, logps in zip(rollouts, zip(*self.logps, strict=True), strict=True):
-            rollout.sampler_logps = list(logps)
-        return rollouts
 
 
 def _told(logps: list[float | None]) -> list[float]:

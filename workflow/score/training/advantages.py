@@ -3,32 +3,32 @@
 import torch
 from accelerate.utils import gather
 
+# Least σ that an update is divided by, so that one whose groups are nearly all paid alike is not blown
+# up: about what one rollout in a hundred makes of it that is paid 1 where the rest of its group gets 0.
+LEAST_DEVIATION = 0.1
+
 
 def rank_advantages(
     rewards: torch.Tensor,
     order: list[int],
     k: int,
     rank: int,
-    *,
-    scale: bool,
     offline: list[bool] | None = None,
-) -> torch.Tensor:
-    """Advantages (B, N) of a rank's rows from their rewards (B, N), both in the order of the batch.
+) -> tuple[torch.Tensor, float]:
+    """Advantages (B, N) of a rank's rows from their rewards (B, N), and σ of those of all ranks.
 
-    order: which row of the groups of `k` each row of the batch is. scale: divide by one standard
-    deviation of the update. offline: whose first attempt was given and has no part in that; None on
-    every rank where none can be.
+    Rewards and advantages are in the order of the batch. order: which row of the groups of `k` each
+    row of the batch is. offline: whose first attempt was given and has no part in σ; None on every
+    rank where none can be.
     """
     advantages = leave_one_out(_everyones(rewards, order), k)
-    if scale:
-        counted = None
-        if offline is not None:
-            sampled = torch.ones_like(rewards)
-            sampled[torch.tensor(offline), 0] = 0
-            counted = _everyones(sampled, order) > 0
-        advantages = scale_by_batch(advantages, counted)
+    counted = None
+    if offline is not None:
+        sampled = torch.ones_like(rewards)
+        sampled[torch.tensor(offline), 0] = 0
+        counted = _everyones(sampled, order) > 0
     first = rank * len(order)
-    return advantages[first : first + len(order)][order]
+    return advantages[first : first + len(order)][order], deviation(advantages, counted)
 
 
 def _everyones(values: torch.Tensor, order: list[int]) -> torch.Tensor:
@@ -53,15 +53,19 @@ def leave_one_out(rewards: torch.Tensor, k: int) -> torch.Tensor:
     return (groups - others).view_as(rewards)
 
 
-def scale_by_batch(advantages: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
-    """Advantages (B, N) divided by one standard deviation over all rollouts and turns.
+def deviation(advantages: torch.Tensor, counted: torch.Tensor | None = None) -> float:
+    """σ of an update: the standard deviation of its advantages (B, N), over rollouts and turns.
 
-    One number for all turns keeps the ratio between their rewards, which α sets. The KL weights then
-    count against advantages of unit size. counted (B, N): true for what enters the deviation, None
-    for all; attempts that the policy did not write have no advantage.
+    One number for all turns keeps the ratio between their rewards, which α sets; a turn that earns
+    nothing counts with its zeros. counted (B, N): true for what enters it, None for all; attempts that
+    the policy did not write have no advantage.
     """
-    entering = advantages if counted is None else advantages[counted]
-    return advantages / (entering.std() + 1e-4)
+    return float((advantages if counted is None else advantages[counted]).std())
+
+
+def divisor(sigma: float, scale: bool) -> float:
+    """What the objective of an update is divided by: σ, at least LEAST_DEVIATION; 1 without `scale`."""
+    return max(sigma, LEAST_DEVIATION) if scale else 1.0
 
 
 def in_equal_groups(

@@ -16,9 +16,10 @@ def _help(text: str) -> dict[str, str]:
 
 @dataclass
 class SCoReConfig(MethodSettings, GRPOConfig):
-    """GRPOConfig with the settings of SCoRe, by default those of the workflow.
+    """GRPOConfig with the settings of SCoRe.
 
-    ValueError for what the method excludes.
+    ValueError for what the method excludes. What the algorithm is has the defaults of
+    configs/config.yaml; the KL weights there suit its puzzles, those here are the paper's for MATH.
 
     Of the inherited fields, `num_generations` is K, the rollouts of one problem, and
     `max_completion_length` the token limit of one attempt. An update covers
@@ -27,10 +28,15 @@ class SCoReConfig(MethodSettings, GRPOConfig):
 
     objective: str = field(
         default="stage_one",
-        metadata=_help("stage_one (Eq 3), stage_two (Eq 4), single_turn (Eq 2), direct_multi_turn"),
+        metadata=_help(
+            "stage_one (Eq 3), stage_two (Eq 4), single_turn (Eq 2), direct_multi_turn, summed_return"
+        ),
     )
     num_turns: int = field(default=2, metadata=_help("attempts at a problem; 1 for single_turn"))
-    init_kl_coef: float = field(default=0.1, metadata=_help("KL weight of turn 1 (Stage I: β2)"))
+    init_kl_coef: float | None = field(
+        default=None,
+        metadata=_help("KL weight of turn 1; None: 0.1 in stage_one (β2), 0.01 otherwise (β1)"),
+    )
     corr_kl_coef: float = field(default=0.01, metadata=_help("KL weight of later turns (β1)"))
     local_rollout_forward_batch_size: int = field(
         default=64, metadata=_help("rows of a pass without gradient: sampling, reference")
@@ -42,10 +48,15 @@ class SCoReConfig(MethodSettings, GRPOConfig):
     )
     cache_dir: str | None = field(default=None, metadata=_help("where hub downloads are kept"))
     temperature: float = field(default=1.0, metadata=_help("of sampling and of log-probabilities"))
+    disable_dropout: bool = field(default=True, metadata=_help("no other than true"))
     logging_steps: float = field(default=1, metadata=_help("updates between two records"))
 
     def __post_init__(self):
         super().__post_init__()
+        if self.init_kl_coef is None:
+            self.init_kl_coef = 0.1 if self.objective == "stage_one" else 0.01
+        if self.sampler_ratios is None:
+            self.sampler_ratios = bool(self.bf16)
         check_objective(
             self.objective,
             self.num_turns,
@@ -92,6 +103,10 @@ class SCoReConfig(MethodSettings, GRPOConfig):
                     f"{name} is {value}; expected {off} in training: attempts must come from the same "
                     "distribution as their log-probabilities. Use it in evaluation only."
                 )
+        if not self.disable_dropout:
+            raise _error(
+                "disable_dropout", False, "true, since attempts are sampled without dropout"
+            )
         if self.generation_kwargs:
             raise _error("generation_kwargs", self.generation_kwargs, "none in training")
 

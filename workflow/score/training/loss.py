@@ -9,15 +9,23 @@ What is optimised, for each turn t with its reward and its own history x_t (§2 
     E[ reward_t − β_t KL(π(·|x_t) ‖ π_ref(·|x_t)) ]
 
 where the gradient flows through the tokens of turn t alone: the history x_t counts as given.
-(direct_multi_turn rewards a turn with the last attempt's score, which depends on what the turn wrote:
+(summed_return rewards a turn with the last attempt's score, which depends on what the turn wrote:
 there the reward's gradient flows through all turns, and the KL's stays with its own.) The KL is that
-of whole attempts. Both estimators below have exactly its gradient in expectation:
+of whole attempts. Both estimators below have exactly its gradient in expectation, where attempts are
+sampled from the policy itself:
 
     k1   the log-ratio log π(y_t) − log π_ref(y_t) of an attempt is a cost, taken from its reward
     k2   half the squared log-ratio of an attempt is added to the loss
 
 (The popular k3, and k2 of single tokens, do not: their expected gradients belong to other
-quantities.)
+quantities.) Where the sampler's arithmetic is not the trainer's, in bfloat16 and with vLLM, attempts
+come from a slightly other distribution. The ratio of a whole attempt corrects for that exactly, given
+its history. Training takes those of tokens, capped: each token's own ratio is right and those of the
+tokens before it are left out, a small bias for a far smaller variance.
+
+The objective of an update may be divided by one number, the deviation σ of its advantages. Rewards
+and KL are divided alike, so β keeps its meaning: the gradient of a batch keeps its direction, and in
+expectation each batch counts with the weight 1 / σ.
 """
 
 import math
@@ -50,6 +58,7 @@ def policy_loss(
     old_logps: torch.Tensor | None = None,
     ratio_level: str = "token",
     ratio_cap: float = math.inf,
+    divisor: float = 1.0,
 ) -> torch.Tensor:
     """The loss whose gradient is minus that of the objective: a mean over rollouts of sums of tokens.
 
@@ -59,7 +68,8 @@ def policy_loss(
     where that is the policy itself; attempts then count with their importance ratio π / π_old.
     `ratio_level` "turn" takes that of a whole attempt, exact for attempts sampled from π_old; "token"
     that of each token, at most `ratio_cap` and 1 where `old_logps` is nan: of far smaller variance,
-    and exact at π = π_old. Tokens of turn 0 count nowhere: their gradient is exactly 0.
+    and exact at π = π_old. divisor: of the whole objective, rewards and KL alike. Tokens of turn 0
+    count nowhere: their gradient is exactly 0.
     """
     turns = advantages.size(1)
     if old_logps is not None and ratio_level == "turn":
@@ -76,7 +86,7 @@ def policy_loss(
         else:
             k2 = log_ratio.square() / 2 * weight
         objective = objective - k2 * logps.new_tensor(kl_weights)
-    return -objective.sum() / logps.size(0)
+    return -objective.sum() / (logps.size(0) * divisor)
 
 
 def token_ratios(logps: torch.Tensor, old_logps: torch.Tensor, cap: float) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """The objectives of reinforcement learning, as one table. No torch: the config is checked by it, too.
 
-Legend of shapes: B rollouts, N turns. What is optimised, for each turn t on its own history x_t (γ = 0):
+Legend of shapes: B rollouts, N turns. What is optimised, for each turn t on its own history x_t, which
+counts as given (γ = 0):
 
     E[ reward_t − β_t KL(π(·|x_t) ‖ π_ref(·|x_t)) ]
 
@@ -50,6 +51,10 @@ def _first_and_corrections(turns: int, init_kl_coef: float, corr_kl_coef: float)
     return [init_kl_coef] + [corr_kl_coef] * (turns - 1)
 
 
+def _last_alone(turns: int, init_kl_coef: float, corr_kl_coef: float) -> list[float]:
+    return [0.0] * (turns - 1) + [corr_kl_coef]
+
+
 # The baselines are trained like Stage II where their own sections do not say otherwise.
 OBJECTIVES = {
     # Stage I, Eq 3: the last turn earns its score, earlier turns earn nothing and are held to the
@@ -68,13 +73,18 @@ OBJECTIVES = {
         ("training", "stage_two", "single_turn"),
         one_turn=True,
     ),
-    # Every turn earns the score of the last. That is the return to go of a reward on the last attempt
-    # alone, so unlike with the γ = 0 of the stages its gradient flows through the tokens of all turns.
-    # (Each turn rewarded with its own score is another baseline: stage_two with α = 0.)
+    # The paper's standard multi-turn RL: Eq 1 on the last turn alone. Earlier attempts are sampled and
+    # not trained: they earn nothing and no KL holds them.
     "direct_multi_turn": Objective(
+        _last_score, _last_alone, ("training", "stage_two", "direct_multi_turn")
+    ),
+    # Every turn earns the score of the last. That is the return to go of a reward on the last attempt
+    # alone (γ = 1), so unlike with γ = 0 its gradient flows through the tokens of all turns.
+    # (Each turn rewarded with its own score is another baseline: stage_two with α = 0.)
+    "summed_return": Objective(
         lambda scores, settings: scores[:, -1:].expand(scores.shape).clone(),
         _first_and_corrections,
-        ("training", "stage_two", "direct_multi_turn"),
+        ("training", "stage_two", "summed_return"),
     ),
 }
 

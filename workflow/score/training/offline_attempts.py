@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from score.sampling.rollout import Generate, Rollout
+from score.sampling.rollout import Generate
 from score.sampling.sampled import read_first_attempts
 
 
@@ -66,7 +66,8 @@ class StartingFrom:
 
     given: of each prompt its first attempt, or None. same_number: from how many prompts this rank
     lacks an attempt for, how many it must sample; all ranks as many, since sharded weights (ZeRO-3)
-    need every rank in every pass. What was sampled beyond need is dropped.
+    need every rank in every pass. What was sampled beyond need is dropped, and where the sampler
+    tells log-probabilities, given attempts have 0 there.
     """
 
     def __init__(
@@ -87,12 +88,13 @@ class StartingFrom:
         asked = sorted(lacking + others[: self.same_number(len(lacking)) - len(lacking)])
         asked_seeds = None if seeds is None else [seeds[i] for i in asked]
         sampled = self.generate([prompts[i] for i in asked], asked_seeds) if asked else []
-        at = dict(zip(asked, sampled, strict=True))
-        return [at[i] if attempt is None else attempt for i, attempt in enumerate(self.given)]
+        if getattr(self.generate, "tell", False):
+            told = self.generate.logps.pop() if asked else []
+            unknown = [[0.0] * len(attempt or []) for attempt in self.given]
+            self.generate.logps.append(self._instead_of_none(unknown, asked, told))
+        return self._instead_of_none(self.given, asked, sampled)
 
-
-def forget_offline_logps(rollouts: list[Rollout], offline: list[bool]) -> None:
-    """An engine's log-probabilities are of what it sampled, which offline attempts are not."""
-    for rollout, given in zip(rollouts, offline, strict=True):
-        if given and rollout.sampler_logps:
-            rollout.sampler_logps[0] = [0.0] * len(rollout.attempts[0])
+    def _instead_of_none(self, rows: list, asked: list[int], found: list) -> list:
+        """`rows`, but what was found for `asked` in the place of each attempt that was not given."""
+        at = dict(zip(asked, found, strict=True))
+        return [at[i] if self.given[i] is None else row for i, row in enumerate(rows)]

@@ -29,10 +29,15 @@ class MethodSettings:
         default="k2", metadata=_help("k2 (in the loss) or k1 (in the rewards)")
     )
     scale_advantages: bool = field(
-        default=True, metadata=_help("divide advantages by one standard deviation of the batch")
+        default=True,
+        metadata=_help("divide an update, rewards and KL, by its advantages' deviation"),
+    )
+    sampler_ratios: bool | None = field(
+        default=None,
+        metadata=_help("count tokens with π / π_sampler; vLLM: always; None: also in bfloat16"),
     )
     importance_ratio_cap: float = field(
-        default=2.0, metadata=_help("with vLLM: most that a token counts for, π / π_vLLM")
+        default=2.0, metadata=_help("most that a token counts for by such a ratio")
     )
 
 
@@ -61,6 +66,15 @@ class TrainerSettings(Settings):
     report_to: str | list = "none"
     wandb_project_name: str | None = None
     cache_dir: str | None = None
+
+    def check_warm_up(self, updates: int) -> None:
+        """ValueError where the learning rate would not reach its value in that many updates."""
+        if self.num_warmup_steps and self.num_warmup_steps >= updates:
+            raise ValueError(
+                f"num_warmup_steps is {self.num_warmup_steps}; expected fewer than the {updates} "
+                "updates of this training, or its learning rate would rise to its end. Lower "
+                f"num_warmup_steps, to {updates // 10} or the like, or train longer."
+            )
 
     @property
     def batch(self) -> int:
@@ -130,6 +144,13 @@ class TrainSettings(
                 f"total_episodes is {self.total_episodes}; expected a multiple of "
                 f"per_device_train_batch_size × gradient_accumulation_steps ({self.batch}), the "
                 f"rollouts of an update. Try {max(1, self.total_episodes // self.batch) * self.batch}."
+            )
+        self.check_warm_up(self.updates)
+        if self.lora_dropout:
+            raise ValueError(
+                f"lora_dropout is {self.lora_dropout}; expected 0 in reinforcement learning: attempts "
+                "come from the whole policy, and the gradient of a thinned one points elsewhere. Set it "
+                "to 0; fine-tuned policies may have their own in the section fine_tuning."
             )
 
     @property

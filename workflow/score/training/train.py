@@ -63,7 +63,6 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
         max_steps=settings.updates,
         use_vllm=settings.rollout_backend == "vllm",
         vllm_mode="colocate" if settings.vllm_server_url is None else "server",
-        disable_dropout=settings.lora_dropout == 0,
     )
 
 

@@ -19,19 +19,21 @@ from trl import GRPOTrainer
 from trl.models import prepare_deepspeed, unwrap_model_for_generation
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_adapter
 
+from score.policies.lineage import recorded_reference, write_lineage
 from score.policies.load import is_adapter, load_policy
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, RenderedPrompts
 from score.sampling.rollout import Rollout, sample_rollouts
+from score.sampling.sampler_logps import tell_logps
 from score.sampling.vllm import TrainingGenerate
 from score.training import loss
-from score.training.advantages import in_equal_groups, rank_advantages
+from score.training.advantages import divisor, in_equal_groups, rank_advantages
 from score.training.batches import ProblemSampler, Score, pad_batches, score_attempts, token_logps
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.health import paid_turns, second_opinions
 from score.training.objectives import OBJECTIVES, current_weight
-from score.training.offline_attempts import OfflineAttempts, StartingFrom, forget_offline_logps
+from score.training.offline_attempts import OfflineAttempts, StartingFrom
 from score.training.records import TurnSums
 from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
@@ -41,9 +43,10 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
     """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the OBJECTIVES.
 
     model: a path, hub name, PreTrainedModel or PeftModel. reference: the frozen π_ref of the KL, as
-    a path or hub name; None takes the weights that `model` starts from (for an adapter: the weights
-    it was made for). Stage II must name the base policy here, or the KL would be to Stage I; Stage
-    I(b) of three turns names the policy of Stage I(a).
+    a path or hub name. None takes the reference of the training that saved `model`, so Stage II from
+    a Stage I folder is held to its base; where the folder tells of no such training, the weights that
+    `model` starts from (for an adapter: the weights it was made for). ValueError where the reference
+    that the folder tells of is gone or changed. Stage I(b) of three turns names the policy of I(a).
     train_dataset: columns `prompt` (chat messages) and `answer`. verifier: judges attempts.
     first_attempts: given for `args.offline_first_attempts`; the dataset then has `problem_id` too.
     """
@@ -102,10 +105,12 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         adapted = hasattr(policy, "peft_config")
         below = policy.get_base_model() if adapted else policy
         start = below.config._name_or_path
+        reference = reference or recorded_reference(start, self.args.cache_dir)
+        self.reference = reference or start
         self.reference_is_below_adapter = adapted and reference in (None, start)
         if self.reference_is_below_adapter:
             return
-        self.ref_model = self._load_reference(reference or start, below)
+        self.ref_model = self._load_reference(self.reference, below)
         self.ref_model.requires_grad_(False)
         if self.is_deepspeed_enabled:
             self.ref_model = prepare_deepspeed(self.ref_model, self.accelerator)
@@ -173,13 +178,8 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         self._sums.add_equal_groups(equal, paid_turns(self.objective, self.args))
         if self.args.kl_estimator == "k1":
             rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
-        advantages = rank_advantages(
-            rewards,
-            order,
-            self.num_generations,
-            self.accelerator.process_index,
-            scale=self.args.scale_advantages,
-            offline=offline,
+        advantages, self.reward_deviation = rank_advantages(
+            rewards, order, self.num_generations, rank, offline
         )
         for i, batch in enumerate(batches):
             batch["advantages"] = advantages[i * size : (i + 1) * size]
@@ -228,18 +228,17 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         groups = [(self.rendered(m), len(list(g))) for m, g in groupby(messages)]
         prompts = [ids for ids, size in groups for _ in range(size)]
 
-        def sample(generate, same_number):
-            if given is not None:
-                generate = StartingFrom(generate, given, same_number)
-            return sample_rollouts(prompts, self.bridge, generate, self.stop_ids, turns)
+        def sample(engine, same_number):
+            generate = engine if given is None else StartingFrom(engine, given, same_number)
+            rollouts = sample_rollouts(prompts, self.bridge, generate, self.stop_ids, turns)
+            if engine.tell:
+                tell_logps(rollouts, engine.logps)
+            return rollouts
 
         if self.use_vllm:
             engine = TrainingGenerate(self._generate_single_turn, k, self.stop_ids)
             # The engine wants whole groups of K, in their order.
-            rollouts = engine.tell(sample(engine, same_number=lambda lacking: len(prompts)))
-            if given is not None:
-                forget_offline_logps(rollouts, [attempt is not None for attempt in given])
-            return rollouts
+            return sample(engine, same_number=lambda lacking: len(prompts))
         with unwrap_model_for_generation(
             self.model_wrapped,
             self.accelerator,
@@ -251,8 +250,9 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
                 self.stop_ids,
                 self._tokenizer.pad_token_id,
             )
-            generate = HFGenerate(policy, config, self.args.local_rollout_forward_batch_size)
-            return sample(generate, same_number=lambda lacking: max(gather_object([lacking])))
+            rows = self.args.local_rollout_forward_batch_size
+            engine = HFGenerate(policy, config, rows, self.args.sampler_ratios and temperature > 0)
+            return sample(engine, same_number=lambda lacking: max(gather_object([lacking])))
 
     # ------------------------------------------------------------------- log-probabilities
     @torch.no_grad()
@@ -267,7 +267,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         below = reference and self.reference_is_below_adapter
         policy = self.accelerator.unwrap_model(self.model)
         training = self.model.training
-        self.model.eval()  # without the dropout an adapter may have
+        self.model.eval()  # without gradient checkpointing
         with self.accelerator.autocast(), use_adapter(policy, None) if below else nullcontext():
             logps = torch.cat([token_logps(model, part)[0] for part in parts])
         self.model.train(training)
@@ -294,6 +294,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             kl_weights=self.kl_weights if in_loss else None,
             old_logps=inputs.get("sampler_logps"),
             ratio_cap=self.args.importance_ratio_cap,
+            divisor=divisor(self.reward_deviation, self.args.scale_advantages),
         )
         log_ratio = logps.detach() - inputs["ref_logps"]
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)
@@ -301,9 +302,18 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             self._sums.add_sampler_gap(logps.detach(), inputs["sampler_logps"], inputs["turn"])
         return total / self.current_gradient_accumulation_steps
 
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the policy, and beside it what its reference was."""
+        super().save_model(output_dir, _internal_call)
+        if self.args.should_save:
+            folder = output_dir or self.args.output_dir
+            write_lineage(folder, self.args.objective, self.reference, self.args.cache_dir)
+
     # ----------------------------------------------------------------------------------------- log
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         means = self._sums.means(self.accelerator)
+        if means:
+            means["reward_deviation"] = self.reward_deviation
         if means and self.args.init_kl_target is not None:
             means["init_kl_coef"] = self.kl_weights[0]
         if "grad_norm" in logs:
