@@ -19,8 +19,9 @@ from score.training.health import (
 from score.training.objectives import OBJECTIVES
 from score.training.records import TurnSums, shown
 from score.training.settings import TrainSettings
+from score.verifiers.verifier import Verifier
 from training_command import run_command, settings
-from training_runs import make_trainer, records
+from training_runs import TASK, make_trainer, records
 
 ALONE = SimpleNamespace(device="cpu", reduce=lambda values, how: values)
 
@@ -116,6 +117,17 @@ def test_an_update_records_what_it_could_not_learn_from_and_whether_it_was_cut(t
     assert (first["gradient_clipped"], first["equal_groups_t2"]) == (0.0, 1.0)
     assert "equal_groups_t1" not in first  # Stage I pays attempt 1 nothing
     assert "sampler_gap" not in first and "second_opinion_differs" not in first
+
+
+def test_a_training_asks_for_the_second_opinion_of_its_task(tmp_path, monkeypatch):
+    """One that calls all stated answers right differs where the verifier calls them wrong."""
+    monkeypatch.setattr(TASK, "second_opinion", lambda *_: True, raising=False)
+    with Verifier("puzzle") as verifier:
+        trainer = make_trainer(tmp_path, max_steps=1, verifier=verifier)
+        trainer.train()
+        counts = verifier.counts
+    wrong = counts["incorrect"] / (counts["correct"] + counts["incorrect"])
+    assert records(trainer)[0]["second_opinion_differs"] == pytest.approx(wrong)
 
 
 def test_updates_in_a_row_are_counted_up_to_the_last():
