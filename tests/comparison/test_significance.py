@@ -11,6 +11,7 @@ from score.comparison.effects import Effects
 from score.comparison.outcomes import Arm
 from score.comparison.significance import delta_p, holm, p_different, p_greater, p_less
 from score.comparison.uncertainty import Effect
+from statsmodels.stats.multitest import multipletests
 
 
 def several(*kinds):
@@ -99,3 +100,5 @@ def test_holm_multiplies_by_what_is_left_and_never_falls():
     assert holm([0.7, 0.9]) == [1, 1]
     assert holm([0.01, 0.01]) == pytest.approx([0.02, 0.02])
     assert holm([]) == []
+    ps = list(np.random.default_rng(0).uniform(0, 0.2, 12))
+    assert holm(ps) == pytest.approx(multipletests(ps, method="holm")[1])

@@ -1,7 +1,7 @@
 """Values of p: of an effect by its standard error, McNemar's test, Holm's correction."""
 
+import numpy as np
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from score.comparison.outcomes import Arm
 from score.comparison.uncertainty import Effect, tail_beyond
@@ -52,4 +52,9 @@ def p_different(effect: Effect) -> float:
 
 def holm(ps: list[float]) -> list[float]:
     """Holm's correction of p: whatever the level, the chance of any false alarm is at most the level."""
-    return [float(p) for p in multipletests(ps, method="holm")[1]] if ps else []
+    # Not statsmodels' own, which collects garbage at every call: 80 ms each in a large process.
+    values = np.array(ps, dtype=float)
+    order = np.argsort(values)
+    corrected = np.empty_like(values)
+    corrected[order] = np.maximum.accumulate(values[order] * np.arange(len(ps), 0, -1))
+    return np.minimum(corrected, 1).tolist()
