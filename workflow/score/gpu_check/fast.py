@@ -35,35 +35,26 @@ from score.training.trainer import SCoReTrainer
 
 PEAK = 989e12
 K = 8
+
+
+def tied_qwen(hidden: int, layers: int, heads: int, inner: int, vocabulary: int = 151936):
+    """A shape of Qwen2.5's smaller policies, whose embeddings are their head: two heads of keys."""
+    return Qwen2Config(
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=2,
+        intermediate_size=inner,
+        vocab_size=vocabulary,
+        tie_word_embeddings=True,
+    )
+
+
 SHAPES = {
     "1.5B": KNOWN_SHAPES["Qwen2.5-1.5B"],
-    "0.5B": Qwen2Config(
-        hidden_size=896,
-        num_hidden_layers=24,
-        num_attention_heads=14,
-        num_key_value_heads=2,
-        intermediate_size=4864,
-        vocab_size=151936,
-        tie_word_embeddings=True,
-    ),
-    "3B": Qwen2Config(
-        hidden_size=2048,
-        num_hidden_layers=36,
-        num_attention_heads=16,
-        num_key_value_heads=2,
-        intermediate_size=11008,
-        vocab_size=151936,
-        tie_word_embeddings=True,
-    ),
-    "tiny": Qwen2Config(
-        hidden_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        intermediate_size=128,
-        vocab_size=2048,
-        tie_word_embeddings=True,
-    ),
+    "0.5B": tied_qwen(896, 24, 14, 4864),
+    "3B": tied_qwen(2048, 36, 16, 11008),
+    "tiny": tied_qwen(64, 2, 4, 128, vocabulary=2048),
 }
 
 

@@ -69,7 +69,6 @@ def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
 def provenance(settings: TrainSettings, flags: argparse.Namespace) -> dict:
     """All that the trained weights depend on; ValueError where a file of them doesn't fit."""
     offline_attempts(settings, flags)
-    validation_problems(settings, flags)
     own_task = Path(settings.task_type).is_file()
     return {
         **settings.provenance(),

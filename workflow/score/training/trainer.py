@@ -5,7 +5,7 @@ conversation; each turn has its own reward, its own leave-one-out baseline and i
 KL is that of whole attempts to a reference that is given and never moves; the order of problems
 follows from seed and epoch alone. Inherited: loading of policies and adapters, DeepSpeed, logging,
 checkpoints and resuming; vLLM with its weight sync too, of which only what happens here is tested.
-Only this file, config.py and correction_trainer.py import trl.
+Which modules import trl is a contract of `make lint`.
 """
 
 from contextlib import nullcontext
