@@ -24,6 +24,10 @@ and, where they help, any of these:
     question_from_row(row), gold_from_row(row)   read a whole dataset row instead of one column
     quick_grade(extracted, answer, function)     cheap score without a worker, None if not sure
     is_correct(score, function)                  default: score == 1.0
+    restates(extracted, answer, question)        whether a right answer only repeats the question;
+                                                 such an answer is incorrect
+    only_text(answer)                            whether nothing but its own words equals the answer
+    all_of(golds)                                the one answer that names all of several
     warm_up()                                    slow imports of grade, done before its deadline
     vote_key(extracted)                          identity of an answer in a majority vote
     second_opinion(extracted, answer, function)  True, False or None from a grader that shares

@@ -139,12 +139,14 @@ class Verifier:
         answers: Sequence,
         progress: Callable[[int, int], None] | None = None,
         opening: str | Sequence[str] = "",
+        questions: Sequence[str] | None = None,
     ) -> list[Verdict]:
         """One Verdict for each attempt, in order.
 
         progress(done, total) is called after each pair that a worker grades. opening: the text that
         the chat template writes just before an attempt, one for all or one each; it may open a
-        reasoning block.
+        reasoning block. questions: what each attempt answers; with them an attempt that only
+        repeats its question is incorrect, where the task can tell (`restates`).
         ValueError where the lengths differ, or an attempt is no text.
         """
         if isinstance(attempts, str) or len(attempts) != len(answers):
@@ -159,9 +161,16 @@ class Verifier:
         pairs = [(text, json.dumps(b)) for text, b in zip(stated, answers, strict=True)]
         by_pair = self._verdicts(list(dict.fromkeys(pairs)), progress)
         verdicts = [by_pair[pair] for pair in pairs]
+        if questions is not None and hasattr(self.task, "restates"):
+            verdicts = list(map(self._unless_restated, verdicts, answers, questions))
         with self._lock:
             self._counts.update(verdict.verdict for verdict in verdicts)
         return verdicts
+
+    def _unless_restated(self, verdict: Verdict, answer, question: str) -> Verdict:
+        if verdict.correct and self.task.restates(verdict.extracted, answer, question):
+            return Verdict(verdict.extracted, 0.0, "incorrect")
+        return verdict
 
     def check_golds(
         self, answers: Sequence, progress: Callable[[int, int], None] | None = None
