@@ -42,15 +42,16 @@ _SCALES = "hundred|thousand|lakh|million|crore|billion|trillion"
 
 def squad(text: str) -> str:
     """SQuAD's normalize_answer, exactly."""
-    text = "".join(char for char in text.lower() if char not in set(string.punctuation))
+    text = "".join(char for char in text.lower() if char not in string.punctuation)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
 
 
 def normalise(text: str) -> str:
     """The words of an answer, casefolded and joined by single spaces; numbers keep their value."""
+    text = text.translate(_INVISIBLE)
     for pattern, replacement in _BEFORE_FOLDING:
         text = pattern.sub(replacement, text)
-    text = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).casefold().translate(_GLYPHS)
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_GLYPHS)
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return " ".join(word for word in text.split() if word not in ARTICLES)

@@ -41,7 +41,8 @@ class SecondOpinions:
         if not self.asked:
             return []
         turns = scored.scores.size(1)
-        places = [place for t in range(turns) for place in self._places(scored, t)]
+        # By rollout, so that where time runs out it does so for all turns alike.
+        places = sorted(place for t in range(turns) for place in self._places(scored, t))
         opinions = second_opinions(
             self.verifier,
             [scored.stated[row][t] for row, t in places],
