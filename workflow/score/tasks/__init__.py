@@ -31,7 +31,8 @@ and, where they help, any of these:
     warm_up()                                    slow imports of grade, done before its deadline
     vote_key(extracted)                          identity of an answer in a majority vote
     second_opinion(extracted, answer, function)  True, False or None from a grader that shares
-                                                 nothing with grade; for a report, never a reward
+                                                 nothing with grade; for a report, never a reward;
+                                                 may raise or hang as well
 
 So another task is one file: write it, and set `task_type: path/to/mine.py`.
 """

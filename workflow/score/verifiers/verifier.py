@@ -210,16 +210,7 @@ class Verifier:
         return None if score is None else self._verdict(extracted, score)
 
     def _verdict_of_worker(self, extracted: str, answer_json: str) -> Verdict:
-        worker = self._idle.get()
-        try:
-            if worker is not None and not worker.usable:
-                worker.kill()
-                worker = None
-            worker = worker or Worker(self.task_type)
-            answer = json.loads(answer_json)
-            kind, score = worker.grade(extracted, answer, self.function, self.deadline)
-        finally:
-            self._idle.put(worker)
+        kind, score = self.ask_worker("grade", extracted, json.loads(answer_json), self.deadline)
         if kind != "graded":
             return Verdict(extracted, 0.0, kind)
         with self._lock:
@@ -227,6 +218,18 @@ class Verifier:
             if len(self._scores) > CACHED_PAIRS:
                 self._scores.popitem(last=False)
         return self._verdict(extracted, score)
+
+    def ask_worker(self, asked: str, extracted: str, answer, deadline: float) -> tuple:
+        """What a worker's `grade` returns, with a function of the task: grade or second_opinion."""
+        worker = self._idle.get()
+        try:
+            if worker is not None and not worker.usable:
+                worker.kill()
+                worker = None
+            worker = worker or Worker(self.task_type)
+            return worker.grade(extracted, answer, self.function, deadline, asked)
+        finally:
+            self._idle.put(worker)
 
     def _verdict(self, extracted: str, score: float) -> Verdict:
         if not 0.0 <= score <= 1.0:
