@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from score.jobs.progress import Countdown
+from score.problems.invisible import has_invisible
+from score.problems.numbers import as_text, is_number, missing, number_text
 from score.problems.problem import Problem, question_key, split_order
 from score.problems.settings import OFFENCES, PrepareSettings
 from score.verifiers.verifier import Verifier
@@ -93,28 +95,40 @@ def candidates(
 
 def _row_id(row: dict, column: str) -> str:
     value = row.get(column)
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or not str(value):
+    named = is_number(value) or (isinstance(value, str) and value)
+    if not named or missing(value) is not None:
         raise ValueError(f"id column {column!r} is {value!r}; expected a text or a number")
-    return str(value)
+    return as_text(value)
 
 
 def _problem(row: dict, row_id: str, task, settings: PrepareSettings) -> Problem:
     """The problem in a row; ValueError with the reason where there is none."""
     question = _cell(row, settings.question_col, getattr(task, "question_from_row", None))
-    if not isinstance(question, str) or not question.strip():
+    if not isinstance(question, str) or not question.strip() or missing(question) is not None:
         raise ValueError(f"question is {question!r}; expected a text")
-    raw = _cell(row, settings.gold_col, getattr(task, "gold_from_row", None))
+    raw = as_text(_cell(row, settings.gold_col, getattr(task, "gold_from_row", None)))
+    if missing(raw) is not None:
+        raise ValueError(
+            f"the gold is {missing(raw)}, as programs write a missing or infinite value; expected an "
+            "answer. Where that word is the answer, write it in other letters: none, infinity"
+        )
     if settings.gold_pattern is not None:
         raw = _last_match(settings.gold_pattern, raw)
     answer = task.parse_gold(raw)
-    level = None if settings.level_col is None else row.get(settings.level_col)
-    level = None if level is None else re.sub(r"(?i)^level\s+", "", str(level).strip())
-    problem = Problem(row_id, question, answer, level)
+    problem = Problem(row_id, question, answer, _level(row, settings.level_col))
     try:
         json.dumps(asdict(problem), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise ValueError(f"holds half of a surrogate pair ({error.reason})") from None
     return problem
+
+
+def _level(row: dict, column: str | None) -> str | None:
+    value = None if column is None else row.get(column)
+    if missing(value) is not None:
+        return None
+    text = number_text(value) if is_number(value) else str(value)
+    return re.sub(r"(?i)^level\s+", "", text.strip())
 
 
 def _cell(row: dict, column: str | None, hook: Callable | None):
@@ -138,6 +152,20 @@ def _last_match(pattern: str, raw) -> str:
     if not matches:
         raise ValueError(f"gold_pattern {pattern!r} matches nothing in {raw[-60:]!r}")
     return matches[-1]
+
+
+def notes_on(candidates: list[Candidate], settings: PrepareSettings) -> dict[str, int]:
+    """What is kept although a person may want to know of it, with the number of problems."""
+    problems = [candidate.problem for candidate in candidates]
+    hidden = "with characters that nobody sees, which stay in the text and count in no comparison"
+    notes = {
+        f"questions {hidden}": sum(has_invisible(p.question) for p in problems),
+        f"answers {hidden}": sum(has_invisible(str(p.answer)) for p in problems),
+        "problems without a level": sum(p.level is None for p in problems)
+        if settings.level_col is not None
+        else 0,
+    }
+    return {what: count for what, count in notes.items() if count}
 
 
 def without_duplicates(candidates: list[Candidate], offences: Offences) -> list[Candidate]:

@@ -8,12 +8,15 @@ on_bad_gold, on_duplicate and on_leakage say.
 """
 
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from score.files.atomic import replace_file
 from score.jobs.command import Command
 from score.problems import checks
 from score.problems.card import card_json, card_markdown, data_card
+from score.problems.numbers import mend_gaps
 from score.problems.problem import Problem, write_problems
 from score.problems.settings import PrepareSettings
 from score.problems.sources import Source, read_source
@@ -47,9 +50,11 @@ def prepare(settings: PrepareSettings) -> tuple[dict[str, list[Problem]], dict]:
     data = checks.without_duplicates(data, offences)
     sound = checks.with_sound_golds([*data, *test], settings, offences)
     offences.refuse(settings)
+    notes = checks.notes_on([c for c in [*data, *test] if c.problem.id in sound], settings)
     data, test = ([c.problem for c in part if c.problem.id in sound] for part in (data, test))
     splits = _split(data, test, settings)
-    return splits, data_card(settings, sources, offences.rows, splits, len(data) + len(test))
+    kept = len(data) + len(test)
+    return splits, data_card(settings, sources, offences.rows, splits, kept, notes)
 
 
 def _read(
@@ -62,6 +67,9 @@ def _read(
         if not found:
             raise ValueError(f"{place} has no rows; expected problems. Check the file and split.")
         checks.check_columns(found, place, task, settings)
+        notes = Counter(source.notes)
+        mend_gaps(found, (settings.id_col, settings.gold_col, settings.level_col), notes)
+        source = replace(source, notes=dict(notes))
         rows += found
         sources.append((role, source))
     return rows, sources
