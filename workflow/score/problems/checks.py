@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from score.jobs.progress import Countdown
-from score.problems.invisible import has_invisible
+from score.problems.invisible import has_invisible, without_invisible
 from score.problems.numbers import as_text, is_number, missing, number_text
 from score.problems.problem import Problem, question_key, split_order
 from score.problems.settings import OFFENCES, PrepareSettings
@@ -104,16 +104,13 @@ def _row_id(row: dict, column: str) -> str:
 def _problem(row: dict, row_id: str, task, settings: PrepareSettings) -> Problem:
     """The problem in a row; ValueError with the reason where there is none."""
     question = _cell(row, settings.question_col, getattr(task, "question_from_row", None))
-    if not isinstance(question, str) or not question.strip() or missing(question) is not None:
+    if not isinstance(question, str) or missing(question) is not None or _is_blank(question):
         raise ValueError(f"question is {question!r}; expected a text")
     raw = as_text(_cell(row, settings.gold_col, getattr(task, "gold_from_row", None)))
-    if missing(raw) is not None:
-        raise ValueError(
-            f"the gold is {missing(raw)}, as programs write a missing or infinite value; expected an "
-            "answer. Where that word is the answer, write it in other letters: none, infinity"
-        )
+    _refuse_missing(raw)
     if settings.gold_pattern is not None:
         raw = _last_match(settings.gold_pattern, raw)
+        _refuse_missing(raw)
     answer = task.parse_gold(raw)
     problem = Problem(row_id, question, answer, _level(row, settings.level_col))
     try:
@@ -121,6 +118,20 @@ def _problem(row: dict, row_id: str, task, settings: PrepareSettings) -> Problem
     except UnicodeEncodeError as error:
         raise ValueError(f"holds half of a surrogate pair ({error.reason})") from None
     return problem
+
+
+def _refuse_missing(gold) -> None:
+    if missing(gold) is not None:
+        raise ValueError(
+            f"the gold is {missing(gold)}, as programs write a missing or infinite value; expected an "
+            "answer. Where that word is the answer, write it in other letters: none, infinity"
+        )
+    if isinstance(gold, str) and gold.strip() and _is_blank(gold):
+        raise ValueError(f"the gold is {gold!r}, characters that nobody sees; expected an answer")
+
+
+def _is_blank(text: str) -> bool:
+    return not without_invisible(text).strip()
 
 
 def _level(row: dict, column: str | None) -> str | None:
@@ -206,10 +217,14 @@ def without_leaks(
 def with_sound_golds(
     candidates: list[Candidate], settings: PrepareSettings, offences: Offences
 ) -> set[str]:
-    """Ids of the candidates whose gold, stated as an attempt, gets the verdict "correct"."""
+    """Ids of the candidates whose gold, stated as an attempt, gets the verdict "correct".
+
+    A task's `why_unsound` is asked for the rows that a message will name.
+    """
     golds = [candidate.problem.answer for candidate in candidates]
     with Verifier.from_settings(settings) as verifier:
         verdicts = verifier.check_golds(golds, Countdown("checked", "reference answers"))
+    explain = getattr(verifier.task, "why_unsound", None)
     sound = set()
     for candidate, verdict in zip(candidates, verdicts, strict=True):
         if verdict.correct:
@@ -217,6 +232,8 @@ def with_sound_golds(
         else:
             reason = f"gold {_short(candidate.problem.answer)} does not verify against itself"
             found = f"{verdict.verdict}, extracted {_short(verdict.extracted)}"
+            if explain is not None and len(offences.rows["bad_gold"]) < SHOWN:
+                found = f"{verdict.verdict}: {explain(candidate.problem.answer)}"
             offences.add("bad_gold", candidate.problem.id, f"{reason}: {found}")
     return sound
 

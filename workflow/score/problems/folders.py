@@ -51,7 +51,9 @@ def files_of_split(folder: Path, name: str | None, notes: Counter) -> list[Path]
     if found.left_out:
         names = ", ".join(sorted({str(file.relative_to(folder)) for file in found.left_out})[:5])
         notes[f"hidden files left out ({names})"] += len(found.left_out)
-    files = found.splits[choose_split(str(folder), _alike(name, found.splits), sorted(found.splits))]
+    files = found.splits[
+        choose_split(str(folder), _alike(name, found.splits), sorted(found.splits))
+    ]
     _refuse_gaps(files)
     return files
 

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import json
 import sys
 import zlib
 from collections import Counter
@@ -97,7 +96,7 @@ def _decoded(path: Path, data: bytes, notes: Counter) -> str:
         )
     if encoding.startswith(("utf-16", "utf-32")):
         notes[f"files read as {encoding.upper()}, by their byte order mark"] += 1
-    return text
+    return text.lstrip("\ufeff")  # a second mark, of files that were joined
 
 
 def _read_csv(path: Path, text: str) -> list[dict]:

@@ -29,7 +29,7 @@ def _pattern() -> re.Pattern:
 
 
 def has_invisible(text: str) -> bool:
-    return not text.isascii() and _pattern().search(text) is not None
+    return _pattern().search(text) is not None
 
 
 def without_invisible(text: str) -> str:

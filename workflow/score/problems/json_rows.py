@@ -90,7 +90,9 @@ def _of_split(value: dict, where: str, notes: Counter) -> list[dict]:
     lists = isinstance(names, list) and isinstance(cells, list)
     if not lists or not all(isinstance(row, list) and len(row) == len(names) for row in cells):
         raise ValueError(f"{where}: data are not lists as long as columns; {SHAPES}.")
-    return _of_columns(dict(zip(names, map(list, zip(*cells, strict=True)), strict=True)), where, notes)
+    return _of_columns(
+        dict(zip(names, map(list, zip(*cells, strict=True)), strict=True)), where, notes
+    )
 
 
 def _of_columns(columns: dict[str, list], where: str, notes: Counter) -> list[dict]:
@@ -108,7 +110,9 @@ def _of_columns(columns: dict[str, list], where: str, notes: Counter) -> list[di
 def _of_dictionaries(value: dict[str, dict], where: str, notes: Counter) -> list[dict]:
     inner = list(value.values())
     if all(set(cells) == set(inner[0]) for cells in inner) and all(map(str.isdigit, inner[0])):
-        return _of_columns({name: [c[k] for k in inner[0]] for name, c in value.items()}, where, notes)
+        return _of_columns(
+            {name: [c[k] for k in inner[0]] for name, c in value.items()}, where, notes
+        )
     notes["rows read from a JSON dictionary of rows, whose keys are left out"] += len(inner)
     return inner
 
@@ -148,7 +152,7 @@ _DECODER = json.JSONDecoder(parse_float=WrittenFloat, object_pairs_hook=_object)
 def _parsed(text: str, where: str):
     """The JSON value of a text, or the ValueError that names where it is none."""
     try:
-        return _DECODER.decode(text.strip())
+        return _DECODER.decode(text.strip("\ufeff \t\r\n"))
     except _TwinKeys as error:
         return ValueError(f"{where}: {error}; expected each once. Remove all but one.")
     except (ValueError, RecursionError) as error:
@@ -166,6 +170,8 @@ def _documents(text: str, path: Path) -> list | ValueError:
             if isinstance(error, _TwinKeys):
                 return ValueError(f"{path}, after line {fault}: {error}. Remove all but one.")
             reason = getattr(error, "msg", error)
-            return ValueError(f"{path}, line {fault}: not valid JSON ({reason}). Correct or remove it.")
+            return ValueError(
+                f"{path}, line {fault}: not valid JSON ({reason}). Correct or remove it."
+            )
         values.append(value)
     return values

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Number
 
+from score.problems.invisible import without_invisible
+
 # What programs write where a value is missing or infinite; a spreadsheet's errors.
 MISSING = frozenset(
     "nan NaN NAN -nan <NA> NaT None null NULL inf +inf -inf Inf -Inf Infinity +Infinity -Infinity "
@@ -64,7 +66,7 @@ def missing(value) -> str | None:
         return next((found for found in map(missing, value) if found is not None), None)
     if value is None:
         return "None"
-    text = str(value).strip() if isinstance(value, str) or is_number(value) else ""
+    text = without_invisible(str(value)).strip() if isinstance(value, str | Number) else ""
     return text if text in MISSING else None
 
 
@@ -87,9 +89,9 @@ def mend_gaps(rows: list[dict], columns: Iterable[str | None], notes: Counter) -
             for i, match in zip(here, matches, strict=True):
                 text = match[0].removesuffix(".0")
                 rows[i][column] = text if isinstance(cells[i], str) else int(text)
-            notes[f"numbers of column {column!r}: .0 removed, since a gap had made floats of them"] += (
-                sum(bool(match[1]) for match in matches)
-            )
+            notes[
+                f"numbers of column {column!r}: .0 removed, since a gap had made floats of them"
+            ] += sum(bool(match[1]) for match in matches)
 
 
 def _is_inexact(cell) -> bool:

@@ -7,6 +7,7 @@ float of 32 bits keeps its own digits (0.1, not 0.10000000149011612).
 import json
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from score.problems.numbers import WrittenFloat, number_text
@@ -91,21 +92,22 @@ def _in(fields: dict[str, Callable | None], each: Callable | None) -> Callable |
 
 
 def _narrow(kind) -> Callable | None:
-    """A function that gives floats of less than 64 bits in a cell their own digits; None without such."""
+    """A function that gives floats below 64 bits in a cell their own digits; None without such."""
     import pyarrow as pa
 
     if pa.types.is_floating(kind) and kind.bit_width < 64:
-        return _short
+        return partial(_short, kind.bit_width)
     if pa.types.is_struct(kind):
         return _in({field.name: _narrow(field.type) for field in kind.fields}, None)
     lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
     return _in({}, _narrow(kind.value_type)) if any(test(kind) for test in lists) else None
 
 
-def _short(cell: float | None) -> float | None:
+def _short(bits: int, cell: float | None) -> float | None:
     import numpy as np
 
-    return None if cell is None else WrittenFloat(number_text(np.float32(cell)), cell)
+    kind = np.float16 if bits == 16 else np.float32
+    return None if cell is None else WrittenFloat(number_text(kind(cell)), cell)
 
 
 def _names(feature) -> Callable | None:
