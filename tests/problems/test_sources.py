@@ -109,6 +109,7 @@ def test_a_split_can_be_a_slice_of_the_rows(tmp_path):
         ("x.csv", b'a,b\n1,"2\n', "not valid CSV"),
         ("x.csv", b"a\n\xff\n", "line 2: not UTF-8 .*iconv"),
         ("x.csv", b"id,a,b,a\n1,2,3,4\n", r"columns \['a'\] are there more than once"),
+        ("x.csv", b"a;b\n1;2\n", "line 1: not valid CSV .*separated by ';'; expected commas"),
         ("x.jsonl", '{"a": 1}'.encode("utf-16-le"), "not UTF-8 .*UTF-16LE"),
         ("x.json", b"", "has no rows: it is empty"),
         ("x.jsonl", b"PAR1....PAR1", r"is Parquet; rename it so that it ends in \.parquet"),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from score.jobs.progress import Countdown
-from score.problems.invisible import has_invisible, without_invisible
+from score.problems.invisible import without_invisible
 from score.problems.numbers import as_text, is_number, missing, number_text
 from score.problems.problem import Problem, question_key, split_order
 from score.problems.settings import OFFENCES, PrepareSettings
@@ -163,20 +163,6 @@ def _last_match(pattern: str, raw) -> str:
     if not matches:
         raise ValueError(f"gold_pattern {pattern!r} matches nothing in {raw[-60:]!r}")
     return matches[-1]
-
-
-def notes_on(candidates: list[Candidate], settings: PrepareSettings) -> dict[str, int]:
-    """What is kept although a person may want to know of it, with the number of problems."""
-    problems = [candidate.problem for candidate in candidates]
-    hidden = "with characters that nobody sees, which stay in the text and count in no comparison"
-    notes = {
-        f"questions {hidden}": sum(has_invisible(p.question) for p in problems),
-        f"answers {hidden}": sum(has_invisible(str(p.answer)) for p in problems),
-        "problems without a level": sum(p.level is None for p in problems)
-        if settings.level_col is not None
-        else 0,
-    }
-    return {what: count for what, count in notes.items() if count}
 
 
 def without_duplicates(candidates: list[Candidate], offences: Offences) -> list[Candidate]:

@@ -106,6 +106,9 @@ def _read_csv(path: Path, text: str) -> list[dict]:
     try:
         columns = next(filter(None, reader), [])
         refuse_twins(columns, str(path))
+        other = next((mark for mark in ";\t" if len(columns) == 1 and mark in columns[0]), None)
+        if other is not None:
+            raise csv.Error(f"its columns are separated by {other!r}; expected commas")
         for row in filter(None, reader):
             if len(row) > len(columns):
                 raise csv.Error("more fields than the header has columns")

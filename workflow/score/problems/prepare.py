@@ -16,6 +16,7 @@ from score.files.atomic import replace_file
 from score.jobs.command import Command
 from score.problems import checks
 from score.problems.card import card_json, card_markdown, data_card
+from score.problems.notes import notes_on
 from score.problems.numbers import mend_gaps
 from score.problems.problem import Problem, write_problems
 from score.problems.settings import PrepareSettings
@@ -50,11 +51,11 @@ def prepare(settings: PrepareSettings) -> tuple[dict[str, list[Problem]], dict]:
     data = checks.without_duplicates(data, offences)
     sound = checks.with_sound_golds([*data, *test], settings, offences)
     offences.refuse(settings)
-    notes = checks.notes_on([c for c in [*data, *test] if c.problem.id in sound], settings)
     data, test = ([c.problem for c in part if c.problem.id in sound] for part in (data, test))
     splits = _split(data, test, settings)
-    kept = len(data) + len(test)
-    return splits, data_card(settings, sources, offences.rows, splits, kept, notes)
+    kept = [*data, *test]
+    notes = notes_on(kept, settings.level_col is not None)
+    return splits, data_card(settings, sources, offences.rows, splits, len(kept), notes)
 
 
 def _read(
