@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from score.files.heads import head_of, refuse_stand_in
+from score.problems.dataset_card import class_features
 from score.problems.folders import choose_split, files_of_split, is_left_out
 from score.problems.formats import SUFFIXES, read_file
-from score.problems.tables import rows_of
+from score.problems.tables import name_classes, rows_of
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def _read_local(path: Path, split: str | None, notes: Counter) -> tuple[list[dic
     else:
         files = files_of_split(path, name, notes)
         rows = [row for file in files for row in read_file(file, notes)]
+    name_classes(rows, class_features(path), str(path), notes)
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())

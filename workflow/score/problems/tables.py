@@ -5,6 +5,7 @@ float of 32 bits keeps its own digits (0.1, not 0.10000000149011612).
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -49,20 +50,29 @@ def rows_of(table, where: str, notes: Counter, features: dict | None = None) -> 
         features = json.loads(told).get("info", {}).get("features") or {}
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        cells, narrow, names = column.to_pylist(), _narrow(column.type), _names(features.get(name))
-        if narrow is not None:
-            cells = [narrow(cell) for cell in cells]
-        if names is not None:
-            found = Counter()
+        narrow, cells = _narrow(column.type), column.to_pylist()
+        columns[name] = cells if narrow is None else [narrow(cell) for cell in cells]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    name_classes(rows, features, where, notes)
+    return rows
+
+
+def name_classes(rows: list[dict], features: dict, where: str, notes: Counter) -> None:
+    """Give class numbers their names, in place, in the columns that `features` describes as such.
+
+    features: as Features.to_dict() has them. notes: cells that were changed are counted here.
+    ValueError for a number without a name.
+    """
+    for column, feature in features.items():
+        name, found = _names(feature), Counter()
+        for row in rows if name is not None else []:
             try:
-                cells = [names(cell, found) for cell in cells]
+                row |= {column: name(row[column], found)} if column in row else {}
             except IndexError as error:
-                raise ValueError(f"{where}: column {name!r} holds {error}. Correct it.") from None
-            if found:
-                shown = ", ".join([*found][:5]) + (", …" if len(found) > 5 else "")
-                notes[f"class numbers of column {name!r} became names ({shown})"] += found.total()
-        columns[name] = cells
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+                raise ValueError(f"{where}: column {column!r} holds {error}. Correct it.") from None
+        if found:
+            shown = ", ".join([*found][:5]) + (", …" if len(found) > 5 else "")
+            notes[f"class numbers of column {column!r} became names ({shown})"] += found.total()
 
 
 def refuse_twins(names: list[str], where: str) -> None:
@@ -133,6 +143,8 @@ def _names(feature) -> Callable | None:
 
 
 def _name(names: list[str], cell, found: Counter):
+    if isinstance(cell, str) and cell not in names and re.fullmatch(r"-?\d+", cell):
+        cell = int(cell)  # of CSV
     if not isinstance(cell, int) or cell == -1:
         return None if cell == -1 else cell
     if not 0 <= cell < len(names):
