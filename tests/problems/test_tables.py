@@ -76,6 +76,7 @@ def test_floats_of_fewer_bits_keep_their_own_digits(tmp_path):
             "half": pa.array([0.1, 1.0, None], pa.float16()),
             "lists": pa.array([[0.1], [], None], pa.list_(pa.float32())),
             "objects": pa.array([{"x": 0.1}, {"x": None}, None], pa.struct({"x": pa.float32()})),
+            "coded": pa.array([0.1, 0.1, None], pa.float32()).dictionary_encode(),
             "double": pa.array([0.1, 1e-05, None], pa.float64()),
         }
     )
@@ -85,6 +86,7 @@ def test_floats_of_fewer_bits_keep_their_own_digits(tmp_path):
         "single": "0.1",
         "half": "0.1",
         "lists": ["0.1"],
+        "coded": "0.1",
         "double": "0.1",
     }
     assert as_text(rows[0]["objects"]["x"]) == "0.1" and rows[1]["objects"] == {"x": None}
@@ -114,3 +116,10 @@ def test_no_column_is_read_from_the_names_of_folders(tmp_path):
     folder.mkdir()
     pq.write_table(pa.table({"a": [1]}), folder / "x.parquet")
     assert read_source(str(folder / "x.parquet"))[0] == [{"a": 1}]
+
+
+def test_an_object_with_two_fields_of_one_name_is_refused(tmp_path):
+    twins = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
+    pq.write_table(pa.table({"s": twins}), tmp_path / "x.parquet")
+    with pytest.raises(ValueError, match=r"x\.parquet: column 's' can't be read: .*duplicate"):
+        read_source(str(tmp_path / "x.parquet"))

@@ -31,11 +31,12 @@ def read_columns(path: Path, notes: Counter) -> list[dict]:
                 except pa.ArrowInvalid:  # the streaming form, which `datasets` writes
                     source.seek(0)
                     table = pa.ipc.open_stream(source).read_all()
-        return rows_of(table, str(path), notes)
     except (pa.ArrowException, OSError) as error:
+        reason = str(error).strip().rstrip(".")
         raise ValueError(
-            f"{path} can't be read as {suffix}: {error}. Fetch or write it again, whole."
+            f"{path} can't be read as {suffix}: {reason}. Fetch or write it again, whole."
         ) from None
+    return rows_of(table, str(path), notes)
 
 
 def rows_of(table, where: str, notes: Counter, features: dict | None = None) -> list[dict]:
@@ -50,7 +51,12 @@ def rows_of(table, where: str, notes: Counter, features: dict | None = None) -> 
         features = json.loads(told).get("info", {}).get("features") or {}
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        narrow, cells = _narrow(column.type), column.to_pylist()
+        try:
+            narrow, cells = _narrow(column.type), column.to_pylist()
+        except ValueError as error:  # such as an object with two fields of one name
+            raise ValueError(
+                f"{where}: column {name!r} can't be read: {error}. Correct it."
+            ) from None
         columns[name] = cells if narrow is None else [narrow(cell) for cell in cells]
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     name_classes(rows, features, where, notes)
@@ -107,6 +113,8 @@ def _narrow(kind) -> Callable | None:
 
     if pa.types.is_floating(kind) and kind.bit_width < 64:
         return partial(_short, kind.bit_width)
+    if pa.types.is_dictionary(kind):
+        return _narrow(kind.value_type)
     if pa.types.is_struct(kind):
         return _in({field.name: _narrow(field.type) for field in kind.fields}, None)
     lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
