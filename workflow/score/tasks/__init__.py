@@ -6,7 +6,8 @@ A task is one short module (or one .py file anywhere) with these names:
     CORRECTION_PROMPT     user message of turn 2; never says whether attempt 1 was right
     EVALUATOR_FUNCTIONS   names accepted as `evaluator_function`; the first is the default
     MARKER                default `evaluator_answer_marker`
-    parse_gold(raw)                    the clean answer; ValueError(reason) if it cannot be one
+    parse_gold(raw)                    the clean answer; ValueError(reason) if it cannot be one. A number
+                                       comes as the text that it was written as
     state(answer, marker)              a minimal attempt that states `answer`
     extract(attempt, mode, marker)     the stated answer or None; must take linear time
     grade(extracted, answer, function) score in [0, 1]; may raise or hang: it runs in a worker
@@ -28,6 +29,8 @@ and, where they help, any of these:
                                                  such an answer is incorrect
     only_text(answer)                            whether nothing but its own words equals the answer
     all_of(golds)                                the one answer that names all of several
+    why_unsound(answer)                          why an answer does not verify against itself, in one
+                                                 line, for the message that refuses its row
     warm_up()                                    slow imports of grade, done before its deadline
     vote_key(extracted)                          identity of an answer in a majority vote
     second_opinion(extracted, answer, function)  True, False or None from a grader that shares
