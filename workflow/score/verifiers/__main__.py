@@ -3,8 +3,9 @@
     python -m score.verifiers --task math --input in.jsonl --output out.jsonl
 
 Each input line is a JSON object with "attempt" and "answer"; other keys are kept. An "opening" is the
-text of the chat template just before the attempt, which may open a reasoning block. Each output line
-adds "extracted", "correct", "verdict" and "score". The counts of verdicts go to stderr.
+text of the chat template just before the attempt, which may open a reasoning block; with the "question"
+an attempt that only repeats it is incorrect. Each output line adds "extracted", "correct", "verdict" and
+"score". The counts of verdicts go to stderr.
 """
 
 import json
@@ -51,6 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
                 [row["attempt"] for row in rows],
                 [row["answer"] for row in rows],
                 opening=[str(row.get("opening", "")) for row in rows],
+                questions=[str(row.get("question", "")) for row in rows],
             )
     with open(flags.output, "w", encoding="utf-8") as lines:
         for row, verdict in zip(rows, verdicts, strict=True):
