@@ -2,7 +2,7 @@ r"""Whether a stated answer is the reference answer: one rule for each kind of r
 
     reference           accepted for it
     Quantity 5          5, x = 5, \{5\}; with a unit: none, the same, or one that converts (50 mm: 5 cm)
-    Quantity 3:4, 3/4   the other, and each multiple of a ratio
+    Ratio 3:4           each multiple of it, 3/4; and 3:4 where the reference is the fraction
     Relation x = 5      5, x = 5 (not y = 5);  f(x) = 2x: 2x, f(y) = 2y, not f'(x) = 2x
     Relation x + y = 5  the same equation, up to a factor and the order of its sides
     Region (1, 2)       1 < x < 2, not [1, 2]
@@ -82,7 +82,8 @@ def _quantity(answer, gold: Quantity) -> bool:
     if isinstance(answer, Choice):
         return _as_letter(gold) == answer.letter
     if isinstance(answer, Ratio) and len(answer.parts) == 2 and len(gold.parts) == 1:
-        return gold.parts[0][1] is None and equal(_quotient(answer), gold.parts[0][0])
+        tree, unit = gold.parts[0]
+        return unit is None and tree.op == "divide" and equal(_quotient(answer), tree)
     if isinstance(answer, Based):
         return False
     if not isinstance(answer, Quantity):
@@ -141,7 +142,9 @@ def _relation(answer, gold: Relation) -> bool:
             return False
         right = _renamed(answer.right, answer.name[1], gold.name[1])
         return _expression(right, gold.right)
-    return bool(gold.name[0]) == bool(answer.name[0]) and _proportional(answer, gold)
+    if gold.name[0] and not symbols(gold.right):
+        return False  # x = 5 is not answered by 2x = 10
+    return _proportional(answer, gold)
 
 
 def _renamed(tree: Node, old: str, new: str) -> Node:

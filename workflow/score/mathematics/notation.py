@@ -20,17 +20,19 @@ _RAISED = re.compile(f"[{''.join(map(chr, _SUPERSCRIPTS))}]+")
 _LOWERED = re.compile(f"[{''.join(map(chr, _SUBSCRIPTS))}]+")
 _VULGAR = re.compile("[¼½¾⅐-⅞]")
 _SIGNS = {
-    "−": "-", "–": "-", "‐": "-", "‑": "-", "×": r"\times ", "⋅": r"\cdot ", "·": r"\cdot ", "∙": r"\cdot ",
-    "÷": r"\div ", "⁄": "/", "∕": "/", "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\ne ",
-    "≈": r"\approx ", "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ",
-    "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "±": r"\pm ", "√": r"\sqrt ", "∛": r"\sqrt[3] ", "°": r"^\circ ",
-    "º": r"^\circ ", "′": "'", "’": "'", "…": r"\ldots ", "⋯": r"\ldots ", "≡": r"\equiv ", "→": r"\to ",
-    "⇒": r"\Rightarrow ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
-    "€": MONEY + "eur ", "£": MONEY + "gbp ", "¥": MONEY + "jpy ", "₹": MONEY + "inr ",
+    "−": "-", "–": "-", "‐": "-", "‑": "-", "×": r"\times ", "⋅": r"\cdot ", "·": r"\cdot ",
+    "∙": r"\cdot ", "÷": r"\div ", "⁄": "/", "∕": "/", "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ",
+    "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ",
+    "∈": r"\in ", "∅": r"\emptyset ", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "±": r"\pm ",
+    "√": r"\sqrt ", "∛": r"\sqrt[3] ", "°": r"^\circ ", "º": r"^\circ ", "′": "'", "’": "'",
+    "…": r"\ldots ", "⋯": r"\ldots ", "≡": r"\equiv ", "→": r"\to ", "⇒": r"\Rightarrow ",
+    "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "€": MONEY + "eur ",
+    "£": MONEY + "gbp ", "¥": MONEY + "jpy ", "₹": MONEY + "inr ",
 }  # fmt: skip
 _GREEK = {
-    "π": "pi", "θ": "theta", "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": "lambda", "φ": "phi",
-    "ω": "omega", "μ": "mu", "σ": "sigma", "Δ": "Delta", "ρ": "rho", "ε": "epsilon", "τ": "tau", "ψ": "psi",
+    "π": "pi", "θ": "theta", "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": "lambda",
+    "φ": "phi", "ω": "omega", "μ": "mu", "σ": "sigma", "Δ": "Delta", "ρ": "rho", "ε": "epsilon",
+    "τ": "tau", "ψ": "psi",
 }  # fmt: skip
 _SIGNS |= {char: rf"\{name} " for char, name in _GREEK.items()}
 

@@ -18,8 +18,11 @@ _CONSTANTS |= {r"\imath": "i"}
 _TIMES = {r"\cdot", r"\times", "*", r"\ast"}
 _DIVIDE = {"/", r"\div"}
 _GREEK = set(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho "
-    "sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell".split()
+    """
+    alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu
+    xi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi
+    Psi Omega ell
+    """.split()
 )
 _ACCENTS = {r"\overline", r"\vec", r"\hat", r"\overrightarrow", r"\mathcal", r"\bar"}
 _CLOSED_BY = {"(": ")", "[": "]", "{": "}"}

@@ -66,7 +66,7 @@ def _currency(tokens: list[Token]) -> tuple[Unit | None, list[Token]]:
 
 
 def _unit(tokens: list[Token], tree: Node) -> tuple[Unit | None, list[str]]:
-    """The unit that the tokens behind an expression name; words that name none are a unit of their own."""
+    """The unit behind an expression, and its words; words that name none are a unit of their own."""
     if not tokens:
         return None, []
     words = [

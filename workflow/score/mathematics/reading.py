@@ -25,17 +25,17 @@ from score.mathematics.tree import LENGTH_LIMIT, Node, Unreadable, number
 
 _NOTHING = {"", "nan", "none", "null", "n/a", "na", "nil", "undefined-", "?", "inf-", "-", "--"}
 _ARTICLES = {"a", "an", "the"}
-_NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty".split()
-)
+_NUMBER_WORDS = """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
+    fifteen sixteen seventeen eighteen nineteen twenty
+    """.split()
 _TIME = re.compile(r"(\d{1,2})(?: ?: ?(\d\d))?(?: ?: ?(\d\d))? ?([ap])\.? ?m\.?", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2}) ?: ?(\d\d)(?: ?: ?(\d\d))?")
 _MATRIX = re.compile(
     r"\\begin ?\{([bpBvV]?matrix|array)\}(?: ?\{[clr| ]*\})?(.*)\\end ?\{\1\}", re.DOTALL
 )
 _WRAPPED = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|bf) ?\{ ?%s ?\}"
-_CHOICE = re.compile(  # \text{P}, \text{(P)}, (\text{P}), and (A) or A where the letter is one of the first
+_CHOICE = re.compile(  # \text{P}, \text{(P)}, (\text{P}), and (A) or A for one of the first letters
     "|".join(
         (
             _WRAPPED % r"(?:\( ?([A-Za-z]) ?\)|([A-Za-z])) ?\.?" + "(.*)",
@@ -73,7 +73,7 @@ def _is_nothing(plain: str) -> bool:
 def flat(text: str) -> str:
     """A text as it is compared with another: without spaces, wrappers of words and case of commands."""
     text = re.sub(r"\\(?:text|textbf|mbox|mathrm|textnormal|textit) ?\{([^{}]*)\}", r"\1", text)
-    return "".join(text.split())
+    return re.sub(r"(?<!\d) | (?!\d)", "", " ".join(text.split()))  # "1 2" is not "12"
 
 
 def _read(plain: str):

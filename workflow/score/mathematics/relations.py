@@ -62,7 +62,7 @@ def _values(tokens: list[Token]) -> list[Node]:
 
 
 def _name(tokens: list[Token]) -> tuple[str, str]:
-    """("x", ""), ("f", "x") for f(x), ("a_n", ""): the side of an equation that only names; else ("", "")."""
+    """What a side of an equation names: ("x", ""), ("a_n", ""), ("f", "x") for f(x); else ("", "")."""
     if not tokens or tokens[0].kind not in ("letter", "command"):
         return "", ""
     if all(token.kind == "letter" and token.text.isupper() for token in tokens):

@@ -1,8 +1,8 @@
 r"""Tokens of an answer in one notation (score.mathematics.notation).
 
 A token is a number, based (digits with a base), a currency, a word, a letter, a command, or another
-character. A comma between groups of three digits belongs to a number, unless it stands in brackets, where it
-separates: (1,234) is a pair.
+character. A comma between groups of three digits belongs to a number, unless it stands in brackets,
+where it separates: (1,234) is a pair.
 """
 
 import re

@@ -42,21 +42,26 @@ _SCALES = {  # dimension: {names separated by |: factor}
     "temperature": {"celsius": 1}, "fahrenheit": {"fahrenheit": 1}, "kelvin": {"k|kelvin": 1},
     "energy": {"j|joule": 1, "kj|kilojoule": 1000, "ev": "1.602176634e-19", "erg": "1e-7"},
     "force": {"n|newton": 1}, "power": {"w|watt": 1, "kw|kilowatt": 1000}, "pressure": {"pa|pascal": 1},
-    "frequency": {"hz|hertz": 1}, "charge": {"c|coulomb": 1}, "area": {"acre": 1, "hectare": "2.4710538"},
+    "frequency": {"hz|hertz": 1}, "charge": {"coulomb": 1},
+    "area": {"acre": 1, "hectare": "2.4710538"},
     "amount": {"mol|mole": 1}, "bit": {"bit": 1, "byte": 8},
 }  # fmt: skip
 _COUNTED = frozenset(
-    """unit piece point person people man men woman women child children boy girl student teacher player
-    way path route choice possibility outcome arrangement combination permutation solution value number
-    integer digit term factor multiple divisor zero root element subset triangle square rectangle circle
-    polygon diagonal side edge face vertice vertex angle line cube block tile coin card dice marble ball
-    book page letter word song apple orange banana egg cookie candy candies cake pizza slice box boxe bag
-    basket ticket car bus buse train tree flower plant dog cat cow horse chicken duck fish animal bird
-    toy doll pen pencil chair table room house game team match goal run lap step mark vote penny pennies
-    shirt shoe sock hat dress dresse glass glasse bottle can jar meal hour-long trip item object thing
-    friend guest member worker employee customer family families passenger stamp photo picture sticker
-    balloon bead crayon brownie muffin donut doughnut sandwich sandwiche bracelet necklace rose petal leaf
-    leaves question problem answer class classe lesson night shot degree-of-freedom daps""".split()
+    """
+    unit piece point person people man men woman women child children boy girl student teacher
+    player way path route choice possibility outcome arrangement combination permutation
+    solution value number integer digit term factor multiple divisor zero root element subset
+    triangle square rectangle circle polygon diagonal side edge face vertice vertex angle line
+    cube block tile coin card dice marble ball book page letter word song apple orange banana
+    egg cookie candy candies cake pizza slice box boxe bag basket ticket car bus buse train
+    tree flower plant dog cat cow horse chicken duck fish animal bird toy doll pen pencil
+    chair table room house game team match goal run lap step mark vote penny pennies shirt
+    shoe sock hat dress dresse glass glasse bottle can jar meal trip item object thing friend
+    guest member worker employee customer family families passenger stamp photo picture
+    sticker balloon bead crayon brownie muffin donut doughnut sandwich sandwiche bracelet
+    necklace rose petal leaf leaves question problem answer class classe lesson night shot
+    daps
+    """.split()
 )
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 

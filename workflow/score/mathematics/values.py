@@ -2,8 +2,8 @@
 
 Two closed expressions are equal when their rational values are, or when they agree to far more digits
 than a coincidence could explain. Two expressions in variables are equal when they agree at fixed points
-that nobody would choose (a polynomial that is not zero has few roots: Schwartz and Zippel). Every step is
-bounded, so that no answer takes long: what would be too large or is not defined raises Unreadable.
+that nobody would choose (a polynomial that is not zero has few roots: Schwartz and Zippel). Every step
+is bounded, so that no answer takes long: what would be too large or is not defined raises Unreadable.
 """
 
 import math
