@@ -47,7 +47,8 @@ RIGHT = {  # reference answer: what states it
 WRONG = {  # reference answer: what does not state it
     "391": [r"17\cdot 23", r"17 \times 23", "400-9", r"\sum_{k=1}^{1} 391", "391 or 392", "391, 392"],
     "120": ["5!", r"\binom{10}{3}", r"\int_0^{120} dx", r"\gcd(240, 120)", r"\lim_{x\to0} 120"],
-    "1024": ["2^{10}", r"\det A", r"1024 \bmod 5", "1024 x", "1024 i", "1024 quarters", "1024 times ten"],
+    "1024": ["2^{10}", r"\det A", r"1024 \bmod 5", "1024 x", "1024 i", "1024 quarters"],
+    "30": ["3 times ten", "3 tens", "thirty x"],
     "3": ["3 x", r"\sqrt{9}", r"\log_2 8", "x+3", "3x+7=16", "3=4", "3:1", "3_5", r"3\text{ a.m.}"],
     "12": ["12 or 13, I am not sure", "7 5", "1 2", "(12", r"\foo 12", "12 !? 13", r"\{12, 13\}"],
     "2^{-98}": ["2^{-99}", "0", "0.0"],
