@@ -83,6 +83,9 @@ def _explain(error: jsonschema.ValidationError, schema: dict) -> list[str]:
             "digits and _ that starts with a letter, of at most 100 characters, since it names "
             "a folder. Rename it."
         ]
+    twice = [part for part in error.context or [] if part.validator == "uniqueItems"]
+    if twice:  # one of the ways to write it fits but for that
+        error = twice[0]
     if error.validator == "uniqueItems":
         twin = next(v for i, v in enumerate(error.instance) if v in error.instance[:i])
         return [f"{where} holds {_shown(twin)} twice; expected each once. Remove one."]
@@ -119,11 +122,11 @@ def _expected(error: jsonschema.ValidationError) -> str:
         return f"at most {value} characters"
     if error.validator == "anyOf":
         return error.schema.get("description") or "a text or a list of texts"
-    return "at least one"  # minLength, minItems, minProperties
+    return "a text that is not empty" if error.validator == "minLength" else "at least one"
 
 
 def _cure(error: jsonschema.ValidationError, key: str) -> str:
-    name = key.rpartition(".")[2]
+    name = next((part for part in reversed(key.split(".")) if not part.isdigit()), key)
     if isinstance(error.instance, str) and _is_number(error.instance):
         return (
             "It is text to YAML: write a number with a point and a sign, such as 1.0e-5, in a "

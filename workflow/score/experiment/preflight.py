@@ -4,6 +4,7 @@ Both checks raise ValueError with the key, its value and the cure. `check_config
 and runs whenever the workflow is read; `check_inputs` looks at files and the chat template.
 """
 
+import re
 from pathlib import Path
 
 from score.experiment.config_errors import explain_errors, refuse_keys
@@ -13,6 +14,7 @@ from score.experiment.plan import Plan, sections_of
 from score.experiment.plan_checks import check_budgets, check_plan
 from score.experiment.problem_counts import check_rows, check_stated_sizes
 from score.experiment.run_files import RunFiles
+from score.experiment.task_file import check_task_file
 from score.files.settings import MissingSetting
 from score.sampling.settings import check_backend
 from score.tasks import load_task
@@ -28,6 +30,7 @@ def check_config(config: dict, schema_path: str) -> dict:
     if errors:
         raise ValueError("\n".join(errors))
     check_backend(config["rollout_backend"])
+    check_task_file(config["task_type"])
     check_plan(config)
     plan = Plan(config)
     _check_evaluations(plan)
@@ -121,10 +124,10 @@ def _check_given_attempts(config: dict) -> None:
 
 
 def _check_path(key: str, value: str | None) -> None:
-    """A path is there; a model_path with at most one slash may be a name on the hub instead."""
+    """A path is there; a model_path may be a name on the hub instead, owner/name."""
     if value is None or Path(value).exists():
         return
-    if key != "model_path" or value.startswith((".", "/", "~")) or value.count("/") > 1:
+    if key != "model_path" or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", value):
         raise ValueError(
             f"{key} is {value!r}, which is not there; expected an existing path. Correct it: a "
             "relative path starts from the folder of the Snakefile, and ~ must be written out."
@@ -163,6 +166,12 @@ def _check_problems(config: dict) -> None:
     rows = _local_rows(settings.data_path, settings.data_split, settings)
     _check_sizes(wanted, rows, settings.data_path)
     check_rows(plan, rows, test_rows)
+    tested = test_rows if settings.has_test_source else rows
+    if settings.revision is not None and None not in (rows, tested):
+        raise ValueError(
+            f"problems.revision is {settings.revision!r}; expected null, since all problems are in "
+            "local files, which the data card pins by their checksums. Set it to null."
+        )
 
 
 def _local_rows(places: str | list, split: str | None, settings) -> int | None:
