@@ -128,9 +128,15 @@ def _expected(error: jsonschema.ValidationError) -> str:
 def _cure(error: jsonschema.ValidationError, key: str) -> str:
     name = next((part for part in reversed(key.split(".")) if not part.isdigit()), key)
     if isinstance(error.instance, str) and _is_number(error.instance):
+        digits = error.instance.strip().lstrip("+-").isdigit()
+        how = (
+            "in digits alone, without quotes"
+            if digits
+            else "with a point and a sign, such as 1.0e-5"
+        )
         return (
-            "It is text to YAML: write a number with a point and a sign, such as 1.0e-5, in a "
-            "config file (inside --config all nested values are text)."
+            f"It is text to YAML: write a number {how}, in a config file (inside --config all nested "
+            "values are text)."
         )
     if isinstance(error.instance, datetime.date):
         return "It is a date to YAML: write it in quotes."

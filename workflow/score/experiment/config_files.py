@@ -17,6 +17,7 @@ from pathlib import Path
 from score.experiment.plain_yaml import MOST_LEVELS, parse_yaml, too_deep
 
 MOST_BYTES = 1_000_000
+_SNAKEMAKES = ("pathvars", "__use_yte__")  # keys that it acts on before the Snakefile sees them
 
 
 def check_command_line(arguments: Sequence[str] | None = None) -> None:
@@ -37,9 +38,18 @@ def check_command_line(arguments: Sequence[str] | None = None) -> None:
 
 
 def check_config_files(paths: Sequence[str | Path]) -> None:
-    """Each file can be read by `read_config`."""
+    """Each file can be read by `read_config`, and says nothing to Snakemake itself."""
     for path in paths:
-        read_config(path)
+        for key in read_config(path):
+            _refuse_snakemakes(key, str(path))
+
+
+def _refuse_snakemakes(key: str, where: str) -> None:
+    if key in _SNAKEMAKES:
+        raise ValueError(
+            f"{where} holds the key {key!r}, which Snakemake takes for itself; expected only keys of "
+            "configs/config.yaml. Remove it."
+        )
 
 
 def _check_entries(entries: Sequence[str]) -> None:
@@ -56,6 +66,7 @@ def _check_entries(entries: Sequence[str]) -> None:
         if key in seen:
             raise ValueError(f"--config gives {key} twice; expected each key once. Remove one.")
         seen.add(key)
+        _refuse_snakemakes(key, "--config")
         if value.startswith(("{", "[")):
             parse_yaml(value, f"--config {key}")
 
