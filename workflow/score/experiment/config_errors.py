@@ -15,6 +15,7 @@ _CURES = {
     "top_k": "Training must sample from the distribution of its log-probabilities.",
     "number_output_initial_generations": "The baseline needs other rollouts of the same problem.",
 }
+_TOO_LARGE = 2**63
 _LIMITS = {
     "const": "",
     "minimum": " or more",
@@ -46,11 +47,11 @@ def _keys_without_names(part, path: str = ""):
 
 
 def _validator(schema: dict):
-    """JSON counts 1.0 as an integer and YAML has the numbers .nan and .inf; jobs take neither."""
+    """JSON counts 1.0 as an integer, YAML has .nan, .inf and endless integers; jobs take none."""
     base = jsonschema.Draft202012Validator
 
     def is_integer(_, value):
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
 
     def is_number(_, value):
         return is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
@@ -144,6 +145,8 @@ def _cure(error: jsonschema.ValidationError, key: str) -> str:
         return "It is a boolean to YAML, as yes, no, on and off are: write a text in quotes."
     if isinstance(error.instance, float) and not math.isfinite(error.instance):
         return "It must be finite: write such a number."
+    if isinstance(error.instance, int) and abs(error.instance) >= _TOO_LARGE:
+        return "It is larger than a job can count: lower it."
     if isinstance(error.instance, int | float) and _takes_text(error):
         return "It is a number to YAML: write a text in quotes."
     if error.instance is None:

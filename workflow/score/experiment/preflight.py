@@ -103,6 +103,8 @@ def check_inputs(config: dict) -> None:
     _check_given_attempts(config)
     for key in ("launcher", "few_shot_dir", "model_path"):
         _check_path(key, config[key])
+    if (cache := config["cache_dir"]) is not None and Path(cache).is_file():
+        raise ValueError(f"cache_dir is {cache!r}, a file; expected a folder. Name another place.")
     check_launcher(config)
     few_shot = read_few_shot(config["few_shot_dir"], config["task_type"])
     _warn_of_unasked_marker(config, few_shot)
@@ -183,6 +185,11 @@ def _local_rows(places: str | list, split: str | None, settings) -> int | None:
     places = [places] if isinstance(places, str) else places
     for place in places:
         if not (Path(place).exists() or looks_like_path(place)):
+            if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?(:[^@]+)?(@.+)?", place):
+                raise ValueError(
+                    f"problems: data path is {place!r}; expected a path that is there, or a name on the "
+                    "hub such as owner/name. Correct it."
+                )
             return None
         rows, _ = read_source(place, split)
         if not rows:
