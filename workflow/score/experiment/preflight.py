@@ -161,6 +161,11 @@ def _check_problems(config: dict) -> None:
     wanted = {"train_size": settings.train_size or 1, "validation_size": settings.validation_size}
     if settings.has_test_source:
         place = settings.test_path or settings.data_path
+        if (place, settings.test_split) == (settings.data_path, settings.data_split):
+            raise ValueError(
+                f"problems.test_split is {settings.test_split!r}, which problems.data_split is too; "
+                "expected other problems to test on than to train on. Name another split or test_path."
+            )
         test_rows = _local_rows(place, settings.test_split, settings)
         _check_sizes({"test_size": settings.test_size or 1}, test_rows, place)
     else:
