@@ -21,6 +21,7 @@ from score.policies.weight_files import (
 
 _ADAPTER_CONFIG = "adapter_config.json"
 _OBJECTS = ("generation_config.json", "tokenizer_config.json", "special_tokens_map.json")
+_LOOKED_AT = (".json", ".model", ".txt", ".jinja", ".safetensors")
 # One of these is enough for a tokenizer.
 _TOKENIZERS = (
     "tokenizer.json",
@@ -65,23 +66,19 @@ def check_vocabulary(tokenizer, rows: int | None) -> None:
     vocabulary = tokenizer.get_vocab().items()
     beyond = [token for token, i in vocabulary if rows is not None and i >= rows]
     # Gemma 3's models of text alone leave out the last token of its tokenizer, that for an image.
-    if any("image" not in token for token in beyond):
+    beyond = [token for token in beyond if "image" not in token]
+    if beyond:
         more = f" and {len(beyond) - 1} more" if beyond[1:] else ""
         raise ValueError(
             f"the tokenizer has tokens beyond the {rows} rows of the policy's embedding ({beyond[0]!r}"
-            f"{more}); expected a row for each. Take the tokenizer that belongs to the weights, or call resize_token_embeddings and save both."
+            f"{more}); expected a row for each. Take the tokenizer that belongs to the weights, or call "
+            "resize_token_embeddings and save both."
         )
 
 
 def _check_folder(folder: Path, cache_dir: str | None) -> int | None:
     for file in sorted(folder.iterdir()):
-        if not file.is_dir() and file.suffix in (
-            ".json",
-            ".model",
-            ".txt",
-            ".jinja",
-            ".safetensors",
-        ):
+        if not file.is_dir() and file.suffix in _LOOKED_AT:
             refuse_stand_in(file)
     if (folder / _ADAPTER_CONFIG).is_file():
         return _check_adapter(folder, cache_dir)
@@ -155,7 +152,8 @@ def _check_kind(config: dict, where: str) -> None:
     if kind not in CONFIG_MAPPING_NAMES:
         raise ValueError(
             f"{where} has model_type {config.get('model_type')!r}; expected one that transformers "
-            f"{transformers.__version__} knows. Take another policy, or a transformers that knows this one."
+            f"{transformers.__version__} knows. Take another policy, or a "
+            "transformers that knows this one."
         )
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise ValueError(

@@ -165,8 +165,8 @@ def _broken_template(error: Exception) -> str:
     line = f"line {error.lineno}: " if isinstance(error, TemplateSyntaxError) else ""
     return (
         f"the chat template can't be rendered ({line}{type(error).__name__}: {error}); expected one "
-        "that shows a question, an attempt and the request for a correction. Mend chat_template.jinja beside "
-        "the tokenizer, or take the policy's own."
+        "that shows a question, an attempt and the request for a correction. Mend chat_template.jinja "
+        "beside the tokenizer, or take the policy's own."
     )
 
 
