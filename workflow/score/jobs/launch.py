@@ -174,13 +174,13 @@ def main() -> None:
     )
     if in_batch_shell(os.environ):
         sys.exit(run_job(srun_command(flags, words)))
-    if without_launcher(flags):
-        command = alone_command(words[at:])
-    else:
-        with COMMAND.errors():
+    with COMMAND.errors():
+        if without_launcher(flags):
+            command = alone_command(words[at:])
+        else:
             command = [*accelerate_command(flags, os.environ), *words[at:]]
     sys.exit(run_here(command, threads_of_rank(flags)))
 
 
 if __name__ == "__main__":
-    main()
+    COMMAND.run(main)

@@ -40,6 +40,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+from score.jobs.command import OWN_TASK
+
 MODES = ("default", "final")
 FUNCTIONS = ("parse_gold", "state", "extract", "grade")
 REQUIRED = ("FIRST_PROMPT", "CORRECTION_PROMPT", "EVALUATOR_FUNCTIONS", "MARKER", *FUNCTIONS)
@@ -94,13 +96,8 @@ def load_task(task_type: str) -> ModuleType:
 
 def _check_kinds(task: ModuleType, task_type: str) -> None:
     """ValueError where a name of a task stands for something else than it should."""
-    texts = (
-        "FIRST_PROMPT",
-        "CORRECTION_PROMPT",
-        "MARKER",
-        *(t for t in TEXTS if getattr(task, t, None)),
-    )
-    for name in texts:
+    given = [name for name in TEXTS if getattr(task, name, None) is not None]
+    for name in ("FIRST_PROMPT", "CORRECTION_PROMPT", "MARKER", *given):
         if not isinstance(getattr(task, name), str):
             raise ValueError(_of_another_kind(name, task, task_type, "a text"))
     for name in (*FUNCTIONS, *(h for h in HOOKS if hasattr(task, h))):
@@ -138,7 +135,7 @@ def vote_key_of(task: ModuleType) -> Callable[[str], str]:
 def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"task_type is {str(path)!r}; expected an existing file. Fix the path.")
-    name = f"score_task_{path.stem}"
+    name = f"{OWN_TASK}{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     task = importlib.util.module_from_spec(spec)
     sys.modules[name] = task

@@ -23,6 +23,7 @@ import tempfile
 import time
 from types import ModuleType
 
+from score.files.errors import SiteError
 from score.sandbox.confine import limit_resources
 from score.sandbox.run import PACKAGES, kill_group, start_deadline
 from score.tasks import load_task
@@ -64,7 +65,7 @@ class Worker:
             self._subprocess.kill()
             stderr = self._subprocess.stderr.read().decode(errors="replace")[-2000:]
             self.kill()
-            raise RuntimeError(f"A verifier worker for task {task_type!r} died:\n{stderr}")
+            raise SiteError(f"A verifier worker for task {task_type!r} died:\n{stderr}")
         # nothing reads its stderr from here on, and a full pipe would block it
         self._subprocess.stderr.close()
 
