@@ -59,7 +59,7 @@ def test_launcher_that_would_fail_late_or_train_wrongly_is_refused(
 
 
 def test_launcher_that_is_no_accelerate_config_is_refused(config, tmp_path):
-    (tmp_path / "own.yaml").write_text("- a list")
+    (tmp_path / "own.yaml").write_text("run_name: mine")
     config["launcher"] = str(tmp_path / "own.yaml")
     with pytest.raises(ValueError, match="no distributed_type; expected an accelerate config"):
         check_inputs(config)

@@ -8,6 +8,7 @@ only appends, which `Bridge` checks before any work starts.
 
 import difflib
 import json
+import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ def read_messages(path: Path) -> Messages:
     """Chat messages of one few-shot file; ValueError where it is anything else."""
     try:
         messages = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"few-shot file {path} is not JSON ({error}). Mend the file.") from None
     shape = 'a list of {"role": "user" | "assistant", "content": "…"}, taking turns, assistant last'
     if not isinstance(messages, list) or len(messages) % 2:
@@ -64,8 +65,8 @@ def read_messages(path: Path) -> Messages:
             or not isinstance(message.get("content"), str)
         ):
             raise ValueError(
-                f"few-shot file {path}, message {i + 1} is {message!r}; expected role {role!r} and "
-                f"a text: {shape}."
+                f"few-shot file {path}, message {i + 1} is {reprlib.repr(message)}; expected role "
+                f"{role!r} and a text: {shape}."
             )
     return messages
 
