@@ -32,6 +32,6 @@ def check_cache() -> None:
     if reason is not None:
         sys.exit(
             f"Error: Snakemake's cache {cache} can't be written ({reason}), as where HOME is read-only; "
-            "expected a folder that can. Name one: export XDG_CACHE_HOME=/some/folder (policies and data "
-            "of the hub are then kept there too, unless HF_HOME says otherwise)."
+            "expected a folder that can. Name one: export XDG_CACHE_HOME=/some/folder (policies and "
+            "data of the hub are then kept there too, unless HF_HOME says otherwise)."
         )

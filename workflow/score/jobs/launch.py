@@ -23,6 +23,7 @@ from pathlib import Path
 import yaml
 
 from score.jobs.command import Command, optional
+from score.jobs.failures import without_message
 from score.jobs.lifeline import STOPPED_EARLY, STOPPED_FILE, end_with_parent
 
 COMMAND = Command(__spec__, __doc__)
@@ -126,7 +127,12 @@ def run_here(command: list[str], threads: int) -> int:
         signal.signal(signal.SIGTERM, lambda *_: launched.terminate())
         signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the ranks by itself
         status = launched.wait()
-        return STOPPED_EARLY if stopped.exists() else status
+        if stopped.exists():
+            return STOPPED_EARLY
+        if status < 0:  # or the log of the job would end in its last line of progress
+            ended = without_message(signal.Signals(-status).name)
+            print(f"{COMMAND.name}: {ended}", file=sys.stderr, flush=True)
+        return status if status >= 0 else 128 - status
 
 
 def _pass_to_ranks(launcher: int) -> None:
