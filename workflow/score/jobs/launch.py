@@ -60,8 +60,21 @@ def accelerate_command(flags: Namespace, environment: dict[str, str]) -> list[st
 
 
 def without_launcher(flags: Namespace) -> bool:
-    """Whether the command is one process on the CPU, for which a launcher would do nothing."""
-    config = yaml.safe_load(Path(flags.config).read_text())
+    """Whether the command is one process on the CPU, for which a launcher would do nothing.
+
+    ValueError where the launcher's file is none.
+    """
+    try:
+        config = yaml.safe_load(Path(flags.config).read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        raise ValueError(
+            f"--config is {flags.config}; expected an accelerate config in YAML. Mend it: {error}"
+        ) from None
+    if not isinstance(config, dict):
+        raise ValueError(
+            f"--config is {flags.config}, which holds no keys; expected an accelerate config. Take "
+            "one of configs/accelerate/*.yaml."
+        )
     alone = flags.processes == flags.nodes == 1
     return alone and config.get("distributed_type") == "NO" and bool(config.get("use_cpu"))
 
