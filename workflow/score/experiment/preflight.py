@@ -109,7 +109,7 @@ def check_inputs(config: dict) -> None:
     few_shot = read_few_shot(config["few_shot_dir"], config["task_type"])
     _warn_of_unasked_marker(config, few_shot)
     _check_problems(config)
-    _check_template(config)
+    _check_policy(config)
 
 
 def _check_given_attempts(config: dict) -> None:
@@ -216,10 +216,11 @@ def _check_sizes(wanted: dict[str, int], rows: int | None, place: str | list) ->
         )
 
 
-def _check_template(config: dict) -> None:
-    """Turn 2 must continue turn 1. A hub policy out of reach now is checked by its jobs."""
+def _check_policy(config: dict) -> None:
+    """It can run, and turn 2 continues turn 1. A hub policy out of reach now is checked by its jobs."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
+    from score.policies.fitness import check_policy, check_vocabulary
     from score.sampling.prompt_settings import task_with
     from score.sampling.prompts import (
         Bridge,
@@ -230,8 +231,12 @@ def _check_template(config: dict) -> None:
 
     path = config["model_path"]
     try:
+        rows = check_policy(path, config["cache_dir"])
+    except ValueError as error:
+        raise ValueError(f"model_path is {path!r}: {error}") from None
+    try:
         tokenizer = load_tokenizer(path, config["cache_dir"], config["prompts"]["template_date"])
-    except (OSError, ValueError) as error:
+    except Exception as error:  # tokenizers raises Exception itself, other files KeyError and more
         unknown = isinstance(error.__cause__, RepositoryNotFoundError)
         if isinstance(error, OSError) and not unknown and not Path(path).exists():
             print(f"model_path {path!r} can't be reached now; its jobs will check it.")
@@ -242,6 +247,7 @@ def _check_template(config: dict) -> None:
         ) from None
     task = task_with(config["task_type"], config["prompts"])
     try:
+        check_vocabulary(tokenizer, rows)
         check_tags_are_text(tokenizer, config["verifier"]["reasoning_tags"])
         Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
     except ValueError as error:

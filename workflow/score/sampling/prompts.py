@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, TemplateSyntaxError
 
 from score.files.digests import digest
 from score.sampling.prompt_settings import TEMPLATE_DATE, pinned_date
@@ -146,9 +146,13 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
             messages, tokenize=False, **_dates(tokenizer), **kwargs
         )
         refusal = ""
-    except TemplateError as error:
-        if not system:
-            raise
+    except Exception as error:  # of jinja, or whatever an expression in the template raises
+        if (
+            not system
+            or not isinstance(error, TemplateError)
+            or isinstance(error, TemplateSyntaxError)
+        ):
+            raise ValueError(_broken_template(error)) from error
         text, refusal = "", f" ({error})"
     if any(content.strip() not in text for content in system):
         raise ValueError(
@@ -156,6 +160,15 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
             "expected one that shows it. Set system_prompt to null, and put its words into first_prompt."
         )
     return text
+
+
+def _broken_template(error: Exception) -> str:
+    line = f"line {error.lineno}: " if isinstance(error, TemplateSyntaxError) else ""
+    return (
+        f"the chat template can't be rendered ({line}{type(error).__name__}: {error}); expected one "
+        "that shows a question, an attempt and the request for a correction. Mend chat_template.jinja "
+        "beside the tokenizer, or take the policy's own."
+    )
 
 
 def _dates(tokenizer) -> dict:

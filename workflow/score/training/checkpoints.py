@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from score.files.atomic import replace_file, replace_folder
+from score.files.errors import SiteError
 from score.jobs.distributed import is_first_process
 
 _MANIFEST = "whole.json"
@@ -34,7 +35,7 @@ def writing_checkpoint(
     try:
         yield
     except Exception as error:
-        raise RuntimeError(
+        raise SiteError(
             f"the checkpoint of step {step} can't be written to {directory} ({error}); "
             f"{_free(top) / 1e9:.1f} GB are free there. Make room and run again: training goes on "
             "from the newest whole checkpoint."
@@ -148,7 +149,7 @@ def require_free_disk(directory: str, needed: int) -> None:
     """RuntimeError unless `needed` bytes are free where `directory` is or will be."""
     free = _free(Path(directory))
     if free < needed:
-        raise RuntimeError(
+        raise SiteError(
             f"{directory} has {free / 1e9:.1f} GB free; expected {needed / 1e9:.1f} GB for the next "
             "checkpoint. Make room and run again; whole checkpoints are kept."
         )
