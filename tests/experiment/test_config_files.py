@@ -119,7 +119,10 @@ def test_shipped_configs_are_read():
 @pytest.mark.parametrize(
     ("entries", "parts"),
     [
-        (["training.top_k=3"], ["--config holds 'training.top_k=3'; expected KEY=VALUE", "file"]),
+        (
+            ["training.top_k=3"],
+            ["--config holds 'training.top_k=3'; expected KEY=VALUE", "`training: {top_k: 3}`"],
+        ),
         (["run_name"], ["--config holds 'run_name'; expected KEY=VALUE"]),
         ([""], ["--config holds ''; expected KEY=VALUE"]),
         (["1=2"], ["--config holds '1=2'"]),

@@ -82,7 +82,7 @@ def test_input_is_refused(own, changes, parts):
 
 def test_empty_file_of_problems_is_refused_by_name(own, tmp_path):
     own["problems"]["data_path"] = [own["problems"]["data_path"], _lines(tmp_path / "no.jsonl", [])]
-    says(refusal(check_inputs, own), ["no.jsonl' has no rows"])
+    says(refusal(check_inputs, own), ["no.jsonl has no rows"])
 
 
 def test_optional_column_may_be_missing_in_some_rows_but_not_in_all(own, tmp_path):

@@ -113,6 +113,19 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path, capsys):
         ({"id": "bad", "q": " \n", "a": "1"}, r"bad: question is ' \\n'; expected a text"),
         ({"id": "bad", "q": 7, "a": "1"}, "bad: question is 7; expected a text"),
         ({"id": "bad", "q": "\ud800", "a": "1"}, "bad: holds half of a surrogate pair"),
+        ({"id": "bad", "q": "Q?", "a": float("nan")}, "bad: the gold is nan, as programs write"),
+        ({"id": "bad", "q": "Q?", "a": -float("inf")}, "bad: the gold is -inf"),
+        ({"id": "bad", "q": "Q?", "a": "NaN"}, "bad: the gold is NaN"),
+        (
+            {"id": "bad", "q": "Q?", "a": "None"},
+            "bad: the gold is None, .* write it in other letters",
+        ),
+        ({"id": "bad", "q": "Q?", "a": "\u200b"}, r"bad: the gold is '\\u200b', characters that"),
+        ({"id": "bad", "q": "nan", "a": "1"}, "bad: question is 'nan'; expected a text"),
+        ({"id": "bad", "q": float("nan"), "a": "1"}, "bad: question is nan; expected a text"),
+        ({"id": "bad", "q": "\u200b\ufeff", "a": "1"}, "bad: question is '"),
+        ({"id": float("nan"), "q": "Q?", "a": "1"}, "row-21: id column 'id' is nan"),
+        ({"id": "", "q": "Q?", "a": "1"}, "row-21: id column 'id' is ''"),
         ({"q": "Q?", "a": "1"}, "row-21: id column 'id' is None"),
         ({"id": "", "q": "Q?", "a": "1"}, "row-21: id column 'id' is ''"),
         ({"id": ["x"], "q": "Q?", "a": "1"}, r"row-21: id column 'id' is \['x'\]"),
@@ -258,3 +271,77 @@ def test_a_task_may_read_whole_rows(tmp_path):
     _write(tmp_path / "rows.jsonl", [*rows, unsound])
     with pytest.raises(ValueError, match=r"7: gold 'unsound' does not verify .*: no_answer"):
         prepare(_settings(path, **changes, **sizes))
+
+
+def test_a_gold_that_the_pattern_finds_may_be_missing_too(tmp_path):
+    path = _write(tmp_path / "rows.jsonl", [{"id": "bad", "q": "Q?", "a": "#### nan"}])
+    with pytest.raises(ValueError, match="bad: the gold is nan"):
+        prepare(_settings(path, gold_pattern="#### (.+)"))
+
+
+def test_no_invisible_character_hides_a_test_question(tmp_path):
+    spoilt = [f"What\u200b is {i} +\u00ad {i}?\ufeff" for i in range(3)]
+    test = [{"id": f"t{i}", "q": question, "a": str(2 * i)} for i, question in enumerate(spoilt)]
+    settings = _settings(
+        _write(tmp_path / "rows.jsonl", _rows(20)),
+        test_path=_write(tmp_path / "test.jsonl", test),
+        test_size=None,
+    )
+    with pytest.raises(
+        ValueError, match=r"leakage: 3 rows(.|\n)*p2: asks what test problem t2 asks"
+    ):
+        prepare(settings)
+
+
+def test_the_card_names_what_was_changed_or_left_out_with_counts(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    lines = [f'{{"id": {i}.0, "q": "{i}?", "a": {i}.0, "l": {i}.0}}' for i in range(16)]
+    lines += [
+        '{"id": 16.0, "q": "0.5\\u200b?", "a": 0.00001}',
+        '{"id": null, "q": "x", "a": 1.0}',
+        '{"id": 18.0, "q": "y", "a": NaN}',
+    ]
+    (folder / "train.jsonl").write_text("\n".join(lines))
+    (folder / "._train.jsonl").write_bytes(b"\x00\x05\x16\x07")
+    files = _run(tmp_path / "out", _settings(str(folder), level_col="l", **DROP))
+    problems = read_problems(tmp_path / "out/out/train.jsonl") + read_problems(
+        tmp_path / "out/out/test.jsonl"
+    )
+    found = {p.id: (p.answer, p.level) for p in problems}
+    assert (
+        found.items()
+        <= ({str(i): (f"{i}.0", str(i)) for i in range(16)} | {"16": ("0.00001", None)}).items()
+    )
+    card = files["data_card.md"].decode()
+    for line in (
+        "1 hidden files left out (._train.jsonl)",
+        "18 numbers of column 'id': .0 removed",
+        "16 numbers of column 'l': .0 removed",
+        "* 1 questions with characters that nobody sees",
+        "* 1 problems without a level",
+        "`18`: the gold is nan",
+    ):
+        assert line in card
+    assert "column 'a'" not in card
+
+
+def test_tests_that_import_what_is_missing_name_it(tmp_path):
+    row = {
+        "task_id": 1,
+        "prompt": "Add.",
+        "code": "def add(a, b):\n    return a + b",
+        "test_imports": ["import no_such_module"],
+        "test_list": ["assert add(1, 2) == 3"],
+    }
+    path = _write(tmp_path / "rows.jsonl", [row])
+    with pytest.raises(
+        ValueError, match=r"1: gold .*: incorrect: no_such_module is imported, which"
+    ):
+        prepare(_settings(path, task_type="code", id_col="task_id"))
+    _write(
+        tmp_path / "rows.jsonl",
+        [row | {"test_imports": [], "test_list": ["assert add(1, 2) == 4"]}],
+    )
+    with pytest.raises(ValueError, match=r"1: gold .*: incorrect: AssertionError"):
+        prepare(_settings(path, task_type="code", id_col="task_id"))

@@ -12,6 +12,11 @@ from score.problems.sources import looks_like_path, read_source
 
 ROWS = [{"q": "Größe?", "a": "1"}, {"q": "two\nlines 😀", "a": "2"}, {"q": "x", "a": "3"}]
 
+POINTER = (
+    b"version https://git-lfs.github.com/spec/v1\n"
+    b"oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 147946961\n"
+)
+
 
 def _json_lines(rows=ROWS, end="\n"):
     return "".join(json.dumps(row, ensure_ascii=False) + end for row in rows).encode()
@@ -102,7 +107,23 @@ def test_a_split_can_be_a_slice_of_the_rows(tmp_path):
         ("x.jsonl.gz", b'{"a": 1}\n', "not a whole gzip file"),
         ("x.csv", b"a,b\n1,2\n1,2,3\n", "line 3: not valid CSV"),
         ("x.csv", b'a,b\n1,"2\n', "not valid CSV"),
-        ("x.csv", b"a\n\xff\n", "not valid CSV"),
+        ("x.csv", b"a\n\xff\n", "line 2: not UTF-8 .*iconv"),
+        ("x.csv", b"id,a,b,a\n1,2,3,4\n", r"columns \['a'\] are there more than once"),
+        ("x.csv", b"a;b\n1;2\n", "line 1: not valid CSV .*separated by ';'; expected commas"),
+        ("x.jsonl", '{"a": 1}'.encode("utf-16-le"), "not UTF-8 .*UTF-16LE"),
+        ("x.json", b"", "has no rows: it is empty"),
+        ("x.jsonl", b"PAR1....PAR1", r"is Parquet; rename it so that it ends in \.parquet"),
+        ("x.csv", gzip.compress(b"a\n1\n"), r"is gzipped; rename it so that it ends in \.gz"),
+        ("x.csv", b"PK\x03\x04xlsx", "a zip archive or a spreadsheet"),
+        ("x.parquet", b"PK\x03\x04", "a zip archive"),
+        ("._x.jsonl", b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X", "macOS .* without ._"),
+        ("x.jsonl", b"<!doctype html>", "is a web page"),
+        ("x.jsonl", POINTER, "Git LFS pointer.* 147.9 MB.*lfs pull"),
+        ("x.json", POINTER, "Git LFS pointer"),
+        ("x.csv", POINTER, "Git LFS pointer"),
+        ("x.parquet", POINTER, "Git LFS pointer"),
+        ("x.arrow", POINTER, "Git LFS pointer"),
+        ("x.jsonl.gz", POINTER, "Git LFS pointer"),
         ("x.parquet", b"PAR1", "can't be read as parquet"),
         ("x.arrow", b"ARROW1", "can't be read as arrow"),
         ("x.txt", b"{}", "unknown ending"),
@@ -153,3 +174,50 @@ def test_a_hub_that_can_not_be_reached_gives_the_reason_and_the_cure(monkeypatch
     message = r"'some/name'; expected .* \(ConnectionError: no route\).*path of a downloaded copy"
     with pytest.raises(ValueError, match=message):
         read_source("some/name")
+
+
+def test_pointers_in_folders_are_named(tmp_path):
+    datasets.Dataset.from_list(ROWS).save_to_disk(tmp_path / "saved")
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "data/train-00000-of-00002.parquet")
+    (tmp_path / "data/train-00001-of-00002.parquet").write_bytes(POINTER)
+    with pytest.raises(ValueError, match=r"train-00001-of-00002\.parquet is a Git LFS pointer"):
+        read_source(str(tmp_path / "data"), "train")
+    for name in ("data-00000-of-00001.arrow", "state.json"):
+        (tmp_path / "saved" / name).write_bytes(POINTER)
+        with pytest.raises(ValueError, match=rf"{name} is a Git LFS pointer"):
+            read_source(str(tmp_path / "saved"))
+
+
+def test_a_file_whose_bytes_are_gone_is_named(tmp_path):
+    (tmp_path / "train.jsonl").symlink_to(tmp_path / "blobs" / "gone")
+    with pytest.raises(ValueError, match=r"train\.jsonl can't be read: No such file"):
+        read_source(str(tmp_path), "train")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl", "x.json"])
+def test_a_byte_order_mark_tells_the_encoding(tmp_path, encoding, name):
+    text = "q,a\nGröße?,1\n" if name == "x.csv" else '{"q": "Größe?", "a": "1"}\n'
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    rows, source = read_source(str(tmp_path / name))
+    assert rows == ROWS[:1]
+    assert bool(source.notes) is (encoding != "utf-8-sig")
+
+
+def test_an_ending_in_capitals_is_one_too(tmp_path):
+    (tmp_path / "ROWS.JSONL.GZ").write_bytes(gzip.compress(_json_lines()))
+    assert read_source(str(tmp_path / "ROWS.JSONL.GZ"))[0] == ROWS
+    assert read_source(str(tmp_path))[0] == ROWS
+
+
+def test_what_hf_download_leaves_behind_is_read_by_split(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "README.md").write_text("# hi")
+    for number, part in enumerate((ROWS[:2], ROWS[2:])):
+        name = f"data/train-{number:05d}-of-00002.parquet"
+        pq.write_table(pa.Table.from_pylist(part), tmp_path / name)
+    pq.write_table(pa.Table.from_pylist(ROWS[:1]), tmp_path / "data/test-00000-of-00001.parquet")
+    assert read_source(str(tmp_path), "train")[0] == ROWS
+    assert read_source(str(tmp_path), "test")[0] == ROWS[:1]
+    assert read_source(str(tmp_path), "train[1:2]")[0] == ROWS[1:2]

@@ -22,8 +22,8 @@ def test_the_command_adds_verdicts_and_keeps_other_keys(tmp_path, capsys):
         "verdict": "correct",
         "score": 1.0,
     }
-    assert [row["verdict"] for row in found] == ["correct", "no_answer", "timeout"]
-    assert "3 attempts: 1 correct, 0 incorrect, 1 no_answer, 1 timeout" in capsys.readouterr().err
+    assert [row["verdict"] for row in found] == ["correct", "no_answer", "incorrect"]
+    assert "3 attempts: 1 correct, 1 incorrect, 1 no_answer, 0 timeout" in capsys.readouterr().err
 
 
 def _judged(folder, task: str, *lines: str) -> list[dict]:

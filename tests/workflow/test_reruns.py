@@ -55,7 +55,7 @@ def test_overlay_that_changes_nothing_reruns_nothing(reruns, config):
         {"report_to": ["wandb"]},
         {"verifier": {"verifier_workers": 7}},
         {"evaluation": {"vllm_gpu_memory_utilization": 0.5}},
-        {"training": {"stop_when_nothing_to_learn": 5}},
+        {"training": {"stop_when_nothing_to_learn": 5, "second_opinions": 0}},
         {"training": {"vllm_gpu_memory_utilization": 0.5, "vllm_server_url": "http://node1:8000"}},
     ],
 )

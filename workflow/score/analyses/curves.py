@@ -25,12 +25,12 @@ PER_TURN = {
     "equal_groups": "groups paid alike (%)",
     "no_answer": "no stated answer (%)",
     "truncated": "cut at the limit (%)",
+    "second_opinion_differs": "second opinion differs (%)",
 }
 OF_ALL_TURNS = {
     "answer_change": "answers changed (%)",
     "incorrect_to_correct": "wrong → right (%)",
     "correct_to_incorrect": "right → wrong (%)",
-    "second_opinion_differs": "second opinion differs (%)",
     "gradient_clipped": "gradient clipped (%)",
     "sampler_gap": "sampler to trainer (nats)",
 }

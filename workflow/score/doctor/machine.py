@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from score.doctor.findings import ROOT, Finding, ask_python, fail, ok, warn
+from score.files.sizes import size_text
 
 _GB = 10**9
 
@@ -87,9 +88,9 @@ def _room(name: str, path: Path, least: int, wanted: int, why: str, cure: str) -
     except OSError as error:
         return fail(f"{name} ({path}): can't be written: {error.strerror}", cure)
     free = shutil.disk_usage(existing).free
-    found = f"{name} ({path}): {free / _GB:.1f} GB free"
+    found = f"{name} ({path}): {size_text(free)} free"
     if free < least:
-        return fail(f"{found}; expected {least / _GB:g} GB or more", cure)
+        return fail(f"{found}; expected {size_text(least)} or more", cure)
     return ok(found) if free >= wanted else warn(f"{found}; {why}", cure)
 
 

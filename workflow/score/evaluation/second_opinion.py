@@ -7,21 +7,6 @@ import json
 
 import pandas as pd
 
-from score.tasks import load_task
-from score.verifiers.second_opinion import opinion_of
-
-
-def ask_second_opinion(task_type: str, extracted, answers: list, function: str) -> list | None:
-    """True (right), False or None (no opinion) for each stated answer; None for a task without one.
-
-    extracted: stated answers, null where nothing was stated, which gives no opinion.
-    """
-    task = load_task(task_type)
-    if not hasattr(task, "second_opinion"):
-        return None
-    pairs = zip(extracted, answers, strict=True)
-    return [opinion_of(task, None if pd.isna(text) else text, a, function) for text, a in pairs]
-
 
 def disagreements(judged: pd.DataFrame, turns: list[int]) -> list[dict]:
     """One row for each attempt on which the verifier and the second opinion differ, by turn."""

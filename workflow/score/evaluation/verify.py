@@ -16,12 +16,13 @@ import time
 import pandas as pd
 
 from score.evaluation.metrics import evaluation_metrics, second_opinion_counts, turns_of
-from score.evaluation.second_opinion import ask_second_opinion, disagreements
+from score.evaluation.second_opinion import disagreements
 from score.evaluation.settings import VerifySettings
 from score.files.atomic import replace_file
 from score.jobs.command import Command, optional
 from score.jobs.progress import Countdown
 from score.sampling.sampled import read_sampled
+from score.verifiers.second_opinion import has_second_opinion, second_opinions
 from score.verifiers.verifier import VERDICTS, Verifier
 
 COMMAND = Command(__spec__, __doc__)
@@ -48,18 +49,20 @@ def verify(sampled: pd.DataFrame, settings: VerifySettings) -> pd.DataFrame:
     with Verifier.from_settings(settings) as verifier:
         # One call: equal pairs are verified once.
         verdicts = verifier(texts, answers * len(turns), Countdown("verified", "answers"), opening)
+        stated = [verdict.extracted for verdict in verdicts]
+        opinions = None
+        if has_second_opinion(verifier):
+            opinions = second_opinions(verifier, stated, answers * len(turns))
     verified = sampled.copy()
     for position, turn in enumerate(turns):
-        of_turn = verdicts[position * len(sampled) : (position + 1) * len(sampled)]
+        rows = slice(position * len(sampled), (position + 1) * len(sampled))
+        of_turn = verdicts[rows]
         verified[f"extracted_t{turn}"] = pd.array([v.extracted for v in of_turn], dtype="string")
         verified[f"verdict_t{turn}"] = [v.verdict for v in of_turn]
         verified[f"score_t{turn}"] = [v.score for v in of_turn]
         verified[f"correct_t{turn}"] = [v.correct for v in of_turn]
-        opinions = ask_second_opinion(
-            settings.task_type, verified[f"extracted_t{turn}"], answers, verifier.function
-        )
         if opinions is not None:
-            verified[f"second_opinion_t{turn}"] = pd.array(opinions, dtype="boolean")
+            verified[f"second_opinion_t{turn}"] = pd.array(opinions[rows], dtype="boolean")
     return verified
 
 

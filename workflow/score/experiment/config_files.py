@@ -58,10 +58,15 @@ def _check_entries(entries: Sequence[str]) -> None:
     for entry in entries:
         key, equals, value = entry.partition("=")
         if not equals or not re.fullmatch(r"[A-Za-z_][\w-]*\w", key):
+            section, dot, name = key.partition(".")
+            nested = (
+                f"{section}: {{{name.replace('.', ': {')}: {value}{'}' * (1 + name.count('.'))}"
+            )
+            example = f", here `{nested}`" if equals and dot and section and name else ""
             raise ValueError(
                 f"--config holds {entry!r}; expected KEY=VALUE with a key of the top level. Write "
-                "what is below a section into a file with the keys that differ, and name it with "
-                "--configfile."
+                f"what is below a section into a file with the keys that differ{example}, and name it "
+                "with --configfile."
             )
         if key in seen:
             raise ValueError(f"--config gives {key} twice; expected each key once. Remove one.")

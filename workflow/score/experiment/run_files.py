@@ -150,6 +150,14 @@ def in_pairs(pairs: list[str]) -> list[str]:
 
 
 def _files_below(path: str) -> list[str]:
-    """A file, or the files of a folder, since a folder does not show that one has changed."""
-    found = [Path(path)] if Path(path).is_file() else Path(path).rglob("*")
-    return sorted(str(file) for file in found if file.is_file())
+    """A file, or the files of a folder, since a folder does not show that one has changed.
+
+    Hidden files are left out: a file manager or a download may write them at any time.
+    """
+    top = Path(path)
+    found = [top] if top.is_file() else top.rglob("*")
+    return sorted(str(file) for file in found if file.is_file() and not _hidden(file, top))
+
+
+def _hidden(file: Path, top: Path) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in file.relative_to(top).parts)

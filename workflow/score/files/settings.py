@@ -10,6 +10,7 @@ from typing import Self
 IDLE = (
     "cache_dir",
     "report_to",
+    "second_opinions",
     "stop_when_nothing_to_learn",
     "verifier_workers",
     "vllm_gpu_memory_utilization",

@@ -18,6 +18,7 @@ from score.fine_tuning.examples import Example, write_examples
 from score.fine_tuning.settings import LOSS_ON, GivenSettings
 from score.jobs.command import Command, optional, several
 from score.policies.fitness import check_policy
+from score.problems.numbers import missing
 from score.problems.problem import question_key, read_problems
 from score.problems.sources import read_source
 from score.sampling.prompt_settings import task_of
@@ -45,7 +46,7 @@ def read_attempts(path: str | Path, loss_on: str) -> list[dict[str, str]]:
     for number, row in enumerate(rows, start=1):
         for column in needed:
             value = row.get(column)
-            if not isinstance(value, str) or not value.strip():
+            if not isinstance(value, str) or not value.strip() or missing(value) is not None:
                 raise ValueError(
                     f"given attempts {path}, row {number}: {column} is {value!r}; expected a text, "
                     f"with loss_on: {loss_on}. Columns are {sorted(row)}. Complete the row or the file."

@@ -26,6 +26,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from score.files.sizes import size_text
 from score.gpu_check.trainers import REPOSITORY
 from score.jobs.command import Command, optional
 
@@ -190,7 +191,7 @@ def main() -> None:
             sys.exit(f"bundle: {error}")
         parts = pack(Path(wheels), REPOSITORY, flags.output)
     print("\n".join(differs))
-    sizes = ", ".join(f"{part.name} {part.stat().st_size / 1e6:.1f} MB" for part in parts)
+    sizes = ", ".join(f"{part.name} {size_text(part.stat().st_size)}" for part in parts)
     print(f"{flags.output}: start.sh, {sizes}")
 
 

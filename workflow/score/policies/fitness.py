@@ -12,10 +12,10 @@ from huggingface_hub.errors import HFValidationError
 from score.policies.shapes import check_shapes
 from score.policies.weight_files import (
     ADAPTER,
+    check_file,
     gguf_message,
     policy_shapes,
     read_object,
-    refuse_stand_in,
     tensor_shapes,
 )
 
@@ -79,7 +79,7 @@ def check_vocabulary(tokenizer, rows: int | None) -> None:
 def _check_folder(folder: Path, cache_dir: str | None) -> int | None:
     for file in sorted(folder.iterdir()):
         if not file.is_dir() and file.suffix in _LOOKED_AT:
-            refuse_stand_in(file)
+            check_file(file)
     if (folder / _ADAPTER_CONFIG).is_file():
         return _check_adapter(folder, cache_dir)
     if not (folder / "config.json").is_file():

@@ -9,45 +9,39 @@ import json
 import math
 from pathlib import Path
 
+from score.files.heads import head_of, refuse_stand_in
+
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_model.safetensors"
 # Of other kinds of weights, for the message about a folder that has none of ours.
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _BYTES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2}
 _LARGEST_HEADER = 100 * 10**6  # bytes; the format's own limit
-_POINTER = b"version https://git-lfs.github.com/spec/"
 
 Shapes = dict[str, tuple[int, ...]]
 
 
-def refuse_stand_in(file: Path) -> None:
-    """ValueError where something else lies in the place of a file, or the file can't be read."""
+def check_file(file: Path) -> None:
+    """ValueError where a file can't be read, or something else lies in its place."""
     if file.is_symlink() and not file.exists():
         raise ValueError(
             f"{file} is a link to {file.readlink()}, which is not there; expected the file itself. Copy "
             "the folder with its links followed (cp -rL), or fetch it again."
         )
     try:
-        with file.open("rb") as opened:
-            head = opened.read(len(_POINTER))
+        head = head_of(file)
     except OSError as error:
         raise ValueError(
             f"{file} can't be read ({error.strerror}); expected a readable file. Change that."
         ) from None
-    if head == _POINTER:
-        raise ValueError(
-            f"{file} is a Git LFS pointer and not the file it stands for; expected the file itself. "
-            f"Fetch it: git -C {file.parent} lfs pull, or hf download OWNER/NAME."
-        )
     if not head:
         raise ValueError(f"{file} is empty; expected its content. Fetch it again.")
-    if head.lstrip()[:9].lower() in (b"<!doctype", b"<html>", b"<html lan"):
-        raise ValueError(f"{file} is a web page; expected the file itself. Fetch it again.")
+    refuse_stand_in(file, head, kind="model")
 
 
 def read_object(file: Path) -> dict:
     """The object in a JSON file. ValueError where it is no such file."""
-    refuse_stand_in(file)
+    check_file(file)
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -95,7 +89,7 @@ def policy_shapes(folder: Path) -> Shapes:
 
 def tensor_shapes(file: Path) -> Shapes:
     """Name and shape of every tensor of a safetensors file; ValueError where it is no whole one."""
-    refuse_stand_in(file)
+    check_file(file)
     size = file.stat().st_size
     start, tensors = _header(file, size)
     try:

@@ -7,8 +7,9 @@ import json
 import re
 from dataclasses import asdict
 
+from score.problems.formats import plain_stem
 from score.problems.settings import OFFENCES, PrepareSettings
-from score.problems.sources import Source, plain_stem
+from score.problems.sources import Source
 
 SHOWN = 20  # dropped rows of a kind that the markdown form names; the JSON form names all
 _HENDRYCKS = "MIT (Hendrycks MATH); under a DMCA notice: do not redistribute the problems"
@@ -33,11 +34,13 @@ def data_card(
     dropped: dict[str, list[dict]],
     splits: dict[str, list],
     kept: int,
+    notes: dict[str, int],
 ) -> dict:
     """What a reader needs to get the same problems again.
 
     sources: (role, Source), role `data` or `test`. dropped: by kind, rows of id and reason.
     splits: problems by name. kept: number of usable problems, of which sizes may leave some unused.
+    notes: by what they are, the number of problems that were kept although something is odd.
     """
     return {
         "task_type": settings.task_type,
@@ -53,6 +56,7 @@ def data_card(
         "rows_unused": kept - sum(map(len, splits.values())),
         "rows_dropped": {kind: len(rows) for kind, rows in dropped.items()},
         "dropped": dropped,
+        "notes": notes,
         "splits": {name: len(problems) for name, problems in splits.items()},
     }
 
@@ -79,6 +83,7 @@ def card_markdown(card: dict) -> str:
             f"* {source['role']}: `{source['path']}`{split}{revision}: {source['rows']} rows, "
             f"licence {source['licence'] or 'unknown'}, sha256 `{source['sha256']}`"
         )
+    lines += _notes(card)
     lines += ["", "## Splits", "", "| split | problems |", "|---|---|"]
     lines += [f"| {name} | {count} |" for name, count in card["splits"].items()]
     lines += [
@@ -95,3 +100,14 @@ def card_markdown(card: dict) -> str:
         if len(rows) > SHOWN:
             lines.append(f"  * and {len(rows) - SHOWN} more, named in data_card.json")
     return "\n".join(lines) + "\n"
+
+
+def _notes(card: dict) -> list[str]:
+    """What was changed or left out on the way from files to problems, and what was kept though odd."""
+    notes = [
+        f"* `{source['path']}`: {count} {what}"
+        for source in card["sources"]
+        for what, count in source["notes"].items()
+    ]
+    notes += [f"* {count} {what}" for what, count in card["notes"].items()]
+    return ["", "## Changed, left out, or odd", "", *notes] if notes else []

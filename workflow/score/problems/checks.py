@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from score.jobs.progress import Countdown
+from score.problems.invisible import without_invisible
+from score.problems.numbers import as_text, is_number, missing, number_text
 from score.problems.problem import Problem, question_key, split_order
 from score.problems.settings import OFFENCES, PrepareSettings
 from score.verifiers.verifier import Verifier
@@ -93,28 +95,51 @@ def candidates(
 
 def _row_id(row: dict, column: str) -> str:
     value = row.get(column)
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or not str(value):
+    named = is_number(value) or (isinstance(value, str) and value)
+    if not named or missing(value) is not None:
         raise ValueError(f"id column {column!r} is {value!r}; expected a text or a number")
-    return str(value)
+    return as_text(value)
 
 
 def _problem(row: dict, row_id: str, task, settings: PrepareSettings) -> Problem:
     """The problem in a row; ValueError with the reason where there is none."""
     question = _cell(row, settings.question_col, getattr(task, "question_from_row", None))
-    if not isinstance(question, str) or not question.strip():
+    if not isinstance(question, str) or missing(question) is not None or _is_blank(question):
         raise ValueError(f"question is {question!r}; expected a text")
-    raw = _cell(row, settings.gold_col, getattr(task, "gold_from_row", None))
+    raw = as_text(_cell(row, settings.gold_col, getattr(task, "gold_from_row", None)))
+    _refuse_missing(raw)
     if settings.gold_pattern is not None:
         raw = _last_match(settings.gold_pattern, raw)
+        _refuse_missing(raw)
     answer = task.parse_gold(raw)
-    level = None if settings.level_col is None else row.get(settings.level_col)
-    level = None if level is None else re.sub(r"(?i)^level\s+", "", str(level).strip())
-    problem = Problem(row_id, question, answer, level)
+    problem = Problem(row_id, question, answer, _level(row, settings.level_col))
     try:
         json.dumps(asdict(problem), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise ValueError(f"holds half of a surrogate pair ({error.reason})") from None
     return problem
+
+
+def _refuse_missing(gold) -> None:
+    if missing(gold) is not None:
+        raise ValueError(
+            f"the gold is {missing(gold)}, as programs write a missing or infinite value; expected an "
+            "answer. Where that word is the answer, write it in other letters: none, infinity"
+        )
+    if isinstance(gold, str) and gold.strip() and _is_blank(gold):
+        raise ValueError(f"the gold is {gold!r}, characters that nobody sees; expected an answer")
+
+
+def _is_blank(text: str) -> bool:
+    return not without_invisible(text).strip()
+
+
+def _level(row: dict, column: str | None) -> str | None:
+    value = None if column is None else row.get(column)
+    if missing(value) is not None:
+        return None
+    text = number_text(value) if is_number(value) else str(value)
+    return re.sub(r"(?i)^level\s+", "", text.strip())
 
 
 def _cell(row: dict, column: str | None, hook: Callable | None):
@@ -178,10 +203,14 @@ def without_leaks(
 def with_sound_golds(
     candidates: list[Candidate], settings: PrepareSettings, offences: Offences
 ) -> set[str]:
-    """Ids of the candidates whose gold, stated as an attempt, gets the verdict "correct"."""
+    """Ids of the candidates whose gold, stated as an attempt, gets the verdict "correct".
+
+    A task's `why_unsound` is asked for the rows that a message will name.
+    """
     golds = [candidate.problem.answer for candidate in candidates]
     with Verifier.from_settings(settings) as verifier:
         verdicts = verifier.check_golds(golds, Countdown("checked", "reference answers"))
+    explain = getattr(verifier.task, "why_unsound", None)
     sound = set()
     for candidate, verdict in zip(candidates, verdicts, strict=True):
         if verdict.correct:
@@ -189,6 +218,8 @@ def with_sound_golds(
         else:
             reason = f"gold {_short(candidate.problem.answer)} does not verify against itself"
             found = f"{verdict.verdict}, extracted {_short(verdict.extracted)}"
+            if explain is not None and len(offences.rows["bad_gold"]) < SHOWN:
+                found = f"{verdict.verdict}: {explain(candidate.problem.answer)}"
             offences.add("bad_gold", candidate.problem.id, f"{reason}: {found}")
     return sound
 

@@ -8,12 +8,16 @@ on_bad_gold, on_duplicate and on_leakage say.
 """
 
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from score.files.atomic import replace_file
 from score.jobs.command import Command
 from score.problems import checks
 from score.problems.card import card_json, card_markdown, data_card
+from score.problems.notes import notes_on
+from score.problems.numbers import mend_gaps
 from score.problems.problem import Problem, write_problems
 from score.problems.settings import PrepareSettings
 from score.problems.sources import Source, read_source
@@ -53,7 +57,9 @@ def prepare(settings: PrepareSettings) -> tuple[dict[str, list[Problem]], dict]:
     offences.refuse(settings)
     data, test = ([c.problem for c in part if c.problem.id in sound] for part in (data, test))
     splits = _split(data, test, settings)
-    return splits, data_card(settings, sources, offences.rows, splits, len(data) + len(test))
+    kept = [*data, *test]
+    notes = notes_on(kept, settings.level_col is not None)
+    return splits, data_card(settings, sources, offences.rows, splits, len(kept), notes)
 
 
 def _read(
@@ -66,6 +72,9 @@ def _read(
         if not found:
             raise ValueError(f"{place} has no rows; expected problems. Check the file and split.")
         checks.check_columns(found, place, task, settings)
+        notes = Counter(source.notes)
+        mend_gaps(found, (settings.id_col, settings.gold_col, settings.level_col), notes)
+        source = replace(source, notes=dict(notes))
         rows += found
         sources.append((role, source))
     return rows, sources

@@ -5,12 +5,12 @@
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from score.files.atomic import replace_file
+from score.problems.invisible import plain_form
 
 FIELDS = ("id", "question", "answer", "level")
 
@@ -32,13 +32,17 @@ class Problem:
 
 
 def canonical_question(question: str) -> str:
-    """Key under which two questions count as the same: NFKC, casefolded, whitespace folded."""
-    return " ".join(unicodedata.normalize("NFKC", question).casefold().split())
+    """Key under which two questions count as the same: NFKC, casefolded, whitespace folded.
+
+    Characters that nobody sees (score.problems.invisible) don't count.
+    """
+    return " ".join(plain_form(plain_form(question).casefold()).split())
 
 
 def question_key(task) -> Callable[[str], str]:
-    """The task's own `canonical_question` where it has one, else the default."""
-    return getattr(task, "canonical_question", canonical_question)
+    """The task's own `canonical_question` where it has one, which is shown the visible characters."""
+    own = getattr(task, "canonical_question", None)
+    return canonical_question if own is None else lambda question: own(plain_form(question))
 
 
 def split_order(canonical: str, random_seed: int) -> str:

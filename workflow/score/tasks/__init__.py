@@ -6,7 +6,8 @@ A task is one short module (or one .py file anywhere) with these names:
     CORRECTION_PROMPT     user message of turn 2; never says whether attempt 1 was right
     EVALUATOR_FUNCTIONS   names accepted as `evaluator_function`; the first is the default
     MARKER                default `evaluator_answer_marker`
-    parse_gold(raw)                    the clean answer; ValueError(reason) if it cannot be one
+    parse_gold(raw)                    the clean answer; ValueError(reason) if it cannot be one. A number
+                                       comes as the text that it was written as
     state(answer, marker)              a minimal attempt that states `answer`
     extract(attempt, mode, marker)     the stated answer or None; must take linear time
     grade(extracted, answer, function) score in [0, 1]; may raise or hang: it runs in a worker
@@ -24,10 +25,17 @@ and, where they help, any of these:
     question_from_row(row), gold_from_row(row)   read a whole dataset row instead of one column
     quick_grade(extracted, answer, function)     cheap score without a worker, None if not sure
     is_correct(score, function)                  default: score == 1.0
+    restates(extracted, answer, question)        whether a right answer only repeats the question;
+                                                 such an answer is incorrect
+    only_text(answer)                            whether nothing but its own words equals the answer
+    all_of(golds)                                the one answer that names all of several
+    why_unsound(answer)                          why an answer does not verify against itself, in one
+                                                 line, for the message that refuses its row
     warm_up()                                    slow imports of grade, done before its deadline
     vote_key(extracted)                          identity of an answer in a majority vote
     second_opinion(extracted, answer, function)  True, False or None from a grader that shares
-                                                 nothing with grade; for a report, never a reward
+                                                 nothing with grade; for a report, never a reward;
+                                                 may raise or hang as well
 
 So another task is one file: write it, and set `task_type: path/to/mine.py`.
 """

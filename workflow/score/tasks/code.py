@@ -166,3 +166,18 @@ def grade(extracted: str, answer: str, function: str = "tests_pass") -> float:
     if outcome.kind == "error":
         raise RuntimeError(outcome.reason)
     return float(outcome.kind == "passed")
+
+
+def why_unsound(answer: str) -> str:
+    """Why the tests of a gold refuse its own program, in one line; run in the sandbox."""
+    from score.sandbox.run import run_tests
+
+    record = json.loads(answer)
+    reason = run_tests(f"{record['prompt']}\n{record['solution']}\n", record, 10.0).reason
+    module = re.search(r"No module named '([^']+)'", reason)
+    if module is None:
+        return reason
+    return (
+        f"{module[1]} is imported, which the sandbox does not have; expected modules of the standard "
+        "library. Rewrite the tests without it, or leave the row out"
+    )

@@ -1,4 +1,6 @@
-r"""Math problems (MATH, MATH500, GSM8K): one final expression, compared by math-verify.
+r"""Math problems (MATH, GSM8K, Minerva, Olympiad): a final answer, compared within its kind.
+
+How answers are read and compared: score.mathematics (answers, compare, forms).
 
 What counts as stated: a closed \boxed{...}, or the statement after the marker. With mode
 "default" the one that comes last wins; with mode "final" only what follows the last marker counts.
@@ -12,8 +14,14 @@ For GSM8K's own texts set evaluator_answer_marker to "####" and evaluator_mode t
 
 import re
 from collections import deque
-from fractions import Fraction
 from functools import lru_cache
+
+from score.mathematics.answers import Quantity, Raw, Text, flat, read
+from score.mathematics.compare import is_right
+from score.mathematics.notation import normalise
+from score.mathematics.second_opinion import opinion
+from score.mathematics.tree import LENGTH_LIMIT
+from score.mathematics.values import exact
 
 FIRST_PROMPT = (
     "Solve this math problem. Work step by step, and end with your answer in exactly this form: "
@@ -36,14 +44,22 @@ REFINE_PROMPT = (
 EVALUATOR_FUNCTIONS = ("math_acc",)
 MARKER = "Final Answer: The final answer is"
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BOX = re.compile(r"\\(?:boxed|fbox)(?:\s*\{|\s*(?P<token>-?\d[\d.,]*(?<![.,])|[a-zA-Z])(?=[^\w{]))")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)  # or an escaped character, which is none
 _CLOSING = "I hope it is correct"
+_FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
 _DELIMITERS = {"$$": "$$", "$": "$", r"\(": r"\)", r"\[": r"\]"}
 
 
-def parse_gold(raw) -> str:
-    """The gold expression as text. ValueError(reason) when there is nothing to compare with."""
+def parse_gold(raw) -> str | list[str]:
+    r"""The reference answer as text; of a list of several a list, any of which is right.
+
+    A solution that states its answer in a box, as Minerva's, stands for what is in the last box.
+    ValueError(reason) when there is nothing to compare with.
+    """
+    if isinstance(raw, list | tuple) and raw:
+        golds = [parse_gold(one) for one in raw]
+        return golds[0] if len(golds) == 1 else golds
     if isinstance(raw, bool) or not isinstance(raw, str | int | float):
         raise ValueError(f"the gold is a {type(raw).__name__}, not one expression")
     gold = str(raw).strip()
@@ -51,10 +67,23 @@ def parse_gold(raw) -> str:
         raise ValueError("the gold is empty")
     if "\x00" in gold:
         raise ValueError("the gold holds a NUL character")
+    box = _last(_BOX, gold)
+    if box is not None and (gold := _boxed(gold, box)) is None:
+        raise ValueError("the gold's last box does not close, or is empty")
+    if _whole(gold) is None:
+        raise ValueError(f"the gold {gold!r} has a brace that does not close, or holds nothing")
+    if read(gold) is None:
+        raise ValueError(f"the gold {gold!r} holds nothing that an answer could equal")
     return gold
 
 
-def state(answer: str, marker: str) -> str:
+def all_of(golds: list[str]) -> str:
+    """The one reference answer that lists all of several."""
+    return ", ".join(golds)
+
+
+def state(answer: str | list[str], marker: str) -> str:
+    answer = _golds(answer)[0]
     return f"{marker} ${answer}$. {_CLOSING}." if marker else f"\\boxed{{{answer}}}"
 
 
@@ -65,20 +94,35 @@ def extract(attempt: str, mode: str, marker: str) -> str | None:
         return None if start is None else _statement(attempt[start:])
     box = _last(_BOX, attempt)
     if box is not None and (start is None or box.start() > start):
-        return _inside_braces(attempt, box.end())
+        return _boxed(attempt, box)
     return None if start is None else _statement(attempt[start:])
 
 
 def _after_last_marker(attempt: str, marker: str) -> int | None:
-    words = marker.split()
-    if not words:
+    if not marker.strip():
         return None
-    match = _last(re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, words))), attempt)
+    match = _last(_marker_pattern(marker), attempt)
     return None if match is None else match.end()
+
+
+@lru_cache(maxsize=16)
+def _marker_pattern(marker: str) -> re.Pattern:
+    """The marker; one of several words in any case, with Markdown in it, and without its colons."""
+    words = marker.split()
+    if len(words) == 1:
+        return re.compile(r"(?<!\w)" + re.escape(words[0]))
+    between = r"(?:[:*_`]|\s)+"
+    pattern = between.join(re.escape(word.rstrip(":")) for word in words)
+    return re.compile(r"(?<![^\W_])" + pattern + ("[:*_`]*:" if words[-1].endswith(":") else ""), re.IGNORECASE)
 
 
 def _last(pattern: re.Pattern, text: str) -> re.Match | None:
     return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
+
+
+def _boxed(text: str, box: re.Match) -> str | None:
+    r"""What is in the box: \boxed{7}, or the one number or letter behind \boxed 7."""
+    return box["token"] or _inside_braces(text, box.end())
 
 
 def _inside_braces(text: str, start: int) -> str | None:
@@ -93,10 +137,10 @@ def _inside_braces(text: str, start: int) -> str | None:
 
 def _statement(rest: str) -> str | None:
     """The answer at the start of `rest`, the text behind a marker; None if it is not finished."""
-    rest = rest.lstrip(" \t\r\n:*")
+    rest = rest.lstrip(" \t\r\n:*_`")
     box = _last(_BOX, rest)
     if box is not None:
-        return _inside_braces(rest, box.end())
+        return _boxed(rest, box)
     for opening, closing in _DELIMITERS.items():
         if rest.startswith(opening):
             inside = rest[len(opening) :]
@@ -106,12 +150,12 @@ def _statement(rest: str) -> str | None:
             if closed is None:
                 break
             after = inside[closed.end() :].partition("\n")[0]
-            if re.match(r"[\s*]*(?:$|\.|I hope)", after):
+            if re.match(r"[\s*_`]*(?:$|[.!]|I hope)", after):
                 return _whole(inside[: closed.start()])
             break
     line, newline, _ = rest.partition("\n")
     line, hope, _ = line.partition(_CLOSING)
-    line = line.rstrip(" \t\r*.")
+    line = line.rstrip(" \t\r*_`.")
     if line.count("$") - line.count(r"\$") == 1 and re.match(r"-?\$\s*-?[\d.,]*\d", line):
         # "$18" is money where the statement is closed, and an expression cut short where it is not
         return _whole(line.replace("$", "", 1)) if newline or hope else None
@@ -127,132 +171,72 @@ def _whole(statement: str) -> str | None:
     return statement if _inside_braces(statement + "}", 0) == statement else None
 
 
-# Equal texts and equal plain numbers need no computer algebra. Each rule below finds what math-verify
-# finds (the tests compare them), only sooner; but plain words behind a number are its unit here, while
-# math-verify reads "18 dollars" as a product of letters.
-_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)(?:\.\d+)?")
-_FRACTION = re.compile(r"(-?)\\frac\{(-?\d+)\}\{(\d+)\}")
-_UNITS = re.compile(r"(\S+)((?: +[a-z]+){1,4})")  # "18 dollars", but not "18 or 20"
-_NOT_UNITS = set("and or to by hundred thousand million billion trillion dozen percent".split())
-_SPACING = re.compile(r"\\!|\\(?:left|right)(?![a-zA-Z])")
+def grade(extracted: str, answer: str | list[str], function: str = "math_acc") -> float:
+    """1.0 where the stated answer is a reference answer (score.mathematics.compare), else 0.0."""
+    return float(any(is_right(extracted, gold) for gold in _golds(answer)))
 
 
-def _light(text: str) -> str:
-    text = text.replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
-    text = _SPACING.sub("", text).strip().strip("$").strip()
-    units = _UNITS.fullmatch(text)
-    if units and _NUMBER.fullmatch(units[1]) and _NOT_UNITS.isdisjoint(units[2].split()):
-        return units[1]
-    return text
+# Every step of it is bounded to milliseconds, so that it needs no worker.
+quick_grade = grade
 
 
-def _number(text: str) -> tuple[Fraction, bool] | None:
-    """(value, whether math-verify reads it exactly) of a plain number or fraction, else None."""
-    if len(text) > 30 or not text.isascii():
-        return None
-    if _NUMBER.fullmatch(text):
-        plain = text.replace("{,}", "").replace(",", "")
-        # math-verify reads decimals as floats of 15 digits
-        exact = "." not in plain
-        return (Fraction(plain), exact) if exact or len(plain) <= 15 else None
-    match = _FRACTION.fullmatch(text)
-    if match is None or int(match[3]) == 0:
-        return None
-    value = Fraction(int(match[2]), int(match[3]))
-    return (-value if match[1] else value), True
+def _golds(answer: str | list[str]) -> list[str]:
+    return [answer] if isinstance(answer, str) else answer
 
 
-def quick_grade(extracted: str, answer: str, function: str) -> float | None:
-    """1.0 or 0.0 where the two are equal as text or both plain numbers, None where not sure."""
-    if len(extracted) > 500:
-        return None
-    stated, gold = _light(extracted), _light(answer)
-    if stated == gold and stated:
-        return 1.0
-    left, right = _number(stated), _number(gold)
-    if left is None or right is None:
-        return None
-    if left[0] == right[0]:
-        return 1.0
-    # math-verify rounds floats to 6 decimals, so near ones are left to it
-    far_apart = (left[1] and right[1]) or abs(left[0] - right[0]) > Fraction(1, 10**5)
-    return 0.0 if far_apart else None
+def restates(extracted: str, answer: str | list[str], question: str) -> bool:
+    """Whether a right answer only repeats an expression of the question in its own words.
+
+    "Expand (x+1)(x+2)" is not answered by "(x+1)(x+2)", although it equals the reference answer.
+    Not repeated is what is written as the reference answer is.
+    """
+    if len(extracted) > LENGTH_LIMIT:
+        return False
+    stated = _written(extracted)
+    return stated in _expressions(question) and not any(
+        stated == _written(gold) or _one_number(extracted, gold) for gold in _golds(answer)
+    )
+
+
+def _written(text: str) -> str:
+    """A text without its spaces, its brackets around the whole, and the name before it."""
+    name, equals, value = flat(normalise(text)).partition("=")
+    text = value if equals and re.fullmatch(r"[a-zA-Z](?:\([a-z]\))?", name) else name + equals + value
+    return text[1:-1] if re.fullmatch(r"\([^()]*\)", text) and "," not in text else text
+
+
+@lru_cache(maxsize=10_000)
+def _expressions(question: str) -> frozenset[str]:
+    """The formulas of a question and the sides of their equations."""
+    formulas = [next(filter(None, groups)) for groups in _FORMULA.findall(question)]
+    sides = [side for formula in formulas for side in (formula, *formula.split("="))]
+    return frozenset(map(_written, sides)) - {""}
+
+
+def _one_number(stated: str, gold: str) -> bool:
+    """Whether both are one written number: 1,000 and 1000, but not 3/4 and 0.75."""
+    trees = [getattr(read(text), "parts", ()) for text in (stated, gold)]
+    leaves = [parts[0][0] for parts in trees if len(parts) == 1 and isinstance(parts[0], tuple)]
+    return len(leaves) == 2 and all(leaf.op == "number" and leaf.form != "mixed" for leaf in leaves)
+
+
+def only_text(answer: str | list[str]) -> bool:
+    """Whether a reference answer is equal to its own words alone, so that no other form is right."""
+    return all(isinstance(read(gold), Text | Raw) for gold in _golds(answer))
 
 
 def vote_key(extracted: str) -> str:
-    r"""The text without $, spaces and \left \right: cheap, so `1/2` and `0.5` are two answers."""
-    return "".join(_light(extracted.replace(r"\$", "")).replace("$", "").split())
+    """The value of a rational number, so that 1/2 and 0.5 are one answer; else the text without spaces."""
+    if len(extracted) > LENGTH_LIMIT:
+        return "".join(extracted.split())
+    answer = read(extracted)
+    if isinstance(answer, Quantity) and len(answer.parts) == 1:
+        value = exact(answer.parts[0][0])
+        if value is not None:
+            return str(value)
+    return flat(normalise(extracted))
 
 
-def warm_up() -> None:
-    """The slow imports (sympy, about a second), done before the first deadline starts."""
-    _equivalent("x+1", r"\frac{1}{2}")
-
-
-def grade(extracted: str, answer: str, function: str = "math_acc") -> float:
-    """1.0 when math-verify finds the two expressions equivalent, else 0.0. May hang or raise."""
-    quick = quick_grade(extracted, answer, function)
-    return quick if quick is not None else float(_equivalent(extracted, answer))
-
-
-def _equivalent(extracted: str, answer: str) -> bool:
-    """What math-verify finds, without its own timeouts: they are signals, for the main thread only."""
-    from math_verify import verify
-
-    gold, stated = _parse(answer), _parse(extracted)
-    try:
-        return verify(gold, stated, timeout_seconds=None, raise_on_error=True)
-    except (MemoryError, RecursionError, OverflowError):
-        raise
-    except Exception:  # without raise_on_error it finds such a pair unequal
-        return verify(gold, stated, timeout_seconds=None)
-
-
-@lru_cache(maxsize=4096)
-def _parse(expression: str) -> list:
-    from math_verify import parse
-
-    return parse(f"\\boxed{{{expression}}}", parsing_timeout=None)
-
-
-_DROPPED = re.compile(
-    r"\\(?:left|right|displaystyle|big+|Big+|[!,;: ])(?![a-zA-Z])|\\?%|\\?\$|\^\{?\\circ\}?|~|\s+"
-    r"|\\(?:text|mbox|mathrm)\{\s*[a-z .]+(?:\^\d)?\}(?=$|\^)"
-)
-_WORDS = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{([^{}]*)\}")
-_SHORT_FRACTION = re.compile(r"\\frac\s*(?:\{(-?\w+)\}|(\w))\s*(?:\{(\w+)\}|(\w))")
-
-
-def second_opinion(extracted: str, answer: str, function: str = "math_acc") -> bool:
-    """Whether the two are one text once both are normalised. For a report, never a reward.
-
-    Shares nothing with math-verify, so a disagreement is worth a look. It knows no algebra, so it
-    finds most equivalent forms different; where it alone finds two equal, one of both is likely wrong.
-    """
-    if max(len(extracted), len(answer)) > 500:
-        return extracted == answer
-    left, right = _canonical(extracted), _canonical(answer)
-    if left == right:
-        return bool(left)
-    values = _value(left), _value(right)
-    return None not in values and values[0] == values[1]
-
-
-def _canonical(text: str) -> str:
-    text = text.strip().replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
-    if not _WORDS.fullmatch(text):
-        text = _DROPPED.sub("", text)
-    text = _WORDS.sub(lambda match: match[1], text).strip().rstrip(".")
-    text = _SHORT_FRACTION.sub(lambda m: f"{m[1] or m[2]}/{m[3] or m[4]}", text)
-    text = re.sub(r"\\sqrt(\w)", r"\\sqrt{\1}", text.replace("{,}", ","))
-    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text) if "(" not in text else text
-    text = text.removeprefix("(").removesuffix(")") if re.fullmatch(r"\([A-Z]\)", text) else text
-    name, equals, value = text.partition("=")
-    return (value if equals and len(name) == 1 else text).casefold().replace(" ", "")
-
-
-def _value(text: str) -> Fraction | None:
-    if len(text) > 40 or not re.fullmatch(r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:/\d+)?", text, re.ASCII):
-        return None
-    top, _, bottom = text.partition("/")
-    return Fraction(top) / int(bottom or 1) if int(bottom or 1) else None
+def second_opinion(extracted: str, answer: str | list[str], function: str = "math_acc") -> bool:
+    """Whether both are one text once normalised (score.mathematics.second_opinion)."""
+    return any(opinion(extracted, gold) for gold in _golds(answer))

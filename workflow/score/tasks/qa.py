@@ -2,18 +2,24 @@
 
 With mode "default" the whole attempt is the answer, save a leading marker; with mode "final" only
 what follows the last marker, up to the end of its line. "final" is the one to train with: in the
-other, in_acc pays for naming many candidates. Texts are compared after SQuAD-style normalisation:
-casefolded, punctuation and the articles a, an, the removed, whitespace folded.
+other, in_acc pays for naming many candidates. Texts are compared as words:
 
     in_acc  1 when a gold's words occur in the answer as a run of words, else 0
     em      1 when the answer equals a gold, else 0
     f1      the best F1 over words between the answer and a gold; "correct" from 0.5 on
+
+The words are SQuAD's, without punctuation, articles and case, save that numbers keep sign, point and
+magnitude and words like C++ their sign (the table in score.tasks._qa_words). in_acc_official,
+em_official and f1_official are the same over SQuAD's own words, for figures beside published ones: they
+also pay 314 for 3.14.
 """
 
 import re
-import string
 import unicodedata
 from collections import Counter
+from fractions import Fraction
+
+from score.tasks._qa_words import ARTICLES, normalise, squad
 
 FIRST_PROMPT = (
     "Answer this question. Think it through in a few sentences, then end with the answer itself, "
@@ -32,18 +38,9 @@ REFINE_PROMPT = (
     "Now answer the question again in the light of your comments. Think it through in a few "
     "sentences, and end in exactly this form:\nFinal Answer: answer"
 )
-EVALUATOR_FUNCTIONS = ("in_acc", "em", "f1")
+OFFICIAL = "_official"
+EVALUATOR_FUNCTIONS = ("in_acc", "em", "f1", "in_acc_official", "em_official", "f1_official")
 MARKER = "Final Answer:"
-
-_ARTICLES = {"a", "an", "the"}
-_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # soft hyphens, text direction
-_PUNCTUATION = dict.fromkeys(map(ord, string.punctuation + "‘’“”´`–—…" + _INVISIBLE))
-
-
-def normalise(text: str) -> str:
-    """Casefolded words without punctuation and English articles, joined by single spaces."""
-    text = unicodedata.normalize("NFKC", text).casefold().translate(_PUNCTUATION)
-    return " ".join(word for word in text.split() if word not in _ARTICLES)
 
 
 def parse_gold(raw) -> list[str]:
@@ -79,8 +76,9 @@ def extract(attempt: str, mode: str, marker: str) -> str | None:
 def grade(extracted: str, answer: list[str] | str, function: str) -> float:
     """The best score over the golds, in [0, 1]."""
     golds = [answer] if isinstance(answer, str) else answer
-    stated = normalise(extracted)
-    return max((_SCORES[function](stated, normalise(gold)) for gold in golds), default=0.0)
+    words = squad if function.endswith(OFFICIAL) else normalise
+    stated, score = words(extracted), _SCORES[function.removesuffix(OFFICIAL)]
+    return max((score(stated, words(gold)) for gold in golds), default=0.0)
 
 
 def vote_key(extracted: str) -> str:
@@ -94,28 +92,43 @@ def quick_grade(extracted: str, answer: list[str] | str, function: str) -> float
 
 
 def is_correct(score: float, function: str) -> bool:
-    return score >= 0.5 if function == "f1" else score == 1.0
+    return score >= 0.5 if function.removesuffix(OFFICIAL) == "f1" else score == 1.0
 
 
 def second_opinion(extracted: str, answer: list[str] | str, function: str) -> bool | None:
-    """Whether the answer holds a gold letter for letter, apart from accents and word breaks.
+    """Whether the answer holds a gold letter for letter and number for number.
 
-    For a report, never a reward. "Spider-Man" is "spider man" here and "Beyoncé" is "Beyonce", unlike
-    in `grade`; neither reads numbers that are written as words. None for f1 and very long texts.
+    For a report, never a reward. Accents and word breaks don't count: "Spider-Man" is "spider man" here
+    and "Beyoncé" is "Beyonce", unlike in `grade`. Numbers are compared by value and sign, without units
+    and scales; neither grader reads those that are written as words. None for f1 and very long texts.
     """
+    function = function.removesuffix(OFFICIAL)
     if function == "f1" or len(extracted) > 20_000:
         return None
-    words = _letters(extracted)
-    golds = ["".join(_letters(gold)) for gold in ([answer] if isinstance(answer, str) else answer)]
-    if function == "em":
-        return "".join(words) in golds
-    return any(_stands_in(words, gold) for gold in golds if gold)
+    golds = [answer] if isinstance(answer, str) else answer
+    return any(_same(extracted, gold, whole=function == "em") for gold in golds)
+
+
+def _same(extracted: str, gold: str, whole: bool) -> bool:
+    """Whether an answer is a gold, or holds it, by `_letters` and `_values`."""
+    words, wanted = _letters(extracted), "".join(_letters(gold))
+    if whole:
+        return bool(wanted) and "".join(words) == wanted and _values(extracted) == _values(gold)
+    return bool(wanted) and _stands_in(words, wanted) and not _values(gold) - _values(extracted)
 
 
 def _letters(text: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(char for char in plain if not unicodedata.combining(char))
-    return [word for word in re.findall(r"[^\W_]+", plain) if word not in _ARTICLES]
+    plain = re.sub(r"(?<=\d),(?=\d{3})|(?<!\d)0(?=\.\d)", "", plain)
+    return [word for word in re.findall(r"[^\W_]+[+#]*", plain) if word not in ARTICLES]
+
+
+def _values(text: str) -> Counter[Fraction]:
+    """The numbers of a text and how often it holds each."""
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", unicodedata.normalize("NFKD", text))
+    found = re.findall(r"((?<![^\s(*$€£])[-−–])?[$€£]?(\d+(?:\.\d+)?|\.\d+)", text)
+    return Counter(-Fraction(number) if sign else Fraction(number) for sign, number in found)
 
 
 def _stands_in(words: list[str], gold: str) -> bool:

@@ -5,6 +5,7 @@ Legend of shapes: B rollouts of a batch, N turns, T positions. A row holds a who
 """
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch.utils.data import Sampler
@@ -76,20 +77,35 @@ def token_logps(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, to
 Score = Callable[[list[str], list], list]
 
 
-def score_attempts(
-    verifier: Score, rollouts: list[Rollout], references: list, tokenizer
-) -> tuple[torch.Tensor, list[list]]:
-    """Scores (B, N) of rollouts, and the answers that each states in its turns (else their texts).
+class Scored(NamedTuple):
+    """What a verifier says of B rollouts of N attempts.
 
-    references: the reference answer of each rollout's problem.
+    scores: (B, N) in [0, 1]. texts, stated, verdicts: B rows of N; stated answers (None: nothing was
+    stated; the texts where the verifier doesn't tell) and names of verdicts.
     """
+
+    scores: torch.Tensor
+    texts: list[list[str]]
+    stated: list[list]
+    verdicts: list[list[str]]
+
+
+def score_attempts(verifier: Score, rollouts: list[Rollout], references: list, tokenizer) -> Scored:
+    """The verdicts on rollouts. references: the reference answer of each rollout's problem."""
     rows = attempt_texts(rollouts, tokenizer)
     texts = [text for row in rows for text in row]
     turns = len(texts) // len(rows)
     verdicts = verifier(texts, [reference for reference in references for _ in range(turns)])
     stated = [getattr(v, "extracted", t) for v, t in zip(verdicts, texts, strict=True)]
-    scores = torch.tensor([float(verdict) for verdict in verdicts])
-    return scores.view(-1, turns), [stated[i : i + turns] for i in range(0, len(stated), turns)]
+    names = [getattr(v, "verdict", "correct" if float(v) == 1.0 else "incorrect") for v in verdicts]
+    scores = torch.tensor([float(verdict) for verdict in verdicts]).view(-1, turns)
+    starts = range(0, len(texts), turns)
+    return Scored(
+        scores,
+        rows,
+        [stated[i : i + turns] for i in starts],
+        [names[i : i + turns] for i in starts],
+    )
 
 
 class ProblemSampler(Sampler[int]):

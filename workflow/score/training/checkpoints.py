@@ -8,6 +8,7 @@ from pathlib import Path
 
 from score.files.atomic import replace_file, replace_folder
 from score.files.errors import SiteError
+from score.files.sizes import size_text
 from score.jobs.distributed import is_first_process
 
 _MANIFEST = "whole.json"
@@ -37,7 +38,7 @@ def writing_checkpoint(
     except Exception as error:
         raise SiteError(
             f"the checkpoint of step {step} can't be written to {directory} ({error}); "
-            f"{_free(top) / 1e9:.1f} GB are free there. Make room and run again: training goes on "
+            f"{size_text(_free(top))} are free there. Make room and run again: training goes on "
             "from the newest whole checkpoint."
         ) from error
     accelerator.wait_for_everyone()
@@ -150,7 +151,7 @@ def require_free_disk(directory: str, needed: int) -> None:
     free = _free(Path(directory))
     if free < needed:
         raise SiteError(
-            f"{directory} has {free / 1e9:.1f} GB free; expected {needed / 1e9:.1f} GB for the next "
+            f"{directory} has {size_text(free)} free; expected {size_text(needed)} for the next "
             "checkpoint. Make room and run again; whole checkpoints are kept."
         )
 

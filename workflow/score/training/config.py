@@ -7,7 +7,7 @@ from trl import GRPOConfig
 
 from score.training.loss import KL_ESTIMATORS
 from score.training.objectives import check_objective
-from score.training.settings import MethodSettings
+from score.training.settings import MethodSettings, check_second_opinions
 
 
 def _help(text: str) -> dict[str, str]:
@@ -46,6 +46,12 @@ class SCoReConfig(MethodSettings, GRPOConfig):
         "write out the whole solution again.",
         metadata=_help("the user message of turn 2; the same for right and wrong attempts"),
     )
+    second_opinions: int = field(
+        default=64,
+        metadata=_help(
+            "attempts of a turn, process and update that a second opinion is asked about"
+        ),
+    )
     cache_dir: str | None = field(default=None, metadata=_help("where hub downloads are kept"))
     temperature: float = field(default=1.0, metadata=_help("of sampling and of log-probabilities"))
     disable_dropout: bool = field(default=True, metadata=_help("no other than true"))
@@ -69,6 +75,7 @@ class SCoReConfig(MethodSettings, GRPOConfig):
         for name in ("init_kl_coef", "corr_kl_coef", "stage2_alpha"):
             if getattr(self, name) < 0:
                 raise _error(name, getattr(self, name), "0 or more")
+        check_second_opinions(self.second_opinions)
         if self.importance_ratio_cap < 1:
             raise _error("importance_ratio_cap", self.importance_ratio_cap, "1 or more")
         if not self.temperature > 0:

@@ -1,4 +1,4 @@
-"""Whether a training can learn at all, and whether its rewards can be trusted: what is watched of it."""
+"""Whether a training can learn at all: what is watched of it, said of it, and may end it."""
 
 from itertools import product
 
@@ -6,9 +6,7 @@ import torch
 from transformers import TrainerCallback
 
 from score.training.selection import is_update, of_last_turn
-from score.verifiers.second_opinion import opinion_of
 
-SECOND_OPINIONS = 64  # attempts of a rank that a second opinion is asked of in each update, at most
 SAID_AFTER = 10  # updates in a row without anything to learn, before it is said
 
 
@@ -17,28 +15,6 @@ def paid_turns(objective, settings) -> list[int]:
     scores = torch.tensor(list(product((0.0, 1.0), repeat=settings.num_turns)))
     earned = (objective.rewards(scores, settings) != 0).any(0)
     return [t for t, paid in enumerate(earned.tolist(), start=1) if paid]
-
-
-def second_opinions(
-    verifier, scores: torch.Tensor, stated: list[list], answers: list
-) -> tuple[int, int] | None:
-    """How many second opinions differ from the verifier, and how many were given.
-
-    None for a verifier whose task has none. Asked about at most SECOND_OPINIONS attempts, evenly
-    spread over the rollouts. scores (B, N), stated: B rows of N, answers: B. An opinion pays nothing.
-    """
-    task = getattr(verifier, "task", None)
-    if not hasattr(task, "second_opinion"):
-        return None
-    asked = [(row, t) for row, texts in enumerate(stated) for t in range(len(texts))]
-    asked = [(row, t) for row, t in asked if stated[row][t] is not None]
-    differing = given = 0
-    for row, t in asked[:: -(-len(asked) // SECOND_OPINIONS) or 1]:
-        opinion = opinion_of(task, stated[row][t], answers[row], verifier.function)
-        if opinion is not None:
-            given += 1
-            differing += opinion != (float(scores[row, t]) == 1.0)
-    return differing, given
 
 
 def nothing_to_learn(record: dict) -> bool:

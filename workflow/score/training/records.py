@@ -71,10 +71,10 @@ class TurnSums:
         gaps = (logps - sampler_logps)[(turn > 0) & ~sampler_logps.isnan()].abs()
         self._add_share("sampler_gap", gaps.sum(), gaps.numel())
 
-    def add_second_opinions(self, counts: tuple[int, int] | None) -> None:
-        """How many second opinions differ from the verdict, and how many there are; None: no such."""
-        if counts is not None:
-            self._add_share("second_opinion_differs", *counts)
+    def add_second_opinions(self, counts: list[tuple[int, int]]) -> None:
+        """For each turn how many second opinions differ from the verdict, and how many there are."""
+        for t, (differing, given) in enumerate(counts, start=1):
+            self._add_share(f"second_opinion_differs_t{t}", differing, given)
 
     def _add_share(self, name: str, part: float, whole: float) -> None:
         """A mean that is not one over rollouts, but over as many as `whole`."""

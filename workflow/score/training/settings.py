@@ -14,6 +14,12 @@ def _help(text: str) -> dict[str, str]:
     return {"help": text}
 
 
+def check_second_opinions(most: int) -> None:
+    """ValueError for a negative number of attempts to ask a second opinion about."""
+    if most < 0:
+        raise ValueError(f"second_opinions is {most}; expected 0 or more. Use 0 to ask for none.")
+
+
 @dataclass(kw_only=True)
 class MethodSettings:
     """What the method is beside its rates and sizes: fields of TrainSettings and SCoReConfig alike."""
@@ -111,6 +117,7 @@ class TrainSettings(
     init_kl_coef: float
     corr_kl_coef: float
     training_problems: int | None = None
+    second_opinions: int = 64
     top_p: float = 1.0
     top_k: int = 0
     rollout_backend: str = "transformers"
@@ -146,6 +153,7 @@ class TrainSettings(
                 f"rollouts of an update. Try {max(1, self.total_episodes // self.batch) * self.batch}."
             )
         self.check_warm_up(self.updates)
+        check_second_opinions(self.second_opinions)
         if self.lora_dropout:
             raise ValueError(
                 f"lora_dropout is {self.lora_dropout}; expected 0 in reinforcement learning: attempts "

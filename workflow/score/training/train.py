@@ -45,6 +45,7 @@ from score.training.job import (
 )
 from score.training.offline_attempts import OfflineAttempts, read_offline_attempts
 from score.training.records import ProgressLine
+from score.training.second_opinions import Disagreements
 from score.training.selection import Selection
 from score.training.settings import TrainSettings
 from score.training.trainer import SCoReTrainer
@@ -175,7 +176,9 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
         nothing = NothingToLearn(settings.stop_when_nothing_to_learn)
         if (problems := validation_problems(settings, flags)) is not None:
             trainer.add_callback(Validation(trainer, problems, settings.validation_steps))
-        for callback in (candidates, EndsOnce(selection), nothing):
+        listed = Path(flags.policy).with_name("disagreements.jsonl")
+        disagreements = Disagreements(trainer.second_opinions, listed)
+        for callback in (disagreements, candidates, EndsOnce(selection), nothing):
             trainer.add_callback(callback)
         train_on(trainer, flags.checkpoints)
         counts = ", ".join(f"{count} {verdict}" for verdict, count in verifier.counts.items())

@@ -31,10 +31,11 @@ from score.training.advantages import divisor, in_equal_groups, rank_advantages
 from score.training.batches import ProblemSampler, Score, pad_batches, score_attempts, token_logps
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
-from score.training.health import paid_turns, second_opinions
+from score.training.health import paid_turns
 from score.training.objectives import OBJECTIVES, current_weight
 from score.training.offline_attempts import OfflineAttempts, StartingFrom
 from score.training.records import TurnSums
+from score.training.second_opinions import SecondOpinions
 from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
 
@@ -97,6 +98,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             # A colocated engine has seeded this process by its rank alone.
             set_seed(args.seed, device_specific=True)
         self._sums = TurnSums()
+        self.second_opinions = SecondOpinions(self.verifier, args.second_opinions)
         self._prepare_reference(reference)
 
     def _prepare_reference(self, reference: str | None) -> None:
@@ -161,8 +163,10 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         given = self._given(problems)
         rollouts = self._sample([problem["prompt"] for problem in problems], given)
         answers = [problem["answer"] for problem in problems]
-        scores, stated = score_attempts(self.verifier, rollouts, answers, self._tokenizer)
-        self._sums.add_second_opinions(second_opinions(self.verifier, scores, stated, answers))
+        scored = score_attempts(self.verifier, rollouts, answers, self._tokenizer)
+        opinions = self.second_opinions.ask(self.state.global_step + 1, problems, scored)
+        self._sums.add_second_opinions(opinions)
+        scores, stated = scored.scores, scored.stated
         # Rows of similar length share a micro-batch, each padded only to its own longest row.
         order = sorted(range(len(rollouts)), key=lambda i: len(rollouts[i].tokens()[0]))
         rollouts, stated = [rollouts[i] for i in order], [stated[i] for i in order]

@@ -139,12 +139,14 @@ class Verifier:
         answers: Sequence,
         progress: Callable[[int, int], None] | None = None,
         opening: str | Sequence[str] = "",
+        questions: Sequence[str] | None = None,
     ) -> list[Verdict]:
         """One Verdict for each attempt, in order.
 
         progress(done, total) is called after each pair that a worker grades. opening: the text that
         the chat template writes just before an attempt, one for all or one each; it may open a
-        reasoning block.
+        reasoning block. questions: what each attempt answers; with them an attempt that only
+        repeats its question is incorrect, where the task can tell (`restates`).
         ValueError where the lengths differ, or an attempt is no text.
         """
         if isinstance(attempts, str) or len(attempts) != len(answers):
@@ -159,9 +161,16 @@ class Verifier:
         pairs = [(text, json.dumps(b)) for text, b in zip(stated, answers, strict=True)]
         by_pair = self._verdicts(list(dict.fromkeys(pairs)), progress)
         verdicts = [by_pair[pair] for pair in pairs]
+        if questions is not None and hasattr(self.task, "restates"):
+            verdicts = list(map(self._unless_restated, verdicts, answers, questions))
         with self._lock:
             self._counts.update(verdict.verdict for verdict in verdicts)
         return verdicts
+
+    def _unless_restated(self, verdict: Verdict, answer, question: str) -> Verdict:
+        if verdict.correct and self.task.restates(verdict.extracted, answer, question):
+            return Verdict(verdict.extracted, 0.0, "incorrect")
+        return verdict
 
     def check_golds(
         self, answers: Sequence, progress: Callable[[int, int], None] | None = None
@@ -201,16 +210,7 @@ class Verifier:
         return None if score is None else self._verdict(extracted, score)
 
     def _verdict_of_worker(self, extracted: str, answer_json: str) -> Verdict:
-        worker = self._idle.get()
-        try:
-            if worker is not None and not worker.usable:
-                worker.kill()
-                worker = None
-            worker = worker or Worker(self.task_type)
-            answer = json.loads(answer_json)
-            kind, score = worker.grade(extracted, answer, self.function, self.deadline)
-        finally:
-            self._idle.put(worker)
+        kind, score = self.ask_worker("grade", extracted, json.loads(answer_json), self.deadline)
         if kind != "graded":
             return Verdict(extracted, 0.0, kind)
         with self._lock:
@@ -218,6 +218,18 @@ class Verifier:
             if len(self._scores) > CACHED_PAIRS:
                 self._scores.popitem(last=False)
         return self._verdict(extracted, score)
+
+    def ask_worker(self, asked: str, extracted: str, answer, deadline: float) -> tuple:
+        """What a worker's `grade` returns, with a function of the task: grade or second_opinion."""
+        worker = self._idle.get()
+        try:
+            if worker is not None and not worker.usable:
+                worker.kill()
+                worker = None
+            worker = worker or Worker(self.task_type)
+            return worker.grade(extracted, answer, self.function, deadline, asked)
+        finally:
+            self._idle.put(worker)
 
     def _verdict(self, extracted: str, score: float) -> Verdict:
         if not 0.0 <= score <= 1.0:

@@ -1,4 +1,4 @@
-"""Killable workers: grade() of a task in another interpreter, with a hard deadline.
+"""Killable workers: grade() and second_opinion() of a task in another interpreter, with a hard deadline.
 
 A grader may hang in C code where no signal handler and no thread can stop it, so it runs in a
 subprocess that is killed (SIGKILL, with all it started) when a deadline passes. The next answer is
@@ -74,13 +74,16 @@ class Worker:
         # nothing reads its stderr from here on, and a full pipe would block it
         self._subprocess.stderr.close()
 
-    def grade(self, extracted: str, answer, function: str, deadline: float) -> tuple[str, float]:
+    def grade(
+        self, extracted: str, answer, function: str, deadline: float, asked: str = "grade"
+    ) -> tuple[str, float | None]:
         """("graded", score), ("timeout", 0.0) or ("error", 0.0) within `deadline` seconds.
 
-        After a timeout or an error of the subprocess itself the worker is dead: see `usable`.
+        asked: which function of the task is called, grade or second_opinion; the latter's score may be
+        None. After a timeout or an error of the subprocess itself the worker is dead: see `usable`.
         """
         ends = time.monotonic() + deadline
-        request = json.dumps([extracted, answer, function, deadline]).encode() + b"\n"
+        request = json.dumps([asked, extracted, answer, function, deadline]).encode() + b"\n"
         try:
             self._write(request, ends)
             reply = json.loads(self._read_line(ends))
@@ -154,12 +157,15 @@ def serve(task_type: str) -> None:
         shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
 
 
-def _grade(task: ModuleType, extracted: str, answer, function: str, deadline: float) -> tuple:
+def _grade(
+    task: ModuleType, asked: str, extracted: str, answer, function: str, deadline: float
+) -> tuple:
     start_deadline(deadline)
     # no handler: the kernel ends this interpreter even inside C code, even as an orphan
     signal.setitimer(signal.ITIMER_REAL, deadline + 0.25)
     try:
-        return "graded", float(task.grade(extracted, answer, function))
+        score = getattr(task, asked)(extracted, answer, function)
+        return "graded", score if score is None and asked != "grade" else float(score)
     except TimeoutError:
         return "timeout", 0.0
     except Exception:

@@ -1,0 +1,1 @@
+"""Stated answers of math problems: read into types, then compared within a type."""

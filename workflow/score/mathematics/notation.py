@@ -1,0 +1,117 @@
+r"""One notation for what people and models write: Unicode, Markdown and LaTeX's ways to space.
+
+    ½ x² √2 60° −5 ≤   ->   \frac{1}{2} x^{2} \sqrt2 60^\circ -5 \le
+    1\,000  1{,}000  1,\!000   ->   1 000 with a separator that is never a comma of a list
+    **5**  `5`  $5$  \left(  \dfrac  5.   ->   5 5 5 ( \frac 5
+
+Nothing that carries meaning is dropped: a sign, a unit and an unknown command stay.
+"""
+
+import re
+import unicodedata
+
+SEPARATOR = "\ue000"  # stands for a thousands separator that can be nothing else
+MONEY = "\ue001"  # stands for an escaped dollar or another currency's sign
+NEW_ROW = "\ue002"  # stands for the end of a matrix row
+
+_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni", strict=True))
+_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎", "0123456789+-=()", strict=True))
+_RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
+_LOWERED = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
+_VULGAR = re.compile("[¼½¾⅐-⅞]")
+_SIGNS = {
+    "−": "-", "–": "-", "‐": "-", "‑": "-", "×": r"\times ", "⋅": r"\cdot ", "·": r"\cdot ", "∙": r"\cdot ",
+    "÷": r"\div ", "⁄": "/", "∕": "/", "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\ne ",
+    "≈": r"\approx ", "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ",
+    "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "±": r"\pm ", "√": r"\sqrt ", "∛": r"\sqrt[3] ", "°": r"^\circ ",
+    "º": r"^\circ ", "′": "'", "’": "'", "…": r"\ldots ", "⋯": r"\ldots ", "≡": r"\equiv ", "→": r"\to ",
+    "⇒": r"\Rightarrow ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
+    "€": MONEY + "eur ", "£": MONEY + "gbp ", "¥": MONEY + "jpy ", "₹": MONEY + "inr ",
+}  # fmt: skip
+_GREEK = {
+    "π": "pi", "θ": "theta", "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": "lambda", "φ": "phi",
+    "ω": "omega", "μ": "mu", "σ": "sigma", "Δ": "Delta", "ρ": "rho", "ε": "epsilon", "τ": "tau", "ψ": "psi",
+}  # fmt: skip
+_SIGNS |= {char: rf"\{name} " for char, name in _GREEK.items()}
+
+_REWRITTEN = [  # (pattern, what takes its place), in this order
+    (re.compile(r"\\\\(?:\[[^\]]*\])?"), NEW_ROW),
+    (re.compile(r"\\(?:\$|textdollar(?![a-zA-Z]))"), MONEY + "usd "),
+    (re.compile(r"\$|\\[()\[\]](?![a-zA-Z])"), " "),
+    (re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\!,|\{\\,\}|,\{\})\s*(?=\d{3}(?!\d))"), SEPARATOR),
+    (re.compile(r"\\(?:left|right|bigl?|bigr|Bigl?|Bigr|biggl?|biggr|middle)(?![a-zA-Z])\.?"), " "),
+    (re.compile(r"\\(?:displaystyle|textstyle|limits|nolimits|rm|bf|it)(?![a-zA-Z])"), " "),
+    (re.compile(r"\\!"), ""),
+    (re.compile(r"\\[,;: >]|~|\\(?:quad|qquad|enspace|thinspace|hfill)(?![a-zA-Z])"), " "),
+    (re.compile(r"\\[hv]?space\*?\{[^{}]*\}|\\[hv]?phantom\{[^{}]*\}|\\phantom\s*[^\\{]"), " "),
+    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac "),
+    (re.compile(r"\\[dt]binom(?![a-zA-Z])"), r"\\binom "),
+    (re.compile(r"\\(?:leqslant|leqq|leq|le)(?![a-zA-Z])"), r"\\le "),
+    (re.compile(r"\\(?:geqslant|geqq|geq|ge)(?![a-zA-Z])"), r"\\ge "),
+    (re.compile(r"\\(?:neq|not\s*=)"), r"\\ne "),
+    (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
+    (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
+    (re.compile(r"<="), r"\\le "),
+    (re.compile(r">="), r"\\ge "),
+    (re.compile(r"!="), r"\\ne "),
+    (re.compile(r"\\(?:dots|cdots|dotsc|dotsb)(?![a-zA-Z])|\.\.\.+"), r"\\ldots "),
+    (re.compile(r"\^\s*\{?\s*\\(?:circ|degree)\s*\}?|\\degree(?![a-zA-Z])"), r"^\\circ "),
+    (re.compile(r"\\(?:varnothing|emptyset)(?![a-zA-Z])"), r"\\emptyset "),
+    (re.compile(r"\\(?:mathbb|Bbb|mathbf)\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])"), r"\\reals "),
+    (re.compile(r"\\[lr]vert(?![a-zA-Z])|\\mid(?![a-zA-Z])"), "|"),
+    (re.compile(r"\\lbrace(?![a-zA-Z])"), r"\\{"),
+    (re.compile(r"\\rbrace(?![a-zA-Z])"), r"\\}"),
+    (re.compile(r"\\prime(?![a-zA-Z])|\^\s*\{?\s*\\prime\s*\}?"), "'"),
+    (re.compile(r"\\%"), "%"),
+    (re.compile(r"\s+"), " "),
+]  # fmt: skip
+_MARKDOWN = re.compile(r"\*\*|__|`")
+_LEAD = re.compile(
+    r"\s*(?:=|\\approx|\\sim|\\therefore|\\implies|\\boxed(?=\s*\{)|\\fbox(?=\s*\{)"
+    r"|(?:about|approximately|approx\.?|roughly)(?![a-zA-Z])"
+    r"|(?:(?:so|thus|hence|therefore),? )?(?:the )?(?:final )?answer(?: is|:| =)+)\s*:?",
+    re.IGNORECASE,
+)
+
+
+def normalise(text: str) -> str:
+    """The text in one notation. It may be empty."""
+    text = _VULGAR.sub(_fraction, re.sub("[\ue000-\ue002]", "", text))
+    text = _RAISED.sub(lambda m: "^{%s}" % "".join(map(_SUPERSCRIPTS.get, m[0])), text)
+    text = _LOWERED.sub(lambda m: "_{%s}" % "".join(map(_SUBSCRIPTS.get, m[0])), text)
+    text = "".join(_SIGNS.get(char, char) for char in text)
+    text = unicodedata.normalize("NFKC", text)
+    # once more, since full-width forms have become the signs that they stand for
+    text = "".join(_SIGNS.get(c, c) for c in text if unicodedata.category(c) not in ("Cf", "Mn"))
+    text = _MARKDOWN.sub(" ", text)
+    for pattern, replacement in _REWRITTEN:
+        text = pattern.sub(replacement, text)
+    return _without_frame(text)
+
+
+def _fraction(match: re.Match) -> str:
+    top, _, bottom = unicodedata.normalize("NFKC", match[0]).partition("⁄")
+    return rf"\frac{{{top}}}{{{bottom}}}"
+
+
+def _without_frame(text: str) -> str:
+    """The text without what leads to an answer, and without the punctuation behind it."""
+    for _ in range(4):  # a bold, boxed and bracketed answer has no more layers
+        text = text.strip()
+        text = text[_LEAD.match(text).end() :] if _LEAD.match(text) else text
+        text = re.sub(r"(?<!\\)[.,;:]+$", "", text.strip()).strip()
+        text = re.sub(r'^"(.*)"$', r"\1", text)
+        if text.startswith("{") and _closes_at(text) == len(text) - 1:
+            text = text[1:-1]
+    return text
+
+
+def _closes_at(text: str) -> int:
+    """Where the brace that opens `text` closes; -1 if it does not."""
+    depth = 0
+    for place, char in enumerate(text):
+        if char in "{}" and text[place - 1 : place] != "\\":
+            depth += 1 if char == "{" else -1
+            if depth == 0:
+                return place
+    return -1

@@ -1,0 +1,43 @@
+"""Expressions as trees, and the error of a text that is none."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+LENGTH_LIMIT = 2000  # characters of one answer; a longer one equals nothing but itself
+SIZE_LIMIT = 600  # tokens of one answer
+DEPTH_LIMIT = 60  # brackets inside brackets
+
+
+class Unreadable(ValueError):
+    """The text is no answer of the kind that was looked for. It is never seen by a user."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """An operation and what it is applied to.
+
+    op: number, symbol, constant, or the name of an operation (see score.mathematics.values).
+    value: of a number its Fraction, of a symbol or constant its name.
+    form: how it is written: of a number integer, decimal, repeating, scientific or mixed; of a
+    product juxtaposed, or the sign that was written.
+    """
+
+    op: str
+    args: tuple["Node", ...] = ()
+    value: Fraction | str | None = None
+    form: str = field(default="", compare=False)
+
+    def walk(self):
+        """This node and all below it."""
+        yield self
+        for arg in self.args:
+            yield from arg.walk()
+
+
+def number(value, form: str = "integer") -> Node:
+    return Node("number", value=Fraction(value), form=form)
+
+
+def symbols(tree: Node) -> frozenset[str]:
+    """Names of the variables in a tree."""
+    return frozenset(node.value for node in tree.walk() if node.op == "symbol")
