@@ -2,11 +2,12 @@
 
 from score.problems.notes import notes_on
 from score.problems.problem import Problem
+from score.tasks import load_task
 
 
 def _counts(*answers, levels=False):
     problems = [Problem(str(i), "q", answer, None) for i, answer in enumerate(answers)]
-    return notes_on(problems, levels)
+    return notes_on(problems, levels, load_task("math"))
 
 
 def test_what_a_program_made_of_an_answer_is_counted_by_what_it_is():

@@ -46,9 +46,11 @@ def verify(sampled: pd.DataFrame, settings: VerifySettings) -> pd.DataFrame:
     answers = [_answer(*row) for row in zip(sampled["answer"], sampled["problem_id"], strict=True)]
     texts = [text for turn in turns for text in _texts(sampled[f"attempt_t{turn}"])]
     opening = _texts(sampled["opening"]) * len(turns) if "opening" in sampled else ""
+    questions = _texts(sampled["question"]) * len(turns) if "question" in sampled else None
     with Verifier.from_settings(settings) as verifier:
         # One call: equal pairs are verified once.
-        verdicts = verifier(texts, answers * len(turns), Countdown("verified", "answers"), opening)
+        progress = Countdown("verified", "answers")
+        verdicts = verifier(texts, answers * len(turns), progress, opening, questions)
         stated = [verdict.extracted for verdict in verdicts]
         opinions = None
         if has_second_opinion(verifier):

@@ -1,17 +1,18 @@
 r"""Whether a stated answer is the reference answer: one rule for each kind of reference answer.
 
     reference           accepted for it
-    Quantity 5          5, x = 5, \{5\}; with a unit: none, the same, or one that converts (50 mm for 5 cm)
+    Quantity 5          5, x = 5, \{5\}; with a unit: none, the same, or one that converts (50 mm: 5 cm)
     Quantity 3:4, 3/4   the other, and each multiple of a ratio
     Relation x = 5      5, x = 5 (not y = 5);  f(x) = 2x: 2x, f(y) = 2y, not f'(x) = 2x
     Relation x + y = 5  the same equation, up to a factor and the order of its sides
     Region (1, 2)       1 < x < 2, not [1, 2]
-    Items 1, 2          the same in any order; named ones (a = 1, b = 2) with their names, or in their order
+    Items 1, 2          the same in any order; named ones (a = 1, b = 2) by name or in this order
     Tuple (1, 2)        the same in this order, x = 1, y = 2
     Choice, Time, Based, Matrix, Text   the same, a choice also by its value
 
-Numbers are equal when their values are: nothing is rounded. A percentage is a number: 50\% is 0.5 and not
-50. What a stated number leaves to be computed must be left in the reference answer (score.mathematics.forms).
+Numbers are equal when their values are: nothing is rounded. A percentage is a number: 50\% is 0.5 and
+not 50. What a stated number leaves to be computed must be left in the reference answer too
+(score.mathematics.forms).
 """
 
 from fractions import Fraction
@@ -29,18 +30,17 @@ from score.mathematics.answers import (
     Text,
     Time,
     Tuple,
-    _as_region,
-    flat,
-    read,
 )
 from score.mathematics.forms import left_to_do
 from score.mathematics.notation import normalise
+from score.mathematics.reading import flat, read
+from score.mathematics.relations import TURNED, as_region
 from score.mathematics.tree import LENGTH_LIMIT, Node, Unreadable, number, symbols
-from score.mathematics.values import equal
+from score.mathematics.values import constant_ratio, equal, exact
 
 
 def is_right(stated: str, reference: str) -> bool:
-    """Whether the text `stated` states the answer `reference`. Takes milliseconds, whatever they hold."""
+    """Whether the text `stated` states the answer `reference`. It takes milliseconds."""
     if max(len(stated), len(reference)) > LENGTH_LIMIT:
         return "".join(stated.split()) == "".join(reference.split())
     gold = read(reference)
@@ -107,8 +107,6 @@ def _one_quantity(stated: Node, unit, gold: Node, gold_unit) -> bool:
 
 def _total(quantity: Quantity) -> tuple[str, Fraction] | None:
     """Dimension and value of a quantity in several units."""
-    from score.mathematics.values import exact
-
     total = Fraction(0)
     for tree, unit in quantity.parts:
         value = exact(tree)
@@ -159,24 +157,19 @@ def _difference(relation: Relation) -> Node:
 
 def _proportional(answer: Relation, gold: Relation) -> bool:
     """One equation: the differences of their sides are one up to a factor that is not 0."""
-    from score.mathematics.values import constant_ratio
-
     return constant_ratio(_difference(answer), _difference(gold)) is not None
 
 
 def _inequality(answer: Relation, gold: Relation) -> bool:
-    from score.mathematics.answers import _TURNED
-    from score.mathematics.values import constant_ratio
-
     ratio = constant_ratio(_difference(answer), _difference(gold))
     if ratio is None:
         return False
-    return answer.sign == (gold.sign if ratio > 0 else _TURNED.get(gold.sign))
+    return answer.sign == (gold.sign if ratio > 0 else TURNED.get(gold.sign))
 
 
 def _region(answer, gold: Region) -> bool:
     if isinstance(answer, Tuple) or (isinstance(answer, Items) and answer.braces):
-        answer = _as_region(answer)
+        answer = as_region(answer)
     if not isinstance(answer, Region) or len(answer.parts) != len(gold.parts):
         return False
     if None not in (answer.variable, gold.variable) and answer.variable != gold.variable:
@@ -208,7 +201,9 @@ def _values(items: Items) -> Items:
     first_only = items.parts and isinstance(items.parts[0], Relation)
     plain = [not isinstance(part, Relation) for part in items.parts]
     if len(names) == 1 and (not any(plain) or (first_only and all(plain[1:]))):
-        values = (Quantity(((p.right, None),)) if isinstance(p, Relation) else p for p in items.parts)
+        values = (
+            Quantity(((p.right, None),)) if isinstance(p, Relation) else p for p in items.parts
+        )
         return Items(tuple(values), items.braces)
     return items
 
@@ -221,7 +216,9 @@ def _items(answer, gold: Items) -> bool:
         return named is not None and _in_order(answer.parts, _bare(named))
     if isinstance(answer, Region):
         points = all(_expression(low, high) for low, _, high, _ in answer.parts)
-        answer = Items(tuple(Quantity(((low, None),)) for low, *_ in answer.parts)) if points else None
+        answer = (
+            Items(tuple(Quantity(((low, None),)) for low, *_ in answer.parts)) if points else None
+        )
     if not isinstance(answer, Items):
         return len(gold.parts) == 1 and answer is not None and same(answer, gold.parts[0])
     answer = _values(answer)
@@ -262,7 +259,7 @@ def _in_any_order(answers: list, golds) -> bool:
 
 def _tuple(answer, gold: Tuple) -> bool:
     if isinstance(answer, Region) and len(gold.parts) == 2:
-        return _region(answer, _as_region(gold))
+        return _region(answer, as_region(gold))
     if isinstance(answer, Items) and not answer.braces:
         named = _named_parts(answer)
         if named is not None:
@@ -297,7 +294,11 @@ def _matrix(answer, gold: Matrix) -> bool:
 def _choice(answer, gold: Choice) -> bool:
     if isinstance(answer, Choice):
         return answer.letter == gold.letter
-    if isinstance(answer, Quantity) and len(answer.parts) == 1 and answer.parts[0][0].op == "symbol":
+    if (
+        isinstance(answer, Quantity)
+        and len(answer.parts) == 1
+        and answer.parts[0][0].op == "symbol"
+    ):
         if answer.parts[0][0].value.upper() == gold.letter:
             return True
     return gold.value is not None and same(answer, gold.value)

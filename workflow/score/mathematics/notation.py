@@ -14,10 +14,10 @@ SEPARATOR = "\ue000"  # stands for a thousands separator that can be nothing els
 MONEY = "\ue001"  # stands for an escaped dollar or another currency's sign
 NEW_ROW = "\ue002"  # stands for the end of a matrix row
 
-_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni", strict=True))
-_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎", "0123456789+-=()", strict=True))
-_RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
-_LOWERED = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎", "0123456789+-=()")
+_RAISED = re.compile(f"[{''.join(map(chr, _SUPERSCRIPTS))}]+")
+_LOWERED = re.compile(f"[{''.join(map(chr, _SUBSCRIPTS))}]+")
 _VULGAR = re.compile("[¼½¾⅐-⅞]")
 _SIGNS = {
     "−": "-", "–": "-", "‐": "-", "‑": "-", "×": r"\times ", "⋅": r"\cdot ", "·": r"\cdot ", "∙": r"\cdot ",
@@ -77,8 +77,8 @@ _LEAD = re.compile(
 def normalise(text: str) -> str:
     """The text in one notation. It may be empty."""
     text = _VULGAR.sub(_fraction, re.sub("[\ue000-\ue002]", "", text))
-    text = _RAISED.sub(lambda m: "^{%s}" % "".join(map(_SUPERSCRIPTS.get, m[0])), text)
-    text = _LOWERED.sub(lambda m: "_{%s}" % "".join(map(_SUBSCRIPTS.get, m[0])), text)
+    text = _RAISED.sub(lambda m: f"^{{{m[0].translate(_SUPERSCRIPTS)}}}", text)
+    text = _LOWERED.sub(lambda m: f"_{{{m[0].translate(_SUBSCRIPTS)}}}", text)
     text = "".join(_SIGNS.get(char, char) for char in text)
     text = unicodedata.normalize("NFKC", text)
     # once more, since full-width forms have become the signs that they stand for

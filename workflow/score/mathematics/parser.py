@@ -14,7 +14,7 @@ from score.mathematics.tokens import FUNCTIONS, Token
 from score.mathematics.tree import Node, Unreadable, number
 
 _CONSTANTS = {r"\pi": "pi", r"\infty": "inf", r"\emptyset": "empty", r"\reals": "reals"}
-_CONSTANTS |= {r"\imath": "i", r"\ell": ""}
+_CONSTANTS |= {r"\imath": "i"}
 _TIMES = {r"\cdot", r"\times", "*", r"\ast"}
 _DIVIDE = {"/", r"\div"}
 _GREEK = set(
@@ -101,7 +101,9 @@ class Parser:
     def _starts_factor(self) -> bool:
         token, before = self.next, self.tokens[self.at - 1]
         if token.kind == "number":
-            return before.text in (")", "]", "}") or (before.kind == "number" and self._slash_next())
+            return before.text in (")", "]", "}") or (
+                before.kind == "number" and self._slash_next()
+            )
         if token.kind == "letter":
             return True
         if token.kind == "command":
@@ -113,7 +115,9 @@ class Parser:
     def _slash_next(self) -> bool:
         """Whether the tokens read 1 1/4: a number behind a number starts a fraction."""
         ahead = self.tokens[self.at + 1 : self.at + 3]
-        return [t.text for t in ahead[:1]] == ["/"] and len(ahead) == 2 and ahead[1].kind == "number"
+        return (
+            [t.text for t in ahead[:1]] == ["/"] and len(ahead) == 2 and ahead[1].kind == "number"
+        )
 
     def factor(self) -> Node:
         base = self._atom()
@@ -211,7 +215,7 @@ class Parser:
             return Node({"frac": "divide", "binom": "binomial"}[name], args, form=text)
         if name == "sqrt":
             return self._root()
-        if text in _CONSTANTS and _CONSTANTS[text]:
+        if _CONSTANTS.get(text):
             return Node("constant", value=_CONSTANTS[text])
         if name in _GREEK:
             return self._symbol(name)
@@ -263,7 +267,9 @@ class Parser:
         if power is not None and power == Node("negative", (number(1),)):
             return Node("arc" + name, (inside,))
         args = (inside,) if base is None else (inside, base)
-        applied = Node({"lg": "log"}.get(name, name), args if name != "lg" else (inside, number(10)))
+        applied = Node(
+            {"lg": "log"}.get(name, name), args if name != "lg" else (inside, number(10))
+        )
         return applied if power is None else Node("power", (applied, power))
 
     def _function_argument(self) -> Node:

@@ -25,9 +25,7 @@ _DECIMAL = r"(?:\d{1,3}(?:[%s]\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
 _NUMBER = re.compile(_DECIMAL % (SEPARATOR + " ,"))
 _NUMBER_IN_BRACKETS = re.compile(_DECIMAL % (SEPARATOR + " "))
 _EXPONENT = re.compile(r"[eE]([+-]?\d{1,4})(?![\d.a-zA-Z])")
-_REPEATING = re.compile(
-    r"(\d*)\.(\d*) ?\\(?:overline|bar|dot)(?![a-zA-Z]) ?(?:\{ ?(\d+) ?\}|(\d))"
-)
+_REPEATING = re.compile(r"(\d*)\.(\d*) ?\\(?:overline|bar|dot)(?![a-zA-Z]) ?(?:\{ ?(\d+) ?\}|(\d))")
 _GOES_ON = re.compile(r"(\d*)\.(\d*?)(\d+?)\3+ ?\\ldots(?![a-zA-Z])")
 _BASED = re.compile(
     r"(?:\\(?:text|mbox|mathrm) ?\{ ?([0-9A-Za-z]+) ?\}"
@@ -43,7 +41,8 @@ _COMMAND = re.compile(r"\\([a-zA-Z]+|.)", re.DOTALL)
 _CURRENCY = re.compile(MONEY + "([a-z]+)")
 _WORD = re.compile(r"[ap]\.m\.?|[^\W\d_]+(?:['-][^\W\d_]+)*")
 _RUN = re.compile(r"[ap]\.m\.?|[^\W\d_]+")
-_OPENING, _CLOSING = {"(", "[", r"\{"}, {")", "]", r"\}"}
+OPENING = {"(", "[", "{", r"\{"}
+CLOSING = {")", "]", "}", r"\}"}
 FUNCTIONS = frozenset(
     "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log lg exp".split()
 )
@@ -62,9 +61,7 @@ def tokenise(text: str) -> list[Token]:
         raise Unreadable("too long")
     depth = deepest = 0
     for token in tokens:
-        depth += (token.text in _OPENING or token.text == "{") - (
-            token.text in _CLOSING or token.text == "}"
-        )
+        depth += (token.text in OPENING) - (token.text in CLOSING)
         deepest = max(deepest, depth)
     if deepest > DEPTH_LIMIT:
         raise Unreadable("nested too deep")
@@ -79,7 +76,8 @@ def _tokens(text: str, in_words: bool) -> list[Token]:
             continue
         found, place = _next(text, place, brackets > 0, in_words)
         for token in found:
-            brackets += (token.text in _OPENING) - (token.text in _CLOSING)
+            if token.text not in "{}":  # of a command: \\frac{1,000}{7} is a number over another
+                brackets += (token.text in OPENING) - (token.text in CLOSING)
         tokens += found
     return tokens
 
@@ -158,3 +156,23 @@ def _closing_brace(text: str, start: int) -> int:
             if depth == 0:
                 return place
     raise Unreadable("a brace does not close")
+
+
+def split(tokens: list[Token], separators: set[str]) -> list[list[Token]]:
+    """The tokens between separators that stand outside all brackets."""
+    parts, depth = [[]], 0
+    for token in tokens:
+        depth += (token.text in OPENING) - (token.text in CLOSING)
+        if depth == 0 and token.text in separators and token.kind != "number":
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
+
+
+def outside(tokens: list[Token]):
+    depth = 0
+    for token in tokens:
+        depth += (token.text in OPENING) - (token.text in CLOSING)
+        if depth == 0:
+            yield token

@@ -60,6 +60,11 @@ def check_columns(rows: list[dict], place: str, task, settings: PrepareSettings)
 
     A question or gold that the task reads from the whole row needs no column.
     """
+    if settings.several_golds == "all" and not hasattr(task, "all_of"):
+        raise ValueError(
+            f"several_golds is 'all'; expected 'any' for task {settings.task_type!r}, of whose answers "
+            "one is enough. Set it to any."
+        )
     hooks = {"question_col": "question_from_row", "gold_col": "gold_from_row"}
     columns = list(dict.fromkeys(name for row in rows for name in row))
     for setting in ("id_col", "question_col", "gold_col", "level_col"):
@@ -112,6 +117,8 @@ def _problem(row: dict, row_id: str, task, settings: PrepareSettings) -> Problem
         raw = _last_match(settings.gold_pattern, raw)
         _refuse_missing(raw)
     answer = task.parse_gold(raw)
+    if settings.several_golds == "all" and isinstance(answer, list):
+        answer = task.all_of(answer)
     problem = Problem(row_id, question, answer, _level(row, settings.level_col))
     try:
         json.dumps(asdict(problem), ensure_ascii=False).encode()

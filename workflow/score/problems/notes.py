@@ -18,7 +18,7 @@ _ODD = {  # what the text of an answer shows that some program made of it
 }
 
 
-def notes_on(problems: Sequence[Problem], levels: bool) -> dict[str, int]:
+def notes_on(problems: Sequence[Problem], levels: bool, task) -> dict[str, int]:
     """By what they are, the number of problems that are kept although something is odd.
 
     levels: whether problems were to have one.
@@ -30,6 +30,9 @@ def notes_on(problems: Sequence[Problem], levels: bool) -> dict[str, int]:
         f"answers {hidden}": sum(any(map(has_invisible, answer)) for answer in texts),
         "problems without a level": sum(levels and problem.level is None for problem in problems),
     }
+    if hasattr(task, "only_text"):
+        alone = [problem for problem in problems if task.only_text(problem.answer)]
+        notes["answers that are words, so that only the same words equal them"] = len(alone)
     for what, pattern in _ODD.items():
         notes[f"answers that {what}"] = sum(any(map(pattern.fullmatch, answer)) for answer in texts)
     return {what: count for what, count in notes.items() if count}

@@ -58,7 +58,7 @@ def prepare(settings: PrepareSettings) -> tuple[dict[str, list[Problem]], dict]:
     data, test = ([c.problem for c in part if c.problem.id in sound] for part in (data, test))
     splits = _split(data, test, settings)
     kept = [*data, *test]
-    notes = notes_on(kept, settings.level_col is not None)
+    notes = notes_on(kept, settings.level_col is not None, task)
     return splits, data_card(settings, sources, offences.rows, splits, len(kept), notes)
 
 

@@ -30,7 +30,8 @@ class PrepareSettings(VerifierSettings):
 
     data_path, test_path: one place or a list of places whose rows are concatenated. Without test_path
     and test_split, test is cut from the data. train_size, test_size: null for all that is left.
-    gold_pattern: the gold is the one group of its last match in gold_col.
+    gold_pattern: the gold is the one group of its last match in gold_col. several_golds: of a list of
+    reference answers 'any' is right, or an answer must name 'all'.
     needed_train, needed_test: the most problems of these splits that any job asks for.
     on_…: 'refuse' to raise for such rows, 'drop' to leave them out. ValueError for other values.
     """
@@ -47,6 +48,7 @@ class PrepareSettings(VerifierSettings):
     cache_dir: str | None = None
     id_col: str | None = None
     gold_pattern: str | None = None
+    several_golds: str = "any"
     level_col: str | None = None
     train_size: int | None = None
     test_size: int | None = None
@@ -61,6 +63,8 @@ class PrepareSettings(VerifierSettings):
             value = getattr(self, f"on_{kind}")
             if value not in ("refuse", "drop"):
                 raise ValueError(f"on_{kind} is {value!r}; expected 'refuse' or 'drop'.")
+        if self.several_golds not in ("any", "all"):
+            raise ValueError(f"several_golds is {self.several_golds!r}; expected 'any' or 'all'.")
         for key in ("train_size", "test_size"):
             if getattr(self, key) is not None and getattr(self, key) < 1:
                 raise ValueError(f"{key} is {getattr(self, key)}; expected at least 1, or null.")

@@ -16,9 +16,10 @@ import re
 from collections import deque
 from functools import lru_cache
 
-from score.mathematics.answers import Quantity, Raw, Text, flat, read
+from score.mathematics.answers import Quantity, Raw, Text
 from score.mathematics.compare import is_right
 from score.mathematics.notation import normalise
+from score.mathematics.reading import flat, read
 from score.mathematics.second_opinion import opinion
 from score.mathematics.tree import LENGTH_LIMIT
 from score.mathematics.values import exact
@@ -44,7 +45,9 @@ REFINE_PROMPT = (
 EVALUATOR_FUNCTIONS = ("math_acc",)
 MARKER = "Final Answer: The final answer is"
 
-_BOX = re.compile(r"\\(?:boxed|fbox)(?:\s*\{|\s*(?P<token>-?\d[\d.,]*(?<![.,])|[a-zA-Z])(?=[^\w{]))")
+_BOX = re.compile(
+    r"\\(?:boxed|fbox)(?:\s*\{|\s*(?P<token>-?\d[\d.,]*(?<![.,])|[a-zA-Z])(?=[^\w{]))"
+)
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)  # or an escaped character, which is none
 _CLOSING = "I hope it is correct"
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
@@ -113,7 +116,9 @@ def _marker_pattern(marker: str) -> re.Pattern:
         return re.compile(r"(?<!\w)" + re.escape(words[0]))
     between = r"(?:[:*_`]|\s)+"
     pattern = between.join(re.escape(word.rstrip(":")) for word in words)
-    return re.compile(r"(?<![^\W_])" + pattern + ("[:*_`]*:" if words[-1].endswith(":") else ""), re.IGNORECASE)
+    return re.compile(
+        r"(?<![^\W_])" + pattern + ("[:*_`]*:" if words[-1].endswith(":") else ""), re.IGNORECASE
+    )
 
 
 def _last(pattern: re.Pattern, text: str) -> re.Match | None:
@@ -201,7 +206,9 @@ def restates(extracted: str, answer: str | list[str], question: str) -> bool:
 def _written(text: str) -> str:
     """A text without its spaces, its brackets around the whole, and the name before it."""
     name, equals, value = flat(normalise(text)).partition("=")
-    text = value if equals and re.fullmatch(r"[a-zA-Z](?:\([a-z]\))?", name) else name + equals + value
+    text = (
+        value if equals and re.fullmatch(r"[a-zA-Z](?:\([a-z]\))?", name) else name + equals + value
+    )
     return text[1:-1] if re.fullmatch(r"\([^()]*\)", text) and "," not in text else text
 
 
@@ -226,7 +233,7 @@ def only_text(answer: str | list[str]) -> bool:
 
 
 def vote_key(extracted: str) -> str:
-    """The value of a rational number, so that 1/2 and 0.5 are one answer; else the text without spaces."""
+    """The value of a rational number, so that 1/2 and 0.5 are one answer; else the text."""
     if len(extracted) > LENGTH_LIMIT:
         return "".join(extracted.split())
     answer = read(extracted)

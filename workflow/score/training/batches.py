@@ -90,12 +90,22 @@ class Scored(NamedTuple):
     verdicts: list[list[str]]
 
 
-def score_attempts(verifier: Score, rollouts: list[Rollout], references: list, tokenizer) -> Scored:
-    """The verdicts on rollouts. references: the reference answer of each rollout's problem."""
+def ask(verifier: Score, texts: list[str], problems: list[dict]) -> list:
+    """A verdict for each text, an attempt at the problem of the same place: `answer`, `question`."""
+    answers = [problem["answer"] for problem in problems]
+    if getattr(verifier, "reads_questions", False) and all("question" in p for p in problems):
+        return verifier(texts, answers, questions=[problem["question"] for problem in problems])
+    return verifier(texts, answers)
+
+
+def score_attempts(
+    verifier: Score, rollouts: list[Rollout], problems: list[dict], tokenizer
+) -> Scored:
+    """The verdicts on rollouts. problems: the row of each rollout's problem."""
     rows = attempt_texts(rollouts, tokenizer)
     texts = [text for row in rows for text in row]
     turns = len(texts) // len(rows)
-    verdicts = verifier(texts, [reference for reference in references for _ in range(turns)])
+    verdicts = ask(verifier, texts, [problem for problem in problems for _ in range(turns)])
     stated = [getattr(v, "extracted", t) for v, t in zip(verdicts, texts, strict=True)]
     names = [getattr(v, "verdict", "correct" if float(v) == 1.0 else "incorrect") for v in verdicts]
     scores = torch.tensor([float(verdict) for verdict in verdicts]).view(-1, turns)

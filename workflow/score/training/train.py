@@ -125,6 +125,7 @@ def _as_dataset(problems: list, settings: TrainSettings, flags: argparse.Namespa
         [
             {
                 "problem_id": problem.id,
+                "question": problem.question,
                 "prompt": first_messages(problem.question, task, few_shot),
                 "answer": problem.answer,
             }

@@ -162,8 +162,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         self.kl_weights = self._kl_weights()
         given = self._given(problems)
         rollouts = self._sample([problem["prompt"] for problem in problems], given)
-        answers = [problem["answer"] for problem in problems]
-        scored = score_attempts(self.verifier, rollouts, answers, self._tokenizer)
+        scored = score_attempts(self.verifier, rollouts, problems, self._tokenizer)
         opinions = self.second_opinions.ask(self.state.global_step + 1, problems, scored)
         self._sums.add_second_opinions(opinions)
         scores, stated = scored.scores, scored.stated

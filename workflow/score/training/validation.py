@@ -4,6 +4,7 @@ import torch
 from transformers import TrainerCallback
 
 from score.sampling.rollout import attempt_texts
+from score.training.batches import ask
 
 
 def share_of(count: int, rank: int, ranks: int) -> list[tuple[int, bool]]:
@@ -43,8 +44,7 @@ class Validation(TrainerCallback):
         texts = attempt_texts(rollouts, trainer.processing_class)
         right = torch.zeros(turns)
         for t in range(turns):
-            answers = [problem["answer"] for problem in mine]
-            verdicts = trainer.verifier([row[t] for row in texts], answers)
+            verdicts = ask(trainer.verifier, [row[t] for row in texts], mine)
             counted = zip(verdicts, share, strict=True)
             right[t] = sum(is_right(verdict) for verdict, (_, counts) in counted if counts)
         right = accelerator.reduce(right.to(accelerator.device), "sum") / len(self.problems)

@@ -2,10 +2,11 @@
 
     python -m score.verifiers --task math --input in.jsonl --output out.jsonl
 
-Each input line is a JSON object with "attempt" and "answer", the latter as a
-data set holds it: it is read as in the preparation of problems. Other keys are kept. An "opening" is
-the text of the chat template just before the attempt, which may open a reasoning block. Each output
-line adds "extracted", "correct", "verdict" and "score". The counts of verdicts go to stderr.
+Each input line is a JSON object with "attempt" and "answer", the latter as a data set holds it: it is
+read as in the preparation of problems. Other keys are kept. An "opening" is the text of the chat
+template just before the attempt, which may open a reasoning block; with the "question" an attempt that
+only repeats it is incorrect. Each output line adds "extracted", "correct", "verdict" and "score". The
+counts of verdicts go to stderr.
 """
 
 import json
@@ -55,7 +56,8 @@ def main(arguments: list[str] | None = None) -> None:
             verdicts = verifier(
                 [row["attempt"] for row in rows],
                 answers,
-                opening=[row.get("opening") or "" for row in rows],
+                opening=[row.get("opening", "") for row in rows],
+                questions=[row.get("question", "") for row in rows],
             )
     with open(flags.output, "w", encoding="utf-8") as lines:
         for row, verdict in zip(rows, verdicts, strict=True):
@@ -107,8 +109,8 @@ def _read(line: bytes, task: ModuleType) -> tuple[dict, object]:
             raise ValueError(
                 f'has no "{key}"; expected "attempt" and "answer" in each line. Add it.'
             )
-    for key in ("attempt", "opening"):
-        if key in row and not isinstance(row[key], str):
+    for key in ("attempt", "opening", "question"):
+        if not isinstance(row.get(key, ""), str):
             raise ValueError(f'has the {key} {_shown(row[key])}; expected a text. Fix "{key}".')
     given = row["answer"] if isinstance(row["answer"], dict) else written["answer"]
     parts = given if isinstance(given, list) and given else [given]

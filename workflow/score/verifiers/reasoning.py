@@ -12,8 +12,10 @@ class VerifierBehind:
     def __init__(self, verifier, opening: str):
         self.verifier, self.opening = verifier, opening
 
-    def __call__(self, attempts: Sequence[str], answers: Sequence, progress=None) -> list:
-        return self.verifier(attempts, answers, progress, self.opening)
+    def __call__(
+        self, attempts: Sequence[str], answers: Sequence, progress=None, questions=None
+    ) -> list:
+        return self.verifier(attempts, answers, progress, self.opening, questions)
 
     def __getattr__(self, name: str):
         return getattr(self.verifier, name)

@@ -63,6 +63,8 @@ class Verifier:
     ValueError for an unknown task, function or mode, and for settings out of range.
     """
 
+    reads_questions = True  # __call__ takes `questions`
+
     def __init__(
         self,
         task_type: str,

@@ -1,0 +1,96 @@
+"""Quantities: an expression with its unit or currency, or several in a row (3 hours 20 minutes)."""
+
+from score.mathematics import units
+from score.mathematics.answers import Items, Quantity
+from score.mathematics.parser import parse
+from score.mathematics.tokens import Token
+from score.mathematics.tree import Node, Unreadable
+from score.mathematics.units import Unit
+
+
+def quantity(tokens: list[Token]):
+    """An expression with the unit behind it or the currency before it; several of them in a row."""
+    money, tokens = _currency(tokens)
+    parts, words = [], []
+    while tokens:
+        first_word = next((n for n, t in enumerate(tokens) if t.kind == "word"), len(tokens))
+        # the exponent of a unit belongs to the unit: cm^2
+        behind = first_word
+        while behind < len(tokens) and _in_unit(tokens, behind):
+            behind += 1
+        tree = parse(tokens[:first_word])
+        unit, spoken = _unit(tokens[first_word:behind], tree)
+        if unit is not None and tree.op == "degree":
+            tree = tree.args[0]
+        parts.append((tree, unit))
+        words += spoken
+        tokens = tokens[behind:]
+        if tokens and tokens[0].text == "and":
+            tokens = tokens[1:]
+    if money is not None:
+        if len(parts) != 1 or parts[0][1] not in (None, money):
+            raise Unreadable("two units")
+        parts = [(parts[0][0], money)]
+    parts = [_degrees(*part) for part in parts]
+    if len(parts) > 1 and (
+        None in [u for _, u in parts] or len({u.dimension for _, u in parts}) > 1
+    ):
+        raise Unreadable("quantities of different kinds")
+    if len(parts) == 1 and len(both := signs_chosen(parts[0][0])) > 1:
+        return Items(tuple(Quantity(((tree, parts[0][1]),)) for tree in both))
+    return Quantity(tuple(parts), tuple(words))
+
+
+def _degrees(tree: Node, unit: Unit | None) -> tuple[Node, Unit | None]:
+    return (
+        (tree.args[0], units.find(["degree"]))
+        if tree.op == "degree" and unit is None
+        else (tree, unit)
+    )
+
+
+def _in_unit(tokens: list[Token], place: int) -> bool:
+    token = tokens[place]
+    if token.kind == "word" and token.text != "and":
+        return True
+    if token.text in ("^", "/", "{", "}") or token.text == ".":
+        return True
+    return token.kind == "number" and tokens[place - 1].text in ("^", "{")
+
+
+def _currency(tokens: list[Token]) -> tuple[Unit | None, list[Token]]:
+    for place, token in enumerate(tokens[:2]):
+        if token.kind == "currency" and (place == 0 or tokens[0].text == "-"):
+            return units.find([token.text]), tokens[:place] + tokens[place + 1 :]
+    return None, tokens
+
+
+def _unit(tokens: list[Token], tree: Node) -> tuple[Unit | None, list[str]]:
+    """The unit that the tokens behind an expression name; words that name none are a unit of their own."""
+    if not tokens:
+        return None, []
+    words = [
+        "per" if t.text == "/" else t.text for t in tokens if t.text not in ("^", "{", "}", ".")
+    ]
+    powers = [token for token in tokens if token.kind == "number"]
+    names = [word for word in words if not word.isdigit()]
+    if len(powers) > 1:
+        raise Unreadable("two exponents")
+    if tree.op == "degree" and names[0].lower() in ("c", "f"):
+        names = [{"c": "celsius", "f": "fahrenheit"}[names[0].lower()]]
+    unit = units.find(names, int(powers[0].text) if powers else 1)
+    return unit or Unit("words " + " ".join(words).casefold()), names
+
+
+def signs_chosen(tree: Node) -> list[Node]:
+    r"""[a + b, a - b] for a \pm b, and [tree] where there is no such sign. Signs are chosen together."""
+    if not any(node.op == "plus_minus" for node in tree.walk()):
+        return [tree]
+    return [_with_sign(tree, sign) for sign in (r"\pm", r"\mp")]
+
+
+def _with_sign(tree: Node, positive: str) -> Node:
+    args = tuple(_with_sign(arg, positive) for arg in tree.args)
+    if tree.op == "plus_minus":
+        return args[0] if tree.form == positive else Node("negative", args)
+    return Node(tree.op, args, tree.value, tree.form)

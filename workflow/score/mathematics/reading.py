@@ -1,0 +1,234 @@
+"""From a text to its typed answer (score.mathematics.answers)."""
+
+import re
+from functools import lru_cache
+
+from score.mathematics.answers import (
+    Based,
+    Choice,
+    Items,
+    Matrix,
+    Quantity,
+    Ratio,
+    Raw,
+    Region,
+    Text,
+    Time,
+    Tuple,
+)
+from score.mathematics.notation import NEW_ROW, normalise
+from score.mathematics.parser import parse
+from score.mathematics.quantities import quantity
+from score.mathematics.relations import SIGNS, as_region, related
+from score.mathematics.tokens import CLOSING, OPENING, Token, split, tokenise
+from score.mathematics.tree import LENGTH_LIMIT, Node, Unreadable, number
+
+_NOTHING = {"", "nan", "none", "null", "n/a", "na", "nil", "undefined-", "?", "inf-", "-", "--"}
+_ARTICLES = {"a", "an", "the"}
+_NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty".split()
+)
+_TIME = re.compile(r"(\d{1,2})(?: ?: ?(\d\d))?(?: ?: ?(\d\d))? ?([ap])\.? ?m\.?", re.IGNORECASE)
+_CLOCK = re.compile(r"(\d{1,2}) ?: ?(\d\d)(?: ?: ?(\d\d))?")
+_MATRIX = re.compile(
+    r"\\begin ?\{([bpBvV]?matrix|array)\}(?: ?\{[clr| ]*\})?(.*)\\end ?\{\1\}", re.DOTALL
+)
+_WRAPPED = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|bf) ?\{ ?%s ?\}"
+_CHOICE = re.compile(  # \text{P}, \text{(P)}, (\text{P}), and (A) or A where the letter is one of the first
+    "|".join(
+        (
+            _WRAPPED % r"(?:\( ?([A-Za-z]) ?\)|([A-Za-z])) ?\.?" + "(.*)",
+            r"\( ?" + _WRAPPED % "([A-Za-z])" + r" ?\)(.*)",
+            r"\( ?([A-Ja-j]) ?\)(.*)",
+            r"([A-J])",
+        )
+    ),
+    re.DOTALL,
+)
+
+
+@lru_cache(maxsize=20_000)
+def read(text: str):
+    """The typed answer that `text` is, None where it holds nothing to compare."""
+    if len(text) > LENGTH_LIMIT:
+        return Raw("".join(text.split()))
+    plain = normalise(text)
+    if _is_nothing(plain):
+        return None
+    try:
+        return _read(plain)
+    except (Unreadable, RecursionError):
+        return Raw(flat(plain))
+
+
+def _is_nothing(plain: str) -> bool:
+    if plain.casefold() in _NOTHING:
+        return True
+    words = re.sub(r"\\[a-zA-Z]+", " ", plain)
+    commands = set(re.findall(r"\\([a-zA-Z]+)", plain)) - {"frac", "sqrt", "text", "mbox", "left"}
+    return not commands and not re.search(r"[^\W_]", words) and plain.replace(" ", "") != r"\{\}"
+
+
+def flat(text: str) -> str:
+    """A text as it is compared with another: without spaces, wrappers of words and case of commands."""
+    text = re.sub(r"\\(?:text|textbf|mbox|mathrm|textnormal|textit) ?\{([^{}]*)\}", r"\1", text)
+    return "".join(text.split())
+
+
+def _read(plain: str):
+    for reader in (_choice, _time, _matrix):
+        answer = reader(plain)
+        if answer is not None:
+            return answer
+    tokens = tokenise(plain)
+    try:
+        return _structured(tokens)
+    except Unreadable:
+        return _text(plain, tokens)
+
+
+def _choice(plain: str) -> Choice | None:
+    match = _CHOICE.fullmatch(plain)
+    if match is None:
+        return None
+    letter = next(group for group in (match[1], match[2], match[4], match[6], match[8]) if group)
+    value = next((rest.strip() for rest in (match[3], match[5], match[7]) if rest), "")
+    if not value:
+        return Choice(letter.upper())
+    answer = read(value)
+    # (C) 12 is a choice with its value; A or B, and (a)(b), are something else
+    bracketed = match[2] is None and isinstance(answer, Quantity) and value[0] not in "(+-^!_'"
+    return Choice(letter.upper(), answer) if bracketed else None
+
+
+def _time(plain: str) -> Time | None:
+    spoken = re.sub(r"\\(?:text|mbox|mathrm) ?\{([^{}]*)\}|[{}]", r" \1 ", plain)
+    match = _TIME.fullmatch(" ".join(spoken.split()))
+    half = match[4].lower() + "m" if match else ""
+    match = match or _CLOCK.fullmatch(plain)
+    if match is None or (not half and not (match[2].startswith("0") or match[3])):
+        return None  # 1:12 is a ratio, 1:05 is a time
+    hour, minute, second = (int(part or 0) for part in match.groups()[:3])
+    return Time(3600 * hour + 60 * minute + second, half) if minute < 60 > second else None
+
+
+def _matrix(plain: str) -> Matrix | None:
+    match = _MATRIX.fullmatch(plain)
+    if match is None or match[1].lower() == "vmatrix":
+        return None
+    rows = [row for row in match[2].split(NEW_ROW) if row.strip()]
+    return Matrix(tuple(tuple(parse(tokenise(cell)) for cell in row.split("&")) for row in rows))
+
+
+def _structured(tokens: list[Token]):
+    """Items, where separators stand outside all brackets; else one of the other kinds."""
+    unions = split(tokens, {r"\cup"})
+    if len(unions) > 1:
+        return Region(tuple(part for one in unions for part in as_region(_single(one)).parts))
+    alternatives = [_single_or_list(part) for part in split(tokens, {"or"})]
+    if len(alternatives) > 1:
+        if all(isinstance(one, Region) for one in alternatives):
+            return Region(sum((one.parts for one in alternatives), ()), alternatives[0].variable)
+        return Items(
+            tuple(
+                p for one in alternatives for p in (one.parts if isinstance(one, Items) else (one,))
+            )
+        )
+    return alternatives[0]
+
+
+def _single_or_list(tokens: list[Token]):
+    parts = [part for part in split(tokens, {",", ";", "and"})]
+    # a comma before "and" leaves an empty part
+    parts = [part for number, part in enumerate(parts) if part or number in (0, len(parts) - 1)]
+    if len(parts) == 1:
+        return _single(parts[0])
+    answers = [None if _is_ellipsis(part) else _single(part) for part in parts]
+    compound = _as_compound(answers)
+    if compound is not None:
+        return compound
+    return Items(tuple(p for a in answers for p in _expanded(a)))
+
+
+def _expanded(answer) -> tuple:
+    return answer.parts if isinstance(answer, Items) and not answer.braces else (answer,)
+
+
+def _as_compound(answers: list) -> Quantity | None:
+    """3 hours and 20 minutes, read as one quantity."""
+    if not all(isinstance(one, Quantity) and len(one.parts) == 1 for one in answers):
+        return None
+    found = [one.parts[0][1] for one in answers]
+    same = None not in found and len({unit.dimension for unit in found}) == 1
+    if same and len({unit.factor for unit in found}) == len(found):
+        return Quantity(tuple(one.parts[0] for one in answers))
+    return None
+
+
+def _is_ellipsis(tokens: list[Token]) -> bool:
+    return [token.text for token in tokens] == [r"\ldots"]
+
+
+def _single(tokens: list[Token]):
+    if not tokens:
+        raise Unreadable("nothing stands there")
+    if tokens[-1].kind == "based" and [t.text for t in tokens[:-1]] in ([], ["-"]):
+        return Based("".join(token.text for token in tokens))
+    if len(tokens) == 1 and tokens[0].kind == "word":
+        return _word(tokens[0].text)
+    sides = split(tokens, SIGNS)
+    if len(sides) > 1:
+        return related(tokens, sides, _structured)
+    ratio = split(tokens, {":"})
+    if len(ratio) > 1:
+        return Ratio(tuple(parse(part) for part in ratio))
+    if tokens[0].text in ("(", "[", r"\{", "]") and tokens[-1].text in (")", "]", r"\}", "["):
+        if (bracketed := _bracketed(tokens)) is not None:
+            return bracketed
+    if [t.text for t in tokens] == [r"\emptyset"]:
+        return Items((), braces=True)
+    if [t.text for t in tokens] == [r"\reals"]:
+        infinity = Node("constant", value="inf")
+        return Region(((Node("negative", (infinity,)), False, infinity, False),))
+    return quantity(tokens)
+
+
+def _word(word: str) -> Quantity | Choice | Text:
+    if word.casefold() in _NUMBER_WORDS:
+        return Quantity(((number(_NUMBER_WORDS.index(word.casefold())), None),))
+    return Choice(word.upper()) if len(word) == 1 else Text((word.casefold(),))
+
+
+def _bracketed(tokens: list[Token]):
+    opening, closing, inside = tokens[0].text, tokens[-1].text, tokens[1:-1]
+    depth = 0
+    for token in inside:
+        depth += (token.text in OPENING) - (token.text in CLOSING)
+        if depth < 0:
+            return None  # (1)(2): the first bracket closes before the end
+    parts = split(inside, {",", ";"})
+    if opening == r"\{" and closing == r"\}":
+        if not inside:
+            return Items((), braces=True)
+        answers = [None if _is_ellipsis(part) else _structured(part) for part in parts]
+        return Items(tuple(p for a in answers for p in _expanded(a)), braces=True)
+    if len(parts) < 2 or opening == r"\{" or closing == r"\}":
+        return None
+    answers = tuple(None if _is_ellipsis(part) else _structured(part) for part in parts)
+    if opening + closing in ("[)", "(]") and len(answers) == 2:
+        return as_region(Tuple(opening + closing, answers))
+    return Tuple(opening + closing, answers)
+
+
+def _text(plain: str, tokens: list[Token]) -> Text | Raw:
+    """Words, where nothing but words, numbers and punctuation stands there."""
+    words = []
+    for token in tokens:
+        if token.kind in ("word", "letter", "number"):
+            words.append(token.text.casefold())
+        elif token.text not in set(",.;:()'-!?") | {r"\{", r"\}"}:
+            return Raw(flat(plain))
+    if not any(token.kind == "word" for token in tokens):
+        return Raw(flat(plain))
+    return Text(tuple(word for word in words if word not in _ARTICLES))

@@ -1,0 +1,121 @@
+"""Equations, inequalities and membership: what two sides and a sign between them say."""
+
+from collections.abc import Callable
+
+from score.mathematics.answers import Items, Quantity, Region, Relation, Tuple
+from score.mathematics.parser import parse
+from score.mathematics.quantities import quantity, signs_chosen
+from score.mathematics.tokens import Token, outside
+from score.mathematics.tree import Node, Unreadable
+
+SIGNS = {"=", "<", ">", r"\le", r"\ge", r"\ne", r"\in"}
+TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", "=": "=", r"\ne": r"\ne"}
+
+
+def related(tokens: list[Token], sides: list[list[Token]], read: Callable):
+    """The relation between sides. read: reads the tokens of a set; Unreadable for a longer chain."""
+    signs = [t.text for t in outside(tokens) if t.text in SIGNS]
+    if signs == [r"\in"]:
+        inside = read(sides[1])
+        name = _name(sides[0])[0]
+        if isinstance(inside, Items):
+            return Items(tuple(_named(name, sides[0], part) for part in inside.parts))
+        return Region(as_region(inside).parts, name)
+    if len(signs) == 2 and not set(signs) & {"=", r"\ne", r"\in"}:
+        return _between(sides, signs)
+    if len(signs) != 1:
+        raise Unreadable("a chain of relations")
+    sign, (left, right) = signs[0], sides
+    if sign == "=":
+        name, values = _name(left), _values(right)
+        if not name[0] and _name(right)[0] and not name[0]:
+            name, values, left = _name(right), _values(left), right
+        if name[0] and len(values) > 1:
+            return Items(tuple(Relation(parse(left), "=", value, name) for value in values))
+        return Relation(parse(left), "=", _value(right if left is sides[0] else sides[0]), name)
+    trees = parse(left), parse(right)
+    for name, sign_of_name, bound in ((left, sign, trees[1]), (right, TURNED[sign], trees[0])):
+        if _name(name)[0] and not any(node.op == "symbol" for node in bound.walk()):
+            return _half_line(_name(name)[0], sign_of_name, bound)
+    return Relation(trees[0], sign, trees[1])
+
+
+def _named(name: str, side: list[Token], value):
+    if not isinstance(value, Quantity):
+        raise Unreadable("a named value that is none")
+    return Relation(parse(side), "=", value.parts[0][0], (name, ""))
+
+
+def _value(tokens: list[Token]) -> Node:
+    answer = quantity(tokens)
+    if len(answer.parts) != 1:
+        raise Unreadable("several quantities on a side")
+    return answer.parts[0][0]
+
+
+def _values(tokens: list[Token]) -> list[Node]:
+    try:
+        tree = parse(tokens)
+    except Unreadable:
+        return []
+    return signs_chosen(tree)
+
+
+def _name(tokens: list[Token]) -> tuple[str, str]:
+    """("x", ""), ("f", "x") for f(x), ("a_n", ""): the side of an equation that only names; else ("", "")."""
+    if not tokens or tokens[0].kind not in ("letter", "command"):
+        return "", ""
+    if all(token.kind == "letter" and token.text.isupper() for token in tokens):
+        return "".join(token.text for token in tokens), ""  # the segment AB
+    head, argument = tokens, []
+    if [t.text for t in tokens[-1:]] == [")"] and len(tokens) > 3 and tokens[-3].text == "(":
+        head, argument = tokens[:-3], tokens[-2:-1]
+        if argument[0].kind != "letter":
+            return "", ""
+    try:
+        tree = parse(head)
+    except Unreadable:
+        return "", ""
+    if tree.op != "symbol":
+        return "", ""
+    return tree.value, argument[0].text if argument else ""
+
+
+def _half_line(variable: str, sign: str, bound: Node) -> Region:
+    infinity = Node("constant", value="inf")
+    lowest = Node("negative", (infinity,))
+    if sign == r"\ne":
+        return Region(((lowest, False, bound, False), (bound, False, infinity, False)), variable)
+    closed = sign in (r"\le", r"\ge")
+    if sign in ("<", r"\le"):
+        return Region(((lowest, False, bound, closed),), variable)
+    return Region(((bound, closed, infinity, False),), variable)
+
+
+def _between(sides: list[list[Token]], signs: list[str]) -> Region:
+    """1 < x <= 2, or the same from right to left."""
+    variable = _name(sides[1])[0]
+    up, down = {"<", r"\le"}, {">", r"\ge"}
+    if not variable or not (set(signs) <= up or set(signs) <= down):
+        raise Unreadable("a chain of relations")
+    low, high = parse(sides[0]), parse(sides[2])
+    closed = [sign in (r"\le", r"\ge") for sign in signs]
+    if set(signs) <= down:
+        low, high, closed = high, low, closed[::-1]
+    return Region(((low, closed[0], high, closed[1]),), variable)
+
+
+def as_region(answer) -> Region:
+    """An interval that was read as a pair, or a point that was read as a set of one."""
+    if isinstance(answer, Region):
+        return answer
+    if isinstance(answer, Items) and answer.braces:
+        trees = [part.parts[0][0] for part in answer.parts if isinstance(part, Quantity)]
+        if len(trees) == len(answer.parts):
+            return Region(tuple((tree, True, tree, True) for tree in trees))
+    if isinstance(answer, Tuple) and len(answer.parts) == 2:
+        low, high = answer.parts
+        if isinstance(low, Quantity) and isinstance(high, Quantity):
+            closed = [bracket in "[]" for bracket in answer.brackets]
+            return Region(((low.parts[0][0], closed[0], high.parts[0][0], closed[1]),))
+    raise Unreadable("no interval")
