@@ -9,9 +9,17 @@
 #   choose_candidate: which of the settings tried for a policy goes into its seeds
 
 
+from score.experiment.config_files import check_config_files
+from score.experiment.site import check_start
 from snakemake.utils import min_version
 
 min_version("9.20")
+
+try:  # strictly, before Snakemake's loader takes the last of two equal keys
+    check_start(workflow.basedir)
+    check_config_files(["configs/config.yaml", *workflow.overwrite_configfiles])
+except ValueError as error:
+    raise WorkflowError(str(error)) from None
 
 
 configfile: "configs/config.yaml"

@@ -1,7 +1,10 @@
 """What a config needs of this machine."""
 
+import shutil
+
 import yaml
 from findings import amiss, command, only
+from places import ROOT
 from score.doctor import config as doctor_config
 from score.doctor.findings import Answer
 
@@ -18,6 +21,13 @@ def test_default_experiment_needs_nothing(tmp_path):
 def test_config_that_is_refused_is_told_in_the_words_of_the_check(tmp_path):
     only(_config(tmp_path, random_seed="one"), "FAIL", 'random_seed is "one"', "snakemake -n")
     only(list(doctor_config.check_config_file("no.yaml")), "FAIL", "not there", "--configfile")
+
+
+def test_policy_that_can_not_run_fails_with_the_file_that_is_wrong(tmp_path):
+    policy = shutil.copytree(ROOT / "data/puzzle/policy", tmp_path / "policy")
+    weights = policy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-9])
+    only(_config(tmp_path, model_path=str(policy)), "FAIL", f"{weights} is cut off", "snakemake -n")
 
 
 def test_policy_out_of_reach_fails_with_the_download_that_mends_it(tmp_path, monkeypatch):

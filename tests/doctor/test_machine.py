@@ -60,6 +60,17 @@ def test_folder_that_cannot_be_written_fails(monkeypatch, tmp_path):
     assert told.level == "FAIL" and "Permission denied" in told.what and told.cure == "Set TMPDIR."
 
 
+def test_home_that_can_not_be_written_fails_with_the_variable_that_moves_caches(
+    monkeypatch, tmp_path
+):
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    failed = [found for found in doctor_machine.check_disk() if found.level == "FAIL"]
+    only(failed, "FAIL", "Snakemake's cache", "Set XDG_CACHE_HOME")
+
+
 def test_hub_out_of_reach_says_how_to_work_without_and_does_not_wait(monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")

@@ -121,10 +121,36 @@ def test_marker_that_nothing_asks_for_is_warned_of_with_the_cure(own, capsys):
     )
 
 
-def test_folder_without_a_tokenizer_is_refused(own, tmp_path):
-    (tmp_path / "empty").mkdir()
-    own["model_path"] = str(tmp_path / "empty")
-    says(refusal(check_inputs, own), ["empty'; expected a folder or a hub name of a policy"])
+def _spoilt(own, tmp_path, name, content):
+    """The config with a copy of its policy in which one file has other content."""
+    own["model_path"] = str(shutil.copytree(own["model_path"], tmp_path / "policy"))
+    (tmp_path / "policy" / name).write_text(content)
+    return own
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "parts"),
+    [
+        ("model.safetensors", "", ["model.safetensors is empty"]),
+        ("tokenizer.json", "[]", ["Loading the tokenizer failed"]),
+        ("chat_template.jinja", "{% for m in", ["can't be rendered (line 1: TemplateSyntaxError"]),
+        ("chat_template.jinja", "{{ messages[0].no.name }}", ["UndefinedError", "Mend chat_templ"]),
+        ("chat_template.jinja", "{{ raise_exception('never') }}", ["TemplateError: never"]),
+        ("chat_template.jinja", "{{ 1 // 0 }}", ["ZeroDivisionError", "Mend chat_template.jinja"]),
+    ],
+)
+def test_policy_that_can_not_run_is_refused_before_any_job(own, tmp_path, name, content, parts):
+    told = refusal(check_inputs, _spoilt(own, tmp_path, name, content))
+    says(told, [f"model_path is {str(tmp_path / 'policy')!r}", *parts])
+
+
+def test_tokenizer_that_is_larger_than_the_embedding_is_refused_before_any_job(own, tmp_path):
+    policy = shutil.copytree(own["model_path"], tmp_path / "policy")
+    tokenizer = load_tokenizer(policy)
+    tokenizer.add_tokens(["<think>"])
+    tokenizer.save_pretrained(policy)
+    own["model_path"] = str(policy)
+    says(refusal(check_inputs, own), ["beyond the 143 rows", "'<think>'"])
 
 
 def test_template_that_rewrites_history_is_refused_with_the_difference(own, tmp_path):

@@ -8,6 +8,7 @@ import re
 import pytest
 import yaml
 from places import ROOT
+from refusals import refusal, says
 from score.experiment.preflight import check_config, check_inputs
 
 FOLDER = ROOT / "configs/accelerate"
@@ -59,10 +60,74 @@ def test_launcher_that_would_fail_late_or_train_wrongly_is_refused(
 
 
 def test_launcher_that_is_no_accelerate_config_is_refused(config, tmp_path):
-    (tmp_path / "own.yaml").write_text("- a list")
+    (tmp_path / "own.yaml").write_text("run_name: mine")
     config["launcher"] = str(tmp_path / "own.yaml")
     with pytest.raises(ValueError, match="no distributed_type; expected an accelerate config"):
         check_inputs(config)
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (
+            "distributed_type: DEEPSPEED\nnum_process: 2\n",
+            ["'num_process' = 2", "'num_processes'?"],
+        ),
+        ("distributed_type: DEEPSPEED\nzero_stage: 2\n", ["It belongs under deepspeed_config"]),
+        ("distributed_type: NO\n", ["distributed_type is false", "write a text in quotes"]),
+        ("distributed_type: deepspeed\n", ['distributed_type is "deepspeed"; expected one of NO']),
+        ("distributed_type: FSDP\nnum_processes: two\n", ['is "two"; expected integer']),
+        ("distributed_type: FSDP\ngpu_ids: 0\n", ["gpu_ids is 0; expected string or null"]),
+        (
+            "distributed_type: DEEPSPEED\ndeepspeed_config: {zero_stage: 4}\n",
+            ["deepspeed_config.zero_stage is 4; expected one of 0, 1, 2, 3"],
+        ),
+        (
+            "distributed_type: DEEPSPEED\ndeepspeed_config: {gradient_clipping: none}\n",
+            ["gradient_clipping is", "expected a number or auto"],
+        ),
+        (
+            "distributed_type: DEEPSPEED\ndeepspeed_config: {deepspeed_config_file: no.json}\n",
+            ["deepspeed_config_file 'no.json'", "No such file"],
+        ),
+        ("distributed_type: FSDP\nuse_cpu: false\nuse_cpu: true\n", ["'use_cpu' again"]),
+        ("distributed_type: {\n", ["line 2 is not YAML", "Take one of configs/accelerate"]),
+        ("", ["is empty"]),
+        (b"\x7fELF\0\0\0\1", ["is a binary file"]),
+        ("x: é\n".encode("utf-16"), ["is UTF-16"]),
+    ],
+    ids=str,
+)
+def test_launcher_that_accelerate_would_not_take_is_refused_by_name(
+    config, tmp_path, content, parts
+):
+    path = tmp_path / "own.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    config["launcher"] = str(path)
+    says(refusal(check_inputs, config), ["launcher", str(path), *parts])
+
+
+def test_folder_is_no_launcher(config):
+    config["launcher"] = "configs/accelerate"
+    says(refusal(check_inputs, config), ["launcher is 'configs/accelerate'", "is a folder"])
+
+
+def test_keys_of_launchers_are_those_that_accelerate_knows():
+    from accelerate.commands.config.config_args import ClusterConfig
+    from accelerate.commands.launch import launch_command_parser
+    from accelerate.utils import DistributedType
+
+    known = yaml.safe_load((ROOT / "workflow/schemas/launcher.schema.yaml").read_text())
+    keys = known["properties"]
+    assert {*keys} == {*ClusterConfig.__dataclass_fields__, "fp16", "dynamo_backend"}
+    assert keys["distributed_type"]["enum"] == [kind.value for kind in DistributedType]
+    (group,) = [
+        group
+        for group in launch_command_parser()._action_groups
+        if group.title == "DeepSpeed Arguments"
+    ]
+    options = {action.dest for action in group._group_actions}
+    assert {*keys["deepspeed_config"]["properties"]} == options
 
 
 def test_adapters_may_be_trained_in_bfloat16_without_deepspeed(config, tmp_path):

@@ -49,7 +49,7 @@ BAD_CONFIGS = [
     ({"training.adam_beta2": 1}, ["training.adam_beta2 is 1; expected less than 1"]),
     ({"problems.on_leakage": "ignore"}, ['is "ignore"; expected one of refuse, drop']),
     ({"problems.data_path": []}, ["problems.data_path is []; expected a text or a list"]),
-    ({"run_name": "../up"}, ['run_name is "../up"; expected a text of the form']),
+    ({"run_name": "../up"}, ['run_name is "../up"; expected a name of letters, digits']),
     ({"policies": {}}, ["policies is {}; expected at least one"]),
     ({"run_name": "x" * 500, "task_type": 3}, ["task_type is 3; expected string"]),
     # what the method excludes
@@ -70,7 +70,7 @@ BAD_CONFIGS = [
         {"prompts.template_date": "today"},
         ["prompts.template_date is 'today'; expected an ISO date"],
     ),
-    ({"wandb_project_name": "me/mine"}, ['wandb_project_name is "me/mine"; expected a text of']),
+    ({"wandb_project_name": "me/mine"}, ['wandb_project_name is "me/mine"; expected a name in']),
     ({"wandb_api_key": "abc"}, ["wandb_api_key holds what", "environment variable WANDB_API_KEY"]),
     ({"num_turns": 1}, ["num_turns is 1; expected 2 or more"]),
     (

@@ -27,6 +27,7 @@ class Example(Settings):
         ('{"size": 1, "rate": "1e-5"}', "rate is '1e-5'; expected float"),
         ("[]", "is not an object"),
         ("{", "can't be read as JSON"),
+        pytest.param("[" * 100_000, "can't be read as JSON", id="deep"),
     ],
 )
 def test_a_bad_setting_is_refused_by_key_and_value(tmp_path, text, message):

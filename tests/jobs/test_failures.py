@@ -71,12 +71,29 @@ bad_gold: 1 row. Correct it, or set on_bad_gold: drop.
         (PROGRESS + "slurmstepd: error: *** JOB 7 ON n1 CANCELLED ***\n", "slurmstepd: error: *"),
         (CHAINED.replace("\n", "\r\n"), "OSError: [Errno 28]"),
         (CHAINED[:60], "its traceback was cut off"),
+        (CHAINED + PROGRESS + FAILED, "OSError: [Errno 28]"),  # the other rank went on for a step
+        (OURS + "\n" + PROGRESS + "srun: error: n1: task 1: Exited with exit code 1\n", OURS),
+        (CHAINED + PROGRESS + LAUNCHER.format(code=-9, signal="(SIGKILL)"), "a process of the job"),
+        (CHAINED + PROGRESS + "slurmstepd: error: *** JOB 7 ON n1 CANCELLED ***\n", "slurmstepd"),
+        (
+            PROGRESS + "bash: line 9: 77 Killed   python -m score.evaluation.verify",
+            "a process of the",
+        ),
+        (
+            PROGRESS + "bash: line 9: 77 Segmentation fault      (core dumped) python",
+            "a process of",
+        ),
+        (
+            PROGRESS + "Terminated\n",
+            "a process of the job ended without a message of its own (Term",
+        ),
+        (f"{PROGRESS}{OURS[:-1]}: 3/4 of them are left", OURS[:-1]),
     ],
 )
 def test_cause_is_told_and_not_what_launchers_say_after_it(log, expected):
     found = cause(log)
     assert found is not None and found.startswith(expected)
-    assert "ChildFailedError" not in found and "====" not in found
+    assert "ChildFailedError" not in found and "====" not in found and "s left" not in found
 
 
 def test_process_that_was_killed_is_told_by_its_signal():

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from score.jobs import launch
+from score.jobs.failures import cause
 
 STEP = {
     "SLURM_JOB_ID": "12345",
@@ -18,6 +19,24 @@ STEP = {
 
 def flags(processes, nodes=1, cpus=8):
     return SimpleNamespace(config="zero2.yaml", processes=processes, nodes=nodes, cpus=cpus)
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff\xfe"])
+def test_launcher_that_is_no_config_ends_the_command_in_one_message(tmp_path, content):
+    (tmp_path / "zero.yaml").write_bytes(content)
+    with pytest.raises(
+        ValueError, match=r"--config is .*zero\.yaml.*; expected an accelerate config"
+    ):
+        launch.without_launcher(SimpleNamespace(config=tmp_path / "zero.yaml"))
+
+
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (11, "SIGSEGV")])
+def test_command_that_a_signal_ends_leaves_a_message_behind_its_progress(capfd, number, name):
+    code = f"import os; print('step 1/9  3 s left', flush=True); os.kill(os.getpid(), {number})"
+    assert launch.run_here([sys.executable, "-c", code], threads=1) == 128 + number
+    said = capfd.readouterr()
+    assert cause(said.out + said.err).startswith("score.jobs.launch: a process of the job ended")
+    assert name in said.err
 
 
 @pytest.fixture(autouse=True)

@@ -189,6 +189,14 @@ def test_no_test_question_or_test_id_stays_in_the_training_rows(tmp_path):
         ({"validation_size": 11}, "validation_size needs 11 problems; expected at most the 10"),
         ({"train_size": 6}, "train_size needs 6 problems; expected at most the 5"),
         ({"validation_size": 10}, "train_size needs 1 problems; expected at most the 0"),
+        (
+            {"needed_train": 6},
+            "6 train problems are asked for; expected at most the 5 .* training_pro",
+        ),
+        (
+            {"needed_test": 11},
+            "11 test problems are asked for; expected at most the 10 .* num_problems",
+        ),
         ({"test_size": None}, "test_size is null; expected a number"),
         ({"test_size": 0}, "test_size is 0; expected at least 1"),
         ({"validation_size": -1}, "validation_size is -1; expected 0 or more"),

@@ -77,6 +77,42 @@ def test_a_task_that_is_not_there_or_not_whole_is_refused_by_name(tmp_path):
         load_task(str(tmp_path / "half.py"))
 
 
+WHOLE = """
+FIRST_PROMPT = "{question}"
+CORRECTION_PROMPT = MARKER = ""
+EVALUATOR_FUNCTIONS = ("exact",)
+parse_gold = state = extract = grade = str
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            WHOLE + "def grade(",
+            r"mine\.py', which can't be run: line 6: SyntaxError: '\(' was never",
+        ),
+        (WHOLE + "import sys\nsys.exit(0)", "line 7: it ends the program, SystemExit: 0; expected"),
+        (WHOLE + "raise SystemExit", "line 6: it ends the program, SystemExit; expected"),
+        (WHOLE + "table = {}\ntable['x']", "line 7: KeyError: 'x'; expected .* Mend it"),
+        (WHOLE + "import no_such_package", "line 6: ModuleNotFoundError: No module named"),
+        ("\0" + WHOLE, "can't be run: .*null bytes"),
+        ("'\udcff'" + WHOLE, "can't be run: .*SyntaxError"),
+        (WHOLE + "FIRST_PROMPT = 5", "FIRST_PROMPT of task .* is 5; expected a text. Change it"),
+        (WHOLE + "SYSTEM_PROMPT = ['Be kind']", r"SYSTEM_PROMPT of task .* is \['Be kind'\]; exp"),
+        (WHOLE + "grade = 1.0", "grade of task .* is 1.0; expected a function"),
+        (WHOLE + "vote_key = 'x'", "vote_key of task .* is 'x'; expected a function"),
+        (WHOLE + "EVALUATOR_FUNCTIONS = 'exact'", "is 'exact'; expected a tuple of names"),
+        (WHOLE + "EVALUATOR_FUNCTIONS = ()", r"is \(\); expected a tuple of names"),
+    ],
+)
+def test_a_task_file_that_is_broken_is_refused_with_the_line_and_the_cause(tmp_path, content, told):
+    path = tmp_path / "mine.py"
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(ValueError, match=told):
+        load_task(str(path))
+
+
 HOSTILE_TEXTS = {
     "braces": "{" * 500_000 + "}" * 500_000,
     "open boxes": "\\boxed{" * 140_000,

@@ -97,4 +97,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    COMMAND.run(main)

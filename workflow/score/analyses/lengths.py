@@ -58,4 +58,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    COMMAND.run(main)

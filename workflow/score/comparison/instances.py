@@ -105,7 +105,7 @@ def read_records(flag: str, pairs: Sequence[str] | None) -> dict[str, pd.DataFra
             rows = [json.loads(line) for line in lines]
             frame = pd.DataFrame(rows, columns=None if rows else ["step", "step_time"], dtype=None)
             frame = frame.astype(float) if frame.empty else frame.select_dtypes("number")
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
             raise ValueError(f"{where}: {error}. Train that instance again.") from None
         if "step" not in frame:
             raise ValueError(f"{where}: no records with a step. Train that instance again.")

@@ -86,7 +86,7 @@ def read_budgets(path: str | Path) -> dict[str, dict[str, float | None]]:
     """
     try:
         budgets = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"budgets file {path} can't be read as JSON: {error}.") from None
     for arm, spent in _items(budgets, path):
         for key, value in _items(spent, f"{path}, arm {arm!r}"):

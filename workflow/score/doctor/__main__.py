@@ -10,6 +10,7 @@ argparse is used directly, since score.jobs.command needs a newer Python than th
 """
 
 import argparse
+import os
 import sys
 
 from score.doctor import config, machine, slurm, torch
@@ -55,4 +56,11 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        status = main()
+    except KeyboardInterrupt:
+        status = 130
+    except BrokenPipeError:  # nobody reads on, as behind `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    sys.exit(status)

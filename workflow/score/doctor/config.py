@@ -13,30 +13,26 @@ from score.doctor.findings import ROOT, Finding, ask_python, fail, ok, warn
 from score.doctor.machine import hub_answers, offline
 
 _DEFAULT = ROOT / "configs" / "config.yaml"
-# Code for subprocesses, since packages may be missing. As with Snakemake, the values of the later
-# file replace those of the default, and its sections extend them.
-_READ = """
-import json, sys, yaml
+# Code for subprocesses, since packages may be missing. As with Snakemake, the values of the later file
+# replace those of the default, and its sections extend them. Printed: what is wrong, and the config.
+_CHECK = """
+import copy, json, os
+os.chdir(%r)
+from score.experiment.config_files import read_config
+from score.experiment.overlay import resolved
+from score.experiment.preflight import check_config, check_inputs
 def merge(below, above):
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(below.get(key), dict)
         below[key] = merge(below[key], value) if both else value
     return below
-files = [yaml.safe_load(open(path)) or {} for path in %s]
-overlay = json.loads(json.dumps(files[1]))
-print(json.dumps([merge(*files), overlay]))
-"""
-_CHECK = """
-import json, os
-os.chdir(%r)
-from score.experiment.overlay import resolved
-from score.experiment.preflight import check_config, check_inputs
 try:
-    config = resolved(*json.loads(%r))
+    default, overlay = [read_config(path) for path in %r]
+    config = resolved(merge(default, copy.deepcopy(overlay)), overlay)
     check_inputs(check_config(config, "workflow/schemas/config.schema.yaml"))
-    print(json.dumps(""))
+    print(json.dumps(["", config]))
 except ValueError as error:
-    print(json.dumps(str(error)))
+    print(json.dumps([str(error), None]))
 """
 _CACHED = """
 from pathlib import Path
@@ -51,13 +47,8 @@ def check_config_file(path: str) -> Iterator[Finding]:
     if not Path(path).is_file():
         yield fail(f"{path}: not there", "Correct --configfile.")
         return
-    merged = ask_python(_READ % [str(_DEFAULT), str(Path(path).resolve())], patience=30)
-    if merged.error:
-        yield fail(f"{path}: can't be read: {merged.error}", "Correct the YAML.")
-        return
-    config, _ = json.loads(merged.text)
-    checked = ask_python(_CHECK % (str(ROOT), merged.text))
-    message = checked.error or json.loads(checked.text)
+    checked = ask_python(_CHECK % (str(ROOT), [str(_DEFAULT), str(Path(path).resolve())]))
+    message, config = (checked.error, None) if checked.error else json.loads(checked.text)
     if message:
         yield fail(f"{path}: {message}", "See above; snakemake -n says the same.")
         return

@@ -49,10 +49,14 @@ def check_packages() -> Iterator[Finding]:
         yield ok(f"packages: all {len(wanted)} as requirements.txt says")
 
 
+def cache_home() -> str:
+    """The folder of all caches; Snakemake needs one of its own below it."""
+    return os.environ.get("XDG_CACHE_HOME", "~/.cache")
+
+
 def hub_cache() -> Path:
     """Where hub downloads are kept, by the variables that huggingface_hub reads."""
-    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    home = os.environ.get("HF_HOME", f"{cache}/huggingface")
+    home = os.environ.get("HF_HOME", f"{cache_home()}/huggingface")
     return Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()
 
 
@@ -61,9 +65,14 @@ def check_disk() -> Iterator[Finding]:
     results = Path("results").resolve()
     temporary = Path(os.environ.get("TMPDIR") or tempfile.gettempdir())
     many = "a policy of 1.5 billion weights needs about 65 GB for its checkpoints"
-    larger = "Set HF_HOME to a larger disk."
+    larger = "Set HF_HOME to a larger disk, or one that can be written."
+    elsewhere = "Set XDG_CACHE_HOME to a folder that can be written, where HOME is read-only."
+    cache = Path(cache_home()).expanduser() / "snakemake"
     yield _room("results", results, _GB, 65 * _GB, many, "Link results/ to a larger disk.")
     yield _room("Hugging Face cache", hub_cache(), 0, 20 * _GB, "policies are large", larger)
+    found = _room("Snakemake's cache", cache, 0, 0, "", elsewhere)
+    if found.level == "FAIL":  # it needs no room worth a line
+        yield found
     other = "Set TMPDIR to another folder."
     yield _room("TMPDIR", temporary, _GB // 10, _GB, "programs are tested there", other)
     more = "Give the container more of it."

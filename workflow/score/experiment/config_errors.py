@@ -15,6 +15,7 @@ _CURES = {
     "top_k": "Training must sample from the distribution of its log-probabilities.",
     "number_output_initial_generations": "The baseline needs other rollouts of the same problem.",
 }
+_TOO_LARGE = 2**63
 _LIMITS = {
     "const": "",
     "minimum": " or more",
@@ -27,16 +28,30 @@ _LIMITS = {
 def explain_errors(config: dict, schema_path: Path) -> list[str]:
     """A sentence or two for each thing that does not fit; an empty list where all does."""
     schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    if unnamed := [*_keys_without_names(config)]:
+        return unnamed
     errors = _validator(schema).iter_errors(config)
     return [line for e in sorted(errors, key=lambda e: e.json_path) for line in _explain(e, schema)]
 
 
+def _keys_without_names(part, path: str = ""):
+    """What to say of keys that are numbers, null, dates or booleans; files with such are refused too."""
+    if isinstance(part, dict | list):
+        for key, value in part.items() if isinstance(part, dict) else enumerate(part):
+            if isinstance(part, dict) and not isinstance(key, str):
+                yield (
+                    f"{path or 'the config'} holds the key {key}, of type {type(key).__name__}; "
+                    "expected a text. Correct it, or write it in quotes where it is a name."
+                )
+            yield from _keys_without_names(value, f"{path}.{key}".strip("."))
+
+
 def _validator(schema: dict):
-    """JSON counts 1.0 as an integer and YAML has the numbers .nan and .inf; jobs take neither."""
+    """JSON counts 1.0 as an integer, YAML has .nan, .inf and endless integers; jobs take none."""
     base = jsonschema.Draft202012Validator
 
     def is_integer(_, value):
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
 
     def is_number(_, value):
         return is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
@@ -65,9 +80,16 @@ def _explain(error: jsonschema.ValidationError, schema: dict) -> list[str]:
         ]
     if "propertyNames" in error.absolute_schema_path:
         return [
-            f"{where} has an entry named {error.instance!r}; expected a name of letters, digits "
-            "and _, other than base and problems, which are folders of a run. Rename it."
+            f"{where} has an entry named {_short(error.instance)!r}; expected a name of letters, "
+            "digits and _ that starts with a letter, of at most 100 characters, since it names "
+            "a folder. Rename it."
         ]
+    twice = [part for part in error.context or [] if part.validator == "uniqueItems"]
+    if twice:  # one of the ways to write it fits but for that
+        error = twice[0]
+    if error.validator == "uniqueItems":
+        twin = next(v for i, v in enumerate(error.instance) if v in error.instance[:i])
+        return [f"{where} holds {_shown(twin)} twice; expected each once. Remove one."]
     return [
         f"{where} is {_shown(error.instance)}; expected {_expected(error)}. {_cure(error, key)}"
     ]
@@ -96,37 +118,63 @@ def _expected(error: jsonschema.ValidationError) -> str:
     if error.validator == "type":
         return " or ".join([value] if isinstance(value, str) else value)
     if error.validator == "pattern":
-        return f"a text of the form {value}"
+        return error.schema.get("description") or f"a text of the form {value}"
+    if error.validator == "maxLength":
+        return f"at most {value} characters"
     if error.validator == "anyOf":
-        return "a text or a list of texts"
-    return "at least one"  # minLength, minItems, minProperties
+        return error.schema.get("description") or "a text or a list of texts"
+    return "a text that is not empty" if error.validator == "minLength" else "at least one"
 
 
 def _cure(error: jsonschema.ValidationError, key: str) -> str:
-    name = key.rpartition(".")[2]
+    name = next((part for part in reversed(key.split(".")) if not part.isdigit()), key)
     if isinstance(error.instance, str) and _is_number(error.instance):
+        digits = error.instance.strip().lstrip("+-").isdigit()
+        how = (
+            "in digits alone, without quotes"
+            if digits
+            else "with a point and a sign, such as 1.0e-5"
+        )
         return (
-            "It is text to YAML: write a number with a point and a sign, such as 1.0e-5, in a "
-            "config file (inside --config all nested values are text)."
+            f"It is text to YAML: write a number {how}, in a config file (inside --config all nested "
+            "values are text)."
         )
     if isinstance(error.instance, datetime.date):
         return "It is a date to YAML: write it in quotes."
+    if isinstance(error.instance, bool) and _takes_text(error):
+        return "It is a boolean to YAML, as yes, no, on and off are: write a text in quotes."
+    if isinstance(error.instance, float) and not math.isfinite(error.instance):
+        return "It must be finite: write such a number."
+    if isinstance(error.instance, int) and abs(error.instance) >= _TOO_LARGE:
+        return "It is larger than a job can count: lower it."
+    if isinstance(error.instance, int | float) and _takes_text(error):
+        return "It is a number to YAML: write a text in quotes."
     if error.instance is None:
         return "Give a value, or leave the line out to keep that of configs/config.yaml."
     return _CURES.get(name, f"Change {name}.")
 
 
+def _takes_text(error: jsonschema.ValidationError) -> bool:
+    if error.validator == "enum":
+        return any(isinstance(value, str) for value in error.validator_value)
+    return error.validator == "anyOf" or (
+        error.validator == "type" and "string" in error.validator_value
+    )
+
+
 def _shown(value) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _short(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _short(text: str) -> str:
     return text if len(text) < 80 else f"{text[:77]}…"
 
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 _KEY_NAME = re.compile(r"(?i)(api|access|auth|secret)_?key|(^|_)(token|secret|password)$")

@@ -3,6 +3,7 @@
 from score.comparison.settings import ClaimsSettings, RunDescription
 from score.evaluation.settings import VerifySettings
 from score.experiment.plan import ORIGIN_KEYS, Plan
+from score.experiment.problem_counts import needed_problems
 from score.fine_tuning.settings import CHOOSING, CorrectionSettings, FineTuneSettings, GivenSettings
 from score.problems.settings import PrepareSettings
 from score.sampling.settings import SampleSettings
@@ -46,7 +47,10 @@ class JobSettings:
 
     def problems(self) -> PrepareSettings:
         config = self.config
-        return PrepareSettings.from_config(config, config["problems"], config["verifier"])
+        needed = {
+            f"needed_{split}": needed_problems(self.plan, split) for split in ("train", "test")
+        }
+        return PrepareSettings.from_config(config, config["problems"], config["verifier"], **needed)
 
     def sampling(self, instance: str, evaluation: str) -> SampleSettings:
         """The attempts of an instance in one of the plan's evaluations."""

@@ -14,6 +14,8 @@ from score.fine_tuning.settings import FINE_TUNED
 from score.training.objectives import OBJECTIVES
 
 PROMPTED = ("self_refine",)
+# Folders of every run beside those of its policies and evaluations: results/{run_name}/figures.
+FOLDERS = ("analyses", "figures", "problems")
 # Keys of an entry that say where a training starts, not how it goes.
 ORIGIN_KEYS = ("init", "reference", "candidates")
 
@@ -205,6 +207,10 @@ class Plan:
             if instances:
                 found.append(Evaluation(name, "test", instances, settings))
         return {evaluation.name: evaluation for evaluation in found}
+
+    def folders(self) -> list[str]:
+        """What no policy may be called: folders of the run, and evaluations, which are folders too."""
+        return ["base", *FOLDERS, *self.evaluations]
 
     def vote_budgets(self) -> list[int]:
         """Attempts that are voted over: 2, 4, 8 … up to all samples of a problem."""

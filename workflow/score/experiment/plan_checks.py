@@ -23,6 +23,8 @@ def check_plan(config: dict) -> None:
     _check_candidates(config)
     _check_named_policies(config)
     _check_prompted(config)
+    _check_temperatures(config)
+    _check_names(config)
 
 
 def _check_objective(name: str, policies: dict) -> None:
@@ -70,6 +72,27 @@ def _check_known(key: str, name: str, policies: dict) -> None:
         raise ValueError(
             f"{key} is {name!r}; expected one of {', '.join(['base', *policies])}. Correct it, or add "
             "a policy of that name."
+        )
+
+
+def _check_names(config: dict) -> None:
+    """Each policy has a folder of its own, also on a disk that does not tell upper from lower case."""
+    taken = {name.lower(): f"{name} names what every run has" for name in Plan(config).folders()}
+    for name in config["policies"]:
+        if other := taken.get(name.lower()):
+            raise ValueError(
+                f"policies has an entry named {name!r}, and {other}; expected names that differ in "
+                "more than case, since each names a folder of the run. Rename it."
+            )
+        taken[name.lower()] = f"another is named {name!r}"
+
+
+def _check_temperatures(config: dict) -> None:
+    usual, others = config["evaluation"]["temperature"], config["analyses"]["temperatures"]
+    if usual in others:
+        raise ValueError(
+            f"analyses.temperatures holds {usual}, which is evaluation.temperature; expected "
+            "others, since all policies are evaluated at that one anyway. Remove it."
         )
 
 

@@ -4,15 +4,17 @@ Both checks raise ValueError with the key, its value and the cure. `check_config
 and runs whenever the workflow is read; `check_inputs` looks at files and the chat template.
 """
 
+import re
 from pathlib import Path
-
-import yaml
 
 from score.experiment.config_errors import explain_errors, refuse_keys
 from score.experiment.job_settings import JobSettings
+from score.experiment.launcher import check_launcher
 from score.experiment.plan import Plan, sections_of
 from score.experiment.plan_checks import check_budgets, check_plan
+from score.experiment.problem_counts import check_rows, check_stated_sizes
 from score.experiment.run_files import RunFiles
+from score.experiment.task_file import check_task_file
 from score.files.settings import MissingSetting
 from score.sampling.settings import check_backend
 from score.tasks import load_task
@@ -28,12 +30,14 @@ def check_config(config: dict, schema_path: str) -> dict:
     if errors:
         raise ValueError("\n".join(errors))
     check_backend(config["rollout_backend"])
+    check_task_file(config["task_type"])
     check_plan(config)
     plan = Plan(config)
     _check_evaluations(plan)
     for name in config["policies"]:
         _check_training(name, plan)
     check_budgets(config)
+    check_stated_sizes(plan)
     return config
 
 
@@ -99,11 +103,13 @@ def check_inputs(config: dict) -> None:
     _check_given_attempts(config)
     for key in ("launcher", "few_shot_dir", "model_path"):
         _check_path(key, config[key])
-    _check_launcher(config)
+    if (cache := config["cache_dir"]) is not None and Path(cache).is_file():
+        raise ValueError(f"cache_dir is {cache!r}, a file; expected a folder. Name another place.")
+    check_launcher(config)
     few_shot = read_few_shot(config["few_shot_dir"], config["task_type"])
     _warn_of_unasked_marker(config, few_shot)
     _check_problems(config)
-    _check_template(config)
+    _check_policy(config)
 
 
 def _check_given_attempts(config: dict) -> None:
@@ -120,44 +126,13 @@ def _check_given_attempts(config: dict) -> None:
 
 
 def _check_path(key: str, value: str | None) -> None:
-    """A path is there; a model_path with at most one slash may be a name on the hub instead."""
+    """A path is there; a model_path may be a name on the hub instead, owner/name."""
     if value is None or Path(value).exists():
         return
-    if key != "model_path" or value.startswith((".", "/", "~")) or value.count("/") > 1:
+    if key != "model_path" or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", value):
         raise ValueError(
             f"{key} is {value!r}, which is not there; expected an existing path. Correct it: a "
             "relative path starts from the folder of the Snakefile, and ~ must be written out."
-        )
-
-
-def _check_launcher(config: dict) -> None:
-    """The accelerate config goes with `precision`, and does not disable its own DeepSpeed."""
-    path, precision = config["launcher"], config["precision"]
-    launcher = yaml.safe_load(Path(path).read_text())
-    if not isinstance(launcher, dict) or "distributed_type" not in launcher:
-        raise ValueError(
-            f"launcher is {path!r}, which has no distributed_type; expected an accelerate config. "
-            "Take one of configs/accelerate/*.yaml."
-        )
-    deepspeed = launcher["distributed_type"] == "DEEPSPEED"
-    mixed = launcher.get("mixed_precision") or "no"  # YAML reads a bare no as false
-    if mixed not in ("no", {"bfloat16": "bf16"}.get(precision)):
-        raise ValueError(
-            f"launcher {path!r} has mixed_precision {mixed!r} and precision is {precision!r}; expected "
-            'the two to agree. Write mixed_precision: "no", so that precision decides.'
-        )
-    if deepspeed and launcher.get("use_cpu"):
-        raise ValueError(
-            f"launcher {path!r} has use_cpu: true; expected false, since it turns DeepSpeed off "
-            "without a word. Take configs/accelerate/cpu.yaml on a machine without GPUs."
-        )
-    plan = Plan(config)
-    trained_whole = [name for name in plan.trained if not plan.settings(name)["use_lora"]]
-    if precision == "bfloat16" and not deepspeed and trained_whole:
-        raise ValueError(
-            f"launcher {path!r} is without DeepSpeed and precision is 'bfloat16'; expected DeepSpeed "
-            f"where all weights are trained ({', '.join(trained_whole)}): it keeps float32 copies, "
-            "without which small updates are rounded away. Take configs/accelerate/single_gpu.yaml."
         )
 
 
@@ -181,16 +156,29 @@ def _warn_of_unasked_marker(config: dict, few_shot: list[dict]) -> None:
 
 def _check_problems(config: dict) -> None:
     """Local data are there, have the columns and suffice; hub data are checked when fetched."""
-    settings = JobSettings(Plan(config)).problems()
+    plan, test_rows = Plan(config), None
+    settings = JobSettings(plan).problems()
     wanted = {"train_size": settings.train_size or 1, "validation_size": settings.validation_size}
     if settings.has_test_source:
         place = settings.test_path or settings.data_path
-        rows = _local_rows(place, settings.test_split, settings)
-        _check_sizes({"test_size": settings.test_size or 1}, rows, place)
+        if (place, settings.test_split) == (settings.data_path, settings.data_split):
+            raise ValueError(
+                f"problems.test_split is {settings.test_split!r}, which problems.data_split is too; "
+                "expected other problems to test on than to train on. Name another split or test_path."
+            )
+        test_rows = _local_rows(place, settings.test_split, settings)
+        _check_sizes({"test_size": settings.test_size or 1}, test_rows, place)
     else:
         wanted["test_size"] = settings.test_size
     rows = _local_rows(settings.data_path, settings.data_split, settings)
     _check_sizes(wanted, rows, settings.data_path)
+    check_rows(plan, rows, test_rows)
+    tested = test_rows if settings.has_test_source else rows
+    if settings.revision is not None and None not in (rows, tested):
+        raise ValueError(
+            f"problems.revision is {settings.revision!r}; expected null, since all problems are in "
+            "local files, which the data card pins by their checksums. Set it to null."
+        )
 
 
 def _local_rows(places: str | list, split: str | None, settings) -> int | None:
@@ -202,6 +190,11 @@ def _local_rows(places: str | list, split: str | None, settings) -> int | None:
     places = [places] if isinstance(places, str) else places
     for place in places:
         if not (Path(place).exists() or looks_like_path(place)):
+            if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?(:[^@]+)?(@.+)?", place):
+                raise ValueError(
+                    f"problems: data path is {place!r}; expected a path that is there, or a name on the "
+                    "hub such as owner/name. Correct it."
+                )
             return None
         rows, _ = read_source(place, split)
         if not rows:
@@ -223,10 +216,11 @@ def _check_sizes(wanted: dict[str, int], rows: int | None, place: str | list) ->
         )
 
 
-def _check_template(config: dict) -> None:
-    """Turn 2 must continue turn 1. A hub policy out of reach now is checked by its jobs."""
+def _check_policy(config: dict) -> None:
+    """It can run, and turn 2 continues turn 1. A hub policy out of reach now is checked by its jobs."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
+    from score.policies.fitness import check_policy, check_vocabulary
     from score.sampling.prompt_settings import task_with
     from score.sampling.prompts import (
         Bridge,
@@ -237,8 +231,12 @@ def _check_template(config: dict) -> None:
 
     path = config["model_path"]
     try:
+        rows = check_policy(path, config["cache_dir"])
+    except ValueError as error:
+        raise ValueError(f"model_path is {path!r}: {error}") from None
+    try:
         tokenizer = load_tokenizer(path, config["cache_dir"], config["prompts"]["template_date"])
-    except (OSError, ValueError) as error:
+    except Exception as error:  # tokenizers raises Exception itself, other files KeyError and more
         unknown = isinstance(error.__cause__, RepositoryNotFoundError)
         if isinstance(error, OSError) and not unknown and not Path(path).exists():
             print(f"model_path {path!r} can't be reached now; its jobs will check it.")
@@ -249,6 +247,7 @@ def _check_template(config: dict) -> None:
         ) from None
     task = task_with(config["task_type"], config["prompts"])
     try:
+        check_vocabulary(tokenizer, rows)
         check_tags_are_text(tokenizer, config["verifier"]["reasoning_tags"])
         Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
     except ValueError as error:

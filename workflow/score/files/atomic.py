@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+from score.files.errors import SiteError
+
 
 def replace_file(path: str | Path, content: bytes) -> None:
     """Write a file in one step: a reader, or a run after a kill or a power cut, finds old or new.
@@ -22,10 +24,29 @@ def replace_file(path: str | Path, content: bytes) -> None:
         sync(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise RuntimeError(
+        raise SiteError(
             f"{path} can't be written ({error.strerror}); expected {len(content)} bytes of free disk. "
             "Make room and run again: what was written before is whole and is not made again."
         ) from error
+
+
+def check_place(path: str | Path) -> None:
+    """ValueError where no file can be written at `path`: asked before the work that it is to hold."""
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(
+            f"{path} is a folder; expected the name of a file to write. Add one to it."
+        )
+    if not path.parent.is_dir():
+        raise ValueError(
+            f"{path} lies in {path.parent}, which is no folder; expected an existing one. Make it: "
+            f"mkdir -p {path.parent}"
+        )
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError(
+            f"{path} can't be written here; expected a place that can. Name another, or change its "
+            "permissions."
+        )
 
 
 def replace_folder(draft: Path, path: Path) -> None:

@@ -110,7 +110,7 @@ def _fits(value, annotation) -> bool:
 def _read_object(path: str | Path) -> dict:
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"settings file {path} can't be read as JSON: {error}.") from None
     if not isinstance(values, dict):
         raise ValueError(f"settings file {path} is not an object; expected keys and values.")

@@ -21,6 +21,7 @@ from score.fine_tuning.examples import Example, write_examples
 from score.fine_tuning.pairs import Pair, sample_pairs, self_taught_pairs
 from score.fine_tuning.settings import CorrectionSettings
 from score.jobs.command import Command
+from score.policies.fitness import check_policy
 from score.policies.load import declared_generation, vocabulary_size
 from score.sampling.generate import stop_ids_of
 from score.sampling.prompt_settings import task_of
@@ -173,6 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     with COMMAND.errors():
         settings = CorrectionSettings.read(flags.settings)
+        check_policy(flags.policy, settings.cache_dir)
         tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
         task = task_of(settings)
         bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
@@ -194,4 +196,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    COMMAND.run(main)

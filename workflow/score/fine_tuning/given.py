@@ -17,6 +17,7 @@ from score.files.atomic import replace_file
 from score.fine_tuning.examples import Example, write_examples
 from score.fine_tuning.settings import LOSS_ON, GivenSettings
 from score.jobs.command import Command, optional, several
+from score.policies.fitness import check_policy
 from score.problems.numbers import missing
 from score.problems.problem import question_key, read_problems
 from score.problems.sources import read_source
@@ -127,6 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
         task = task_of(settings)
         rows = read_attempts(flags.attempts, settings.loss_on)
         refuse_held_out(rows, flags.held_out, task)
+        check_policy(flags.policy, settings.cache_dir)
         tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
         few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
         examples = make_examples(rows, LOSS_ON[settings.loss_on], tokenizer, task, few_shot)
@@ -137,4 +139,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    COMMAND.run(main)

@@ -1,10 +1,18 @@
 """What all commands of the package share: flags with a line of help each, and errors in one line."""
 
 import argparse
+import os
+import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
+
+from score.files.errors import SiteError
+
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells give it
+UNREAD = 141  # and where nobody reads what is printed: `| head`
+OWN_TASK = "score_task_"  # begins the name under which score.tasks imports a user's file
 
 
 class Command:
@@ -44,7 +52,68 @@ class Command:
         try:
             yield
         except kinds as error:
-            sys.exit(f"{self.name}: {error}")
+            self._end(str(error))
+
+    def run(self, main: Callable[[], None]) -> None:
+        """Run the command; what is wrong with its files, its machine or a user's own task ends it in one
+        message, and so do Ctrl-C and a reader that is gone. Another exception is a fault of the code and
+        keeps its traceback.
+        """
+        try:
+            try:
+                main()
+            finally:
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            print(f"{self.name}: interrupted", file=sys.stderr)
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            if not _reader_is_gone():
+                raise
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # for the flush at the end
+            sys.exit(UNREAD)
+        except SiteError as error:
+            self._end(str(error))
+        except OSError as error:
+            self._end(_of_file(error))
+        except Exception as error:
+            said = _of_own_task(error)
+            if said is None:
+                raise
+            self._end(said)
+
+    def _end(self, message: str) -> None:
+        sys.exit(f"{self.name}: {message}")
+
+
+def _reader_is_gone() -> bool:
+    """Whether standard output is a pipe that nobody reads any more; another pipe may have broken."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
+
+
+def _of_file(error: OSError) -> str:
+    if error.filename is None:
+        return f"{type(error).__name__}: {error}"
+    return (
+        f"{error.filename} can't be read or written ({error.strerror}); expected a file or folder that "
+        "can. Correct the path or its permissions."
+    )
+
+
+def _of_own_task(error: Exception) -> str | None:
+    """The error and its place where a user's own task raised it; None where other code did."""
+    place, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").startswith(OWN_TASK):
+            place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    if place is None:
+        return None
+    return f"the task's own code raised {type(error).__name__}: {error} ({place}). Mend it there."
 
 
 def optional(help_text: str, **options) -> dict:

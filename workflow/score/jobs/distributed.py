@@ -7,6 +7,7 @@ import torch
 from accelerate import Accelerator, PartialState
 from transformers.utils.logging import disable_progress_bar
 
+from score.files.errors import SiteError
 from score.jobs.lifeline import end_with_parent
 
 
@@ -74,7 +75,7 @@ def inference_accelerator() -> Accelerator:
     require_deepspeed(accelerator)
     launched = int(os.environ.get("WORLD_SIZE", 1))
     if accelerator.num_processes != launched:
-        raise RuntimeError(
+        raise SiteError(
             f"{launched} processes were launched, but {accelerator.num_processes} found each other; "
             "expected all. Launch them with torchrun or accelerate."
         )
@@ -103,7 +104,7 @@ def require_deepspeed(accelerator: Accelerator) -> None:
     """RuntimeError where a launcher asked for DeepSpeed and accelerate silently left it off."""
     got = accelerator.distributed_type.value
     if _asked_for_deepspeed() and got != "DEEPSPEED":
-        raise RuntimeError(
+        raise SiteError(
             f"accelerate was launched with a DeepSpeed config, but runs as {got}. Unset "
             "ACCELERATE_USE_CPU (it turns DeepSpeed off silently); on a machine without a GPU "
             "launch with configs/accelerate/cpu.yaml."

@@ -16,6 +16,11 @@ _SHELL = re.compile(
     r"(?i)(slurmstepd|srun|sbatch|\S*\bsh|\S*bash): "
     r".*(error|not found|no such|denied|cancelled|killed|failed|memory)"
 )
+# bash about a process that a signal ended
+_DIED = re.compile(
+    r"\S*bash: line \d+: +\d+ (Killed|Terminated|Aborted|Segmentation fault|Bus error|Hangup"
+    r"|Illegal instruction|Floating point exception)\b|Terminated$"
+)
 _LAUNCHER_LOG = re.compile(r"[EWI]\d{4} \d\d:\d\d:\d\d")
 _LINES = 8  # of a message, at most
 _READ = 1 << 20  # bytes that are read of a log, its last ones
@@ -39,23 +44,50 @@ def cause(log: str) -> str | None:
     """The message that says why a job failed, None where no error follows the last progress line.
 
     It is the first error line of a command of this package, or else the first exception; of chained
-    exceptions the last. Where that is a launcher's own exception, which only says that a process
-    ended, it is how that process ended.
+    exceptions the last. Where that is a launcher's own, which only says that a process ended, it is the
+    error of a rank before that, since the other ranks may have gone on for a step, or else how that
+    process ended.
     """
     lines = [line.rpartition("\r")[2] for line in log.replace("\r\n", "\n").split("\n")]
-    last = max((i for i, line in enumerate(lines) if PROGRESS_LINE.search(line)), default=-1)
-    lines = lines[last + 1 :]
+    progress = [i for i, line in enumerate(lines) if _is_progress(line)]
+    after = progress[-1] + 1 if progress else 0
+    found, own = _error(lines[after:]) or _end(lines[after:])
+    if found is not None and not own:
+        before, own = _error(lines[:after]) or (None, False)
+        return before if own else found
+    return found
+
+
+def _is_progress(line: str) -> bool:
+    return bool(PROGRESS_LINE.search(line)) and not _COMMAND_ERROR.match(line)
+
+
+def _error(lines: list[str]) -> tuple[str, bool] | None:
+    """The first message of a command or exception, and whether it is the job's own.
+
+    It is not where a launcher says that a process ended with an error that is told elsewhere.
+    """
     for i, line in enumerate(lines):
         if _COMMAND_ERROR.match(line):
-            return _message(lines[i:])
+            return _message(lines[i:]), True
         ignored = i and lines[i - 1].startswith("Exception ignored in")
         if _unranked(line) == _TRACEBACK and not ignored:
             rank = line.removesuffix(_TRACEBACK).rstrip()
             exception = _exception([_unranked(x) for x in lines[i:] if x.startswith(rank)])
-            launcher = _LAUNCHER.match(exception)
-            return (launcher and _how_it_ended(lines[i:])) or exception
+            if not _LAUNCHER.match(exception):
+                return exception, True
+            how = _how_it_ended(lines[i:])
+            return how or exception, how is not None and "SIG" in how
+    return None
+
+
+def _end(lines: list[str]) -> tuple[str | None, bool]:
+    """What shells and Slurm print about the end of a process without a message, as `_error`."""
+    died = [match for match in map(_DIED.match, lines) if match]
+    if died:
+        return without_message(died[-1][1] or "Terminated"), True
     shell = [line for line in lines if _SHELL.match(line)]
-    return shell[-1] if shell else None
+    return (shell[-1], "exit code" not in shell[-1]) if shell else (None, False)
 
 
 def _unranked(line: str) -> str:
@@ -77,7 +109,7 @@ def _message(lines: list[str]) -> str:
     kept = [lines[0].rstrip()]
     for line in lines[1:_LINES]:
         ends = not line.strip() or _LAUNCHER_LOG.match(line) or _COMMAND_ERROR.match(line)
-        if ends or line.startswith((_TRACEBACK, *_CHAIN, "[rank", "wandb:")):
+        if ends or _is_progress(line) or line.startswith((_TRACEBACK, *_CHAIN, "[rank", "wandb:")):
             break
         kept.append(line.rstrip())
     return "\n".join(kept)
@@ -88,6 +120,10 @@ def _how_it_ended(lines: list[str]) -> str | None:
     found = [match for match in map(_EXIT.search, lines) if match]
     if not found:
         return None
-    end = " ".join(found[-1][0].split())
-    hint = "; often memory ran out, or a person or the scheduler ended it" if "KILL" in end else ""
+    return without_message(" ".join(found[-1][0].split()))
+
+
+def without_message(end: str) -> str:
+    killed = "KILL" in end or end == "Killed"
+    hint = "; often memory ran out, or a person or the scheduler ended it" if killed else ""
     return f"a process of the job ended without a message of its own ({end}{hint})"

@@ -23,6 +23,7 @@ from pathlib import Path
 import yaml
 
 from score.jobs.command import Command, optional
+from score.jobs.failures import without_message
 from score.jobs.lifeline import STOPPED_EARLY, STOPPED_FILE, end_with_parent
 
 COMMAND = Command(__spec__, __doc__)
@@ -59,8 +60,21 @@ def accelerate_command(flags: Namespace, environment: dict[str, str]) -> list[st
 
 
 def without_launcher(flags: Namespace) -> bool:
-    """Whether the command is one process on the CPU, for which a launcher would do nothing."""
-    config = yaml.safe_load(Path(flags.config).read_text())
+    """Whether the command is one process on the CPU, for which a launcher would do nothing.
+
+    ValueError where the launcher's file is none.
+    """
+    try:
+        config = yaml.safe_load(Path(flags.config).read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        raise ValueError(
+            f"--config is {flags.config}; expected an accelerate config in YAML. Mend it: {error}"
+        ) from None
+    if not isinstance(config, dict):
+        raise ValueError(
+            f"--config is {flags.config}, which holds no keys; expected an accelerate config. Take "
+            "one of configs/accelerate/*.yaml."
+        )
     alone = flags.processes == flags.nodes == 1
     return alone and config.get("distributed_type") == "NO" and bool(config.get("use_cpu"))
 
@@ -126,7 +140,12 @@ def run_here(command: list[str], threads: int) -> int:
         signal.signal(signal.SIGTERM, lambda *_: launched.terminate())
         signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the ranks by itself
         status = launched.wait()
-        return STOPPED_EARLY if stopped.exists() else status
+        if stopped.exists():
+            return STOPPED_EARLY
+        if status < 0:  # or the log of the job would end in its last line of progress
+            ended = without_message(signal.Signals(-status).name)
+            print(f"{COMMAND.name}: {ended}", file=sys.stderr, flush=True)
+        return status if status >= 0 else 128 - status
 
 
 def _pass_to_ranks(launcher: int) -> None:
@@ -174,13 +193,13 @@ def main() -> None:
     )
     if in_batch_shell(os.environ):
         sys.exit(run_job(srun_command(flags, words)))
-    if without_launcher(flags):
-        command = alone_command(words[at:])
-    else:
-        with COMMAND.errors():
+    with COMMAND.errors():
+        if without_launcher(flags):
+            command = alone_command(words[at:])
+        else:
             command = [*accelerate_command(flags, os.environ), *words[at:]]
     sys.exit(run_here(command, threads_of_rank(flags)))
 
 
 if __name__ == "__main__":
-    main()
+    COMMAND.run(main)

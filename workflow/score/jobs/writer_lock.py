@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from score.files.errors import SiteError
 from score.jobs.slurm import squeue
 
 
@@ -31,7 +32,7 @@ def sole_writer(directory: str) -> Iterator[None]:
         if not locked or _is_another_running_job(holder):
             job = _slurm_job(holder)
             cure = f"end it with scancel {job}" if job else "end it"
-            raise RuntimeError(
+            raise SiteError(
                 f"{directory} is in use by another job ({holder}); expected to be the only writer. "
                 f"Wait until that one has ended, or {cure}, and run again."
             )

@@ -1,1 +1,1 @@
-"""Weights of a policy: loaded, converted, and the memory that training them needs."""
+"""Weights of a policy: looked at, loaded, converted, and the memory that training them needs."""

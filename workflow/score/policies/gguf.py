@@ -60,9 +60,22 @@ def main() -> None:
         for file in filter(None, (source, flags.chat_template)):
             if not file.is_file():
                 raise ValueError(f"file is {file}; expected an existing one. Correct the path.")
-    convert(source, flags.output, flags.chat_template)
+        with source.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                raise ValueError(f"{source} is no GGUF file; expected one. Correct --input.")
+        try:
+            convert(source, flags.output, flags.chat_template)
+        except OSError:
+            raise
+        except (
+            Exception
+        ) as error:  # a file that was cut off, or a kind that transformers can't read
+            raise ValueError(
+                f"{source} can't be converted ({type(error).__name__}: {error}); expected a whole GGUF "
+                "file of a kind that transformers reads. Fetch it again, or take another."
+            ) from error
     print(f"{source.name} -> {flags.output}")
 
 
 if __name__ == "__main__":
-    main()
+    COMMAND.run(main)

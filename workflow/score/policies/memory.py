@@ -68,7 +68,7 @@ def size_of(model_path: str) -> Size:
     """Weights of a policy, counted without loading any; ValueError where it has no config."""
     try:
         config = KNOWN_SHAPES.get(model_path) or AutoConfig.from_pretrained(model_path)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a config.json that is no object raises anything
         raise ValueError(
             f"model_path is {model_path!r}; expected {', '.join(KNOWN_SHAPES)}, a folder or a hub name "
             f"of a policy. Correct it. Reading its config failed: {error}"
@@ -140,4 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    COMMAND.run(main)

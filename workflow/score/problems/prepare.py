@@ -24,6 +24,10 @@ from score.problems.sources import Source, read_source
 from score.tasks import load_task
 
 COMMAND = Command(__spec__, __doc__)
+_ASKING = {  # the config's keys that ask for so many problems of a split
+    "train": "training_problems or analyses.train_problems",
+    "test": "num_problems of analyses.scaling or analyses.successive",
+}
 
 
 def prepare(settings: PrepareSettings) -> tuple[dict[str, list[Problem]], dict]:
@@ -91,7 +95,14 @@ def _split(
     _check_size("train_size", settings.train_size or 1, len(data))
     if not test:
         raise ValueError("test has no problems; expected at least 1. All its rows were dropped.")
-    return {"train": data[: settings.train_size], "validation": validation, "test": test}
+    splits = {"train": data[: settings.train_size], "validation": validation, "test": test}
+    for name, needed in (("train", settings.needed_train), ("test", settings.needed_test)):
+        if needed > len(splits[name]):
+            raise ValueError(
+                f"{needed} {name} problems are asked for; expected at most the {len(splits[name])} that "
+                f"there are. Lower {_ASKING[name]}, or bring more problems."
+            )
+    return splits
 
 
 def _check_size(key: str, wanted: int, available: int) -> None:
@@ -125,4 +136,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    COMMAND.run(main)

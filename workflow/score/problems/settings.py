@@ -32,6 +32,7 @@ class PrepareSettings(VerifierSettings):
     and test_split, test is cut from the data. train_size, test_size: null for all that is left.
     gold_pattern: the gold is the one group of its last match in gold_col. several_golds: of a list of
     reference answers 'any' is right, or an answer must name 'all'.
+    needed_train, needed_test: the most problems of these splits that any job asks for.
     on_…: 'refuse' to raise for such rows, 'drop' to leave them out. ValueError for other values.
     """
 
@@ -51,6 +52,8 @@ class PrepareSettings(VerifierSettings):
     level_col: str | None = None
     train_size: int | None = None
     test_size: int | None = None
+    needed_train: int = 0
+    needed_test: int = 0
     on_bad_gold: str = "refuse"
     on_duplicate: str = "refuse"
     on_leakage: str = "refuse"
@@ -76,10 +79,11 @@ class PrepareSettings(VerifierSettings):
             _check_pattern(self.gold_pattern)
 
     def rerun_on(self) -> str:
-        """Without the verifier's settings, unless golds that it finds wrong are dropped."""
-        if self.on_bad_gold == "drop":
-            return super().rerun_on()
-        idle = {*VerifierSettings.names()} - {"task_type"}
+        """Without what changes no problem: what is only checked, and the verifier's settings, unless
+        golds that it finds wrong are dropped."""
+        idle = {"needed_train", "needed_test"}
+        if self.on_bad_gold != "drop":
+            idle |= {*VerifierSettings.names()} - {"task_type"}
         stated = json.loads(super().rerun_on())
         return json.dumps({k: v for k, v in stated.items() if k not in idle}, sort_keys=True)
 

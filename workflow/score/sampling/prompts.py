@@ -8,12 +8,13 @@ only appends, which `Bridge` checks before any work starts.
 
 import difflib
 import json
+import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, TemplateSyntaxError
 
 from score.files.digests import digest
 from score.sampling.prompt_settings import TEMPLATE_DATE, pinned_date
@@ -48,7 +49,7 @@ def read_messages(path: Path) -> Messages:
     """Chat messages of one few-shot file; ValueError where it is anything else."""
     try:
         messages = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"few-shot file {path} is not JSON ({error}). Mend the file.") from None
     shape = 'a list of {"role": "user" | "assistant", "content": "…"}, taking turns, assistant last'
     if not isinstance(messages, list) or len(messages) % 2:
@@ -64,8 +65,8 @@ def read_messages(path: Path) -> Messages:
             or not isinstance(message.get("content"), str)
         ):
             raise ValueError(
-                f"few-shot file {path}, message {i + 1} is {message!r}; expected role {role!r} and "
-                f"a text: {shape}."
+                f"few-shot file {path}, message {i + 1} is {reprlib.repr(message)}; expected role "
+                f"{role!r} and a text: {shape}."
             )
     return messages
 
@@ -145,9 +146,13 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
             messages, tokenize=False, **_dates(tokenizer), **kwargs
         )
         refusal = ""
-    except TemplateError as error:
-        if not system:
-            raise
+    except Exception as error:  # of jinja, or whatever an expression in the template raises
+        if (
+            not system
+            or not isinstance(error, TemplateError)
+            or isinstance(error, TemplateSyntaxError)
+        ):
+            raise ValueError(_broken_template(error)) from error
         text, refusal = "", f" ({error})"
     if any(content.strip() not in text for content in system):
         raise ValueError(
@@ -155,6 +160,15 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
             "expected one that shows it. Set system_prompt to null, and put its words into first_prompt."
         )
     return text
+
+
+def _broken_template(error: Exception) -> str:
+    line = f"line {error.lineno}: " if isinstance(error, TemplateSyntaxError) else ""
+    return (
+        f"the chat template can't be rendered ({line}{type(error).__name__}: {error}); expected one "
+        "that shows a question, an attempt and the request for a correction. Mend chat_template.jinja "
+        "beside the tokenizer, or take the policy's own."
+    )
 
 
 def _dates(tokenizer) -> dict:

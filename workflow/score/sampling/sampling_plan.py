@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from score.files.digests import digest, file_digest
+from score.policies.fitness import check_policy, check_vocabulary
 from score.policies.load import policy_digest, vocabulary_size
 from score.problems.problem import Problem
 from score.sampling.draws import turn_seeds
@@ -31,8 +32,8 @@ class SamplingPlan:
     """The prompts of a policy's attempts at the problems, and the draws of each of them.
 
     prompts: token ids by problem id. bridges: from an attempt to the next. given: rollouts of first
-    attempts by job, empty where the policy makes its own. ValueError where tokenizer, task or given
-    first attempts don't go together.
+    attempts by job, empty where the policy makes its own. ValueError where the policy can't
+    run, or tokenizer, task and given first attempts don't go together.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class SamplingPlan:
         self.first_attempts = first_attempts
         self.by_id = {problem.id: problem for problem in problems}
         task = task_of(settings)
+        rows = check_policy(path, settings.cache_dir)
         self.tokenizer = load_tokenizer(path, settings.cache_dir, settings.template_date)
+        check_vocabulary(self.tokenizer, rows)
         self.bridges = tuple(
             Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(task))
             for message in correction_prompts(task, settings.prompting)

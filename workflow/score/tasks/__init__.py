@@ -43,20 +43,27 @@ So another task is one file: write it, and set `task_type: path/to/mine.py`.
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+from score.jobs.command import OWN_TASK
+
 MODES = ("default", "final")
-REQUIRED = (
-    "FIRST_PROMPT",
-    "CORRECTION_PROMPT",
-    "EVALUATOR_FUNCTIONS",
-    "MARKER",
-    "parse_gold",
-    "state",
-    "extract",
-    "grade",
+FUNCTIONS = ("parse_gold", "state", "extract", "grade")
+REQUIRED = ("FIRST_PROMPT", "CORRECTION_PROMPT", "EVALUATOR_FUNCTIONS", "MARKER", *FUNCTIONS)
+# Those that a task may have.
+TEXTS = ("SYSTEM_PROMPT", "CRITIQUE_PROMPT", "REFINE_PROMPT")
+HOOKS = (
+    "canonical_question",
+    "question_from_row",
+    "gold_from_row",
+    "quick_grade",
+    "is_correct",
+    "warm_up",
+    "vote_key",
+    "second_opinion",
 )
 
 
@@ -68,7 +75,8 @@ def known_tasks() -> list[str]:
 def load_task(task_type: str) -> ModuleType:
     """The task module called `task_type`, or the one in the file of that path.
 
-    Errors: ValueError for an unknown name, a missing file, or a file that lacks a required name.
+    ValueError for an unknown name, a missing file, or a file that can't be run, ends the program or
+    lacks a required name.
     """
     if task_type.endswith(".py"):
         task = _load_file(Path(task_type).resolve())
@@ -85,12 +93,33 @@ def load_task(task_type: str) -> ModuleType:
             f"task_type is {task_type!r}; expected a module that defines {', '.join(REQUIRED)}. "
             f"Add {', '.join(missing)}."
         )
+    _check_kinds(task, task_type)
     if "{question}" not in task.FIRST_PROMPT:
         raise ValueError(
             f"FIRST_PROMPT of task {task_type!r} is {task.FIRST_PROMPT!r}; expected a text that "
             "holds {question}. Put {question} where the question belongs."
         )
     return task
+
+
+def _check_kinds(task: ModuleType, task_type: str) -> None:
+    """ValueError where a name of a task stands for something else than it should."""
+    given = [name for name in TEXTS if getattr(task, name, None) is not None]
+    for name in ("FIRST_PROMPT", "CORRECTION_PROMPT", "MARKER", *given):
+        if not isinstance(getattr(task, name), str):
+            raise ValueError(_of_another_kind(name, task, task_type, "a text"))
+    for name in (*FUNCTIONS, *(h for h in HOOKS if hasattr(task, h))):
+        if not callable(getattr(task, name)):
+            raise ValueError(_of_another_kind(name, task, task_type, "a function"))
+    functions = task.EVALUATOR_FUNCTIONS
+    if not isinstance(functions, list | tuple) or not functions:
+        expected = "a tuple of names, ('exact',)"
+        raise ValueError(_of_another_kind("EVALUATOR_FUNCTIONS", task, task_type, expected))
+
+
+def _of_another_kind(name: str, task: ModuleType, task_type: str, expected: str) -> str:
+    value = getattr(task, name)
+    return f"{name} of task {task_type!r} is {value!r}; expected {expected}. Change it there."
 
 
 def modes_of(task: ModuleType) -> tuple[str, ...]:
@@ -114,9 +143,28 @@ def vote_key_of(task: ModuleType) -> Callable[[str], str]:
 def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"task_type is {str(path)!r}; expected an existing file. Fix the path.")
-    name = f"score_task_{path.stem}"
+    name = f"{OWN_TASK}{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     task = importlib.util.module_from_spec(spec)
     sys.modules[name] = task
-    spec.loader.exec_module(task)
+    try:
+        spec.loader.exec_module(task)
+    except (Exception, SystemExit) as error:
+        raise ValueError(
+            f"task_type is {str(path)!r}, which can't be run: {_told(error, path)}; expected a file "
+            "that only defines what a task needs. Mend it; python FILE shows the same."
+        ) from error
     return task
+
+
+def _told(error: BaseException, path: Path) -> str:
+    """The error that running a file ended in, and the line of the file that it came from."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        lines.append(error.lineno)
+    where = f"line {lines[-1]}: " if lines and lines[-1] else ""
+    what = error.msg if isinstance(error, SyntaxError) else str(error)
+    name = (
+        "it ends the program, SystemExit" if isinstance(error, SystemExit) else type(error).__name__
+    )
+    return f"{where}{name}{f': {what}' if what else ''}"

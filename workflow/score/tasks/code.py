@@ -79,7 +79,9 @@ def parse_gold(raw) -> str:
         given = json.loads(raw) if isinstance(raw, str) else dict(raw)
     except (ValueError, TypeError):
         raise ValueError(f"the gold is {str(raw)[:60]!r}, not a JSON object of tests") from None
-    if not isinstance(given, dict) or not set(given) <= _KEYS:
+    if not isinstance(given, dict):
+        raise ValueError(f"the gold is {str(raw)[:60]!r}, not a JSON object of tests")
+    if not set(given) <= _KEYS:
         raise ValueError(f"the gold has keys {sorted(given)}, not some of {sorted(_KEYS)}")
     record = {"imports": [], "prompt": "", "setup": "", "solution": ""} | given
     if not record.get("tests"):

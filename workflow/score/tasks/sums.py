@@ -21,6 +21,8 @@ def canonical_question(question: str) -> str:
 
 def parse_gold(raw: str) -> str:
     """A whole number without leading zeros; raises ValueError where it is none."""
+    if isinstance(raw, bool) or not re.fullmatch(r"\s*\d+\s*", str(raw)):
+        raise ValueError(f"the gold is {raw!r}, not a whole number")
     return str(int(raw))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from transformers import TrainerCallback
 
 from score.files.atomic import replace_folder
+from score.files.errors import SiteError
 from score.training.checkpoints import checkpoint_steps
 from score.training.selection import Selection, is_update, validations
 
@@ -75,7 +76,7 @@ class Candidates(TrainerCallback):
         """Where the weights of a candidate lie. RuntimeError where they don't."""
         path = self._path(step)
         if not path.is_dir():
-            raise RuntimeError(
+            raise SiteError(
                 f"{path} is not there; expected the weights of update {step}, which were saved there. "
                 f"Give the training up, and train again: rm -r {self.folder}"
             )
@@ -109,7 +110,7 @@ class Candidates(TrainerCallback):
         try:
             write_policy(self.trainer, draft)
         except OSError as error:
-            raise RuntimeError(
+            raise SiteError(
                 f"the weights of update {step} can't be written to {self.folder} ({error}). Make room "
                 "and run again: training goes on from the newest whole checkpoint."
             ) from error

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from score.files.atomic import replace_file, replace_folder
+from score.files.errors import SiteError
 from score.files.sizes import size_text
 from score.jobs.distributed import is_first_process
 
@@ -35,7 +36,7 @@ def writing_checkpoint(
     try:
         yield
     except Exception as error:
-        raise RuntimeError(
+        raise SiteError(
             f"the checkpoint of step {step} can't be written to {directory} ({error}); "
             f"{size_text(_free(top))} are free there. Make room and run again: training goes on "
             "from the newest whole checkpoint."
@@ -149,7 +150,7 @@ def require_free_disk(directory: str, needed: int) -> None:
     """RuntimeError unless `needed` bytes are free where `directory` is or will be."""
     free = _free(Path(directory))
     if free < needed:
-        raise RuntimeError(
+        raise SiteError(
             f"{directory} has {size_text(free)} free; expected {size_text(needed)} for the next "
             "checkpoint. Make room and run again; whole checkpoints are kept."
         )

@@ -26,6 +26,7 @@ from score.jobs.distributed import (
 )
 from score.jobs.interruption import StopOnSignal, end_interrupted
 from score.jobs.writer_lock import sole_writer
+from score.policies.fitness import check_policy
 from score.policies.load import is_adapter
 from score.training.candidates import AlreadyTrained, Candidates, EndsOnce, write_policy
 from score.training.checkpoints import (
@@ -191,6 +192,9 @@ def run_job(
     with ExitStack() as held:
         with command.errors(ValueError, RuntimeError):
             settings = kind.read(flags.settings, flags.tuned)
+            for role in ("init", "reference"):
+                if role in flags:
+                    check_policy(getattr(flags, role), settings.cache_dir)
             if is_first_process():
                 held.enter_context(sole_writer(flags.checkpoints))
                 open_checkpoints(flags.checkpoints, provenance(settings, flags))

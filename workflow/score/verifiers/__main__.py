@@ -2,22 +2,26 @@
 
     python -m score.verifiers --task math --input in.jsonl --output out.jsonl
 
-Each input line is a JSON object with "attempt" and "answer"; other keys are kept. An "opening" is the
-text of the chat template just before the attempt, which may open a reasoning block; with the "question"
-an attempt that only repeats it is incorrect. Each output line adds "extracted", "correct", "verdict" and
-"score". The counts of verdicts go to stderr.
+Each input line is a JSON object with "attempt" and "answer", the latter as a data set holds it: it is
+read as in the preparation of problems. Other keys are kept. An "opening" is the text of the chat
+template just before the attempt, which may open a reasoning block; with the "question" an attempt that
+only repeats it is incorrect. Each output line adds "extracted", "correct", "verdict" and "score". The
+counts of verdicts go to stderr.
 """
 
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 
+from score.files.atomic import check_place
 from score.jobs.command import Command, optional
 from score.verifiers.reasoning import TAGS
 from score.verifiers.verifier import VERDICTS, Verifier
 
 COMMAND = Command(__spec__, __doc__)
+SHOWN = 10  # lines that an error names
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
         workers=optional("verdicts at a time", type=int, default=1),
     )
     with COMMAND.errors():
-        rows = read_rows(Path(flags.input))
+        check_place(flags.output)
         with Verifier(
             flags.task,
             flags.evaluator_function,
@@ -48,11 +52,12 @@ def main(arguments: list[str] | None = None) -> None:
             deadline=flags.deadline,
             workers=flags.workers,
         ) as verifier:
+            rows, answers = read_rows(Path(flags.input), verifier.task)
             verdicts = verifier(
                 [row["attempt"] for row in rows],
-                [row["answer"] for row in rows],
-                opening=[str(row.get("opening", "")) for row in rows],
-                questions=[str(row.get("question", "")) for row in rows],
+                answers,
+                opening=[row.get("opening", "") for row in rows],
+                questions=[row.get("question", "") for row in rows],
             )
     with open(flags.output, "w", encoding="utf-8") as lines:
         for row, verdict in zip(rows, verdicts, strict=True):
@@ -62,33 +67,67 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{len(rows)} attempts: {summary}", file=sys.stderr)
 
 
-def read_rows(path: Path) -> list[dict]:
-    """The objects of a JSON Lines file, each with a text "attempt" and an "answer".
+def read_rows(path: Path, task: ModuleType) -> tuple[list[dict], list]:
+    """The objects of a JSON Lines file, and the answer of each as the task reads it.
 
-    ValueError names the first line that is none.
+    An answer may be whatever a data set may hold: a text, a number, which counts as it is written, a
+    list of these, or an object, as the task takes them. ValueError names all lines that can't be judged.
     """
     if not path.is_file():
         raise ValueError(f"--input is {path}; expected an existing file. Fix the path.")
-    lines = enumerate(path.read_bytes().split(b"\n"), start=1)
-    return [_row(line, f"{path} line {number}") for number, line in lines if line.strip()]
+    rows, answers, wrong = [], [], []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row, answer = _read(line, task)
+        except ValueError as error:
+            wrong.append(f"line {number} {error}")
+        else:
+            rows.append(row)
+            answers.append(answer)
+    if wrong:
+        more = [f"and {len(wrong) - SHOWN} more lines"] if len(wrong) > SHOWN else []
+        raise ValueError(f"{path} " + "\n  ".join([*wrong[:SHOWN], *more]))
+    if not rows:
+        raise ValueError(f"{path} has no lines; expected attempts, one a line. Write them there.")
+    return rows, answers
 
 
-def _row(line: bytes, where: str) -> dict:
+def _read(line: bytes, task: ModuleType) -> tuple[dict, object]:
+    """The row in a line, and its answer as the task makes it of what is written there."""
     try:
         row = json.loads(line)
-    except ValueError:
+        # a number is a text to the tasks: 0.00001 must not become 1e-05
+        written = json.loads(line, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
-        raise ValueError(f"{where} is {line[:60]!r}; expected a JSON object. Fix that line.")
+        raise ValueError(f"is {line[:60]!r}; expected a JSON object. Fix that line.")
     for key in ("attempt", "answer"):
         if key not in row:
             raise ValueError(
-                f'{where} has no "{key}"; expected "attempt" and "answer" in each line. Add it.'
+                f'has no "{key}"; expected "attempt" and "answer" in each line. Add it.'
             )
-    if not isinstance(row["attempt"], str):
-        raise ValueError(f'{where}: "attempt" is {row["attempt"]!r}; expected a text. Fix it.')
-    return row
+    for key in ("attempt", "opening", "question"):
+        if not isinstance(row.get(key, ""), str):
+            raise ValueError(f'has the {key} {_shown(row[key])}; expected a text. Fix "{key}".')
+    given = row["answer"] if isinstance(row["answer"], dict) else written["answer"]
+    parts = given if isinstance(given, list) and given else [given]
+    # what is still a float is NaN or infinite
+    if any(part in (None, "", []) or isinstance(part, float) for part in parts):
+        raise ValueError(f'has the answer {_shown(row["answer"])}; expected one. Fix "answer".')
+    try:
+        return row, task.parse_gold(given)
+    except Exception as error:  # a task of the user's own may raise anything
+        reason = f"{'' if isinstance(error, ValueError) else f'{type(error).__name__}: '}{error}"
+        raise ValueError(f'has an answer that the task refuses: {reason}. Fix "answer".') from None
+
+
+def _shown(value) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 if __name__ == "__main__":
-    main()
+    COMMAND.run(main)

@@ -23,6 +23,7 @@ import tempfile
 import time
 from types import ModuleType
 
+from score.files.errors import SiteError
 from score.sandbox.confine import limit_resources
 from score.sandbox.run import PACKAGES, kill_group, start_deadline
 from score.tasks import load_task
@@ -37,7 +38,7 @@ _EMPTY = {"PATH": os.defpath, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "PYTHON
 class Worker:
     """One subprocess that grades for `task_type`. Not thread-safe: one caller at a time.
 
-    RuntimeError with the end of the worker's stderr where it does not start.
+    SiteError with the last line of the worker's stderr where it does not start.
     """
 
     def __init__(self, task_type: str):
@@ -62,9 +63,14 @@ class Worker:
             started = False
         if not started:
             self._subprocess.kill()
-            stderr = self._subprocess.stderr.read().decode(errors="replace")[-2000:]
+            stderr = self._subprocess.stderr.read().decode(errors="replace").strip()
             self.kill()
-            raise RuntimeError(f"A verifier worker for task {task_type!r} died:\n{stderr}")
+            reason = stderr.rpartition("\n")[2] or "it said nothing"
+            raise SiteError(
+                f"a verifier worker for task {task_type!r} died as it started ({reason}); expected the "
+                'task to load. Mend its file or the installation: python -c "from score.tasks import '
+                f'load_task as t; t({task_type!r}).warm_up()"'
+            )
         # nothing reads its stderr from here on, and a full pipe would block it
         self._subprocess.stderr.close()
 

@@ -1,0 +1,72 @@
+"""A command ends in one message where a person can mend what is wrong, else in a traceback."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from score.files.errors import SiteError
+from score.jobs.command import Command
+from score.tasks import load_task
+
+COMMAND = Command(SimpleNamespace(name="score.some.command"), "Does something.")
+
+
+def _end(main):
+    with pytest.raises(SystemExit) as ended:
+        COMMAND.run(main)
+    return ended.value.code
+
+
+def test_file_that_can_not_be_opened_and_a_machine_in_the_way_are_told_in_one_message(tmp_path):
+    told = _end(lambda: open(tmp_path / "gone.csv"))
+    assert told.startswith(
+        f"score.some.command: {tmp_path}/gone.csv can't be read or written (No such"
+    )
+    assert "(Is a directory)" in _end(lambda: open(tmp_path))
+
+    def full():
+        raise SiteError("the disk is full; expected 1 GB. Make room.")
+
+    assert _end(full) == "score.some.command: the disk is full; expected 1 GB. Make room."
+
+
+def test_ctrl_c_ends_a_command_as_shells_expect(capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    assert _end(interrupted) == 130
+    assert capsys.readouterr().err == "score.some.command: interrupted\n"
+
+
+def test_fault_of_the_code_keeps_its_traceback():
+    with pytest.raises(KeyError):
+        COMMAND.run(lambda: {}["x"])
+
+
+def test_what_a_task_of_the_users_own_raises_is_told_with_its_line(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("""
+FIRST_PROMPT = "{question}"
+CORRECTION_PROMPT = MARKER = ""
+EVALUATOR_FUNCTIONS = ("exact",)
+state = extract = grade = str
+def parse_gold(raw):
+    return raw["gold"]
+""")
+    told = _end(lambda: load_task(str(path)).parse_gold({}))
+    assert "the task's own code raised KeyError: 'gold'" in told and f"({path}, line 7)" in told
+
+
+def test_reader_that_is_gone_ends_a_command_without_a_word():
+    """As in `python -m score.policies.memory | head -1`."""
+    code = (
+        "from types import SimpleNamespace as S; from score.jobs.command import Command; "
+        "Command(S(name='score.x'), '').run(lambda: print('line\\n' * 100_000))"
+    )
+    command = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    command.stdout.readline()
+    command.stdout.close()
+    assert (command.stderr.read(), command.wait(timeout=60)) == (b"", 141)
