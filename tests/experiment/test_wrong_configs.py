@@ -195,7 +195,7 @@ def test_few_shot_file_that_is_nested_or_no_text_is_refused(config, tmp_path, co
     (tmp_path / "puzzle_initial.json").write_text(content)
     config["few_shot_dir"] = str(tmp_path)
     message = refusal(check_inputs, config)
-    says(message, [f"few-shot file {tmp_path / 'puzzle_initial.json'}"])
+    says(message, [f"few-shot file {tmp_path / 'puzzle_initial.json'}", "few_shot_dir to null"])
     assert len(message) < 600
 
 

@@ -47,16 +47,18 @@ def read_few_shot(directory: str | None, task_type: str) -> Messages:
 
 def read_messages(path: Path) -> Messages:
     """Chat messages of one few-shot file; ValueError where it is anything else."""
+    cure = "Mend the file, or set few_shot_dir to null."
     try:
         messages = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"few-shot file {path} is not JSON ({error}). Mend the file.") from None
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise ValueError(f"few-shot file {path} is not JSON ({reason}). {cure}") from None
     shape = 'a list of {"role": "user" | "assistant", "content": "…"}, taking turns, assistant last'
     if not isinstance(messages, list) or len(messages) % 2:
         found = (
             f"{len(messages)} messages" if isinstance(messages, list) else type(messages).__name__
         )
-        raise ValueError(f"few-shot file {path} holds {found}; expected {shape}.")
+        raise ValueError(f"few-shot file {path} holds {found}; expected {shape}. {cure}")
     for i, message in enumerate(messages):
         role = ("user", "assistant")[i % 2]
         if (
@@ -66,7 +68,7 @@ def read_messages(path: Path) -> Messages:
         ):
             raise ValueError(
                 f"few-shot file {path}, message {i + 1} is {reprlib.repr(message)}; expected role "
-                f"{role!r} and a text: {shape}."
+                f"{role!r} and a text: {shape}. {cure}"
             )
     return messages
 
