@@ -166,7 +166,8 @@ def _furnish(libc, here: str) -> bool:
             return False
         kept = os.statvfs(here + folder).f_flag & _NO_SUID_DEV_EXEC
         options = _REMOUNT | _BIND | _READ_ONLY | kept
-        libc.mount(None, os.fsencode(here + folder), None, options, None)
+        if libc.mount(None, os.fsencode(here + folder), None, options, None) != 0:
+            return False
     os.mkdir(here + "/dev")
     for device in _DEVICES:
         with open(here + device, "w"):
