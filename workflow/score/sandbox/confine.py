@@ -17,7 +17,6 @@ stops accidents and simple attacks, not a determined program. `confine` returns 
 
 import ctypes
 import os
-import platform
 import resource
 import sys
 
@@ -59,7 +58,7 @@ def confine(memory: int, seconds: int, parent: int = 0) -> list[str]:
         else:
             _end_with_starter(libc, starter)
         writes = {"root", "landlock"} <= set(layers)
-        filters = syscalls.program(platform.machine(), writes)
+        filters = syscalls.program(os.uname().machine, writes)
         if filters and libc.prctl(_PR_SET_SECCOMP, 2, ctypes.byref(filters), 0, 0) == 0:
             layers.append("seccomp")
     if "seccomp" not in layers:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import score
+from score.sandbox import wire  # noqa: F401  its byte code is then cached for the processes below
 from score.sandbox.confine import libraries
 
 MEMORY_LIMIT = 2**30  # bytes of address space for each of the two processes
