@@ -152,7 +152,7 @@ def _wrapper() -> tuple[str, ...]:
     command = (bubblewrap, "--unshare-all", "--die-with-parent", "--dev", "/dev", "--proc", "/proc")
     command += tuple(word for path in seen for word in ("--ro-bind", path, path))
     command += ("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache")
-    command += ("--dir", "/scratch", "--chdir", "/scratch", "--")
+    command += ("--hostname", "sandbox", "--dir", "/scratch", "--chdir", "/scratch", "--")
     try:
         works = subprocess.run([*command, *_PYTHON, "-c", ""], capture_output=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
