@@ -19,6 +19,7 @@ import ctypes
 import os
 import resource
 import sys
+from collections.abc import Iterable
 
 from score.sandbox import syscalls
 
@@ -32,24 +33,26 @@ _ROOT_OPTIONS = b"size=16m,nr_inodes=1024,mode=0700"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
-def confine(memory: int, seconds: int, parent: int = 0) -> list[str]:
+def confine(memory: int, seconds: int, parent: int = 0, packages: Iterable[str] = ()) -> list[str]:
     """Give up everything but computing, in the current directory, for good.
 
     It may return in a child: the first process of a namespace, whose parent only waits for it.
 
     memory: bytes. seconds: of CPU. parent: the process with which this one ends, 0 for none.
+    packages: folders of installed packages that may be read too.
     """
     layers = ["limits"]
+    readable = libraries(packages)
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         starter = None
         if _namespaces(libc):
             layers.append("namespaces")
             starter = _first_process(libc, parent)
-            if _root(libc):
+            if _root(libc, readable):
                 layers.append("root")
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        if _landlock(libc, writable="." if "root" in layers else None):
+        if _landlock(libc, readable, writable="." if "root" in layers else None):
             layers.append("landlock")
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # its memory is closed to its siblings
         _drop_capabilities(libc)
@@ -68,9 +71,9 @@ def confine(memory: int, seconds: int, parent: int = 0) -> list[str]:
     return layers
 
 
-def libraries() -> list[str]:
-    """The folders that Python's modules and the system's libraries are in, none inside another."""
-    found = {os.path.dirname(os.__file__), "/usr/lib", "/usr/lib64", "/lib", "/lib64"}
+def libraries(packages: Iterable[str] = ()) -> list[str]:
+    """The folders of Python's modules, of the system's libraries and of packages, none in another."""
+    found = {os.path.dirname(os.__file__), "/lib", "/lib64", *packages}
     for prefix in (sys.base_prefix, sys.base_exec_prefix, "/usr", "/usr/local"):
         found |= {os.path.join(prefix, name) for name in ("lib", "lib64", "share/zoneinfo")}
     folders: list[str] = []
@@ -146,20 +149,20 @@ def _end_with_starter(libc, starter: int) -> None:
         os._exit(1)
 
 
-def _root(libc) -> bool:
-    """Make the current directory a root folder with `libraries` in it, and enter it."""
+def _root(libc, readable: list[str]) -> bool:
+    """Make the current directory a root folder with the folders `readable` in it, and enter it."""
     try:
-        return _furnish(libc, os.getcwd())
+        return _furnish(libc, os.getcwd(), readable)
     except OSError:
         return False  # a folder that could not be made, or chroot is refused
 
 
-def _furnish(libc, here: str) -> bool:
+def _furnish(libc, here: str, readable: list[str]) -> bool:
     if libc.mount(None, b"/", None, _RECURSIVE | _PRIVATE, None) != 0:
         return False
     if libc.mount(b"tmpfs", here.encode(), b"tmpfs", _NO_SUID_DEV_EXEC, _ROOT_OPTIONS) != 0:
         return False
-    for folder in libraries():
+    for folder in readable:
         os.makedirs(here + folder)
         if not _bind(libc, folder, here + folder):
             return False
@@ -183,7 +186,7 @@ def _bind(libc, source: str, target: str) -> bool:
     return libc.mount(os.fsencode(source), os.fsencode(target), None, options, None) == 0
 
 
-def _landlock(libc, writable: str | None) -> bool:
+def _landlock(libc, readable: list[str], writable: str | None) -> bool:
     version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)
     if version < 1:
         return False
@@ -194,7 +197,7 @@ def _landlock(libc, writable: str | None) -> bool:
     ruleset = libc.syscall(_LANDLOCK_CREATE, ctypes.byref(handled), size, 0)
     if ruleset < 0:
         return False
-    for path in libraries():
+    for path in readable:
         _allow(libc, ruleset, path, _READ_FILE | _READ_DIR)
     for path in _DEVICES:
         _allow(libc, ruleset, path, _READ_FILE | _WRITE_FILE)
