@@ -142,10 +142,12 @@ def check_sandbox() -> Iterator[Finding]:
     cures = {
         "namespaces": "allow user namespaces (sysctl user.max_user_namespaces, "
         "kernel.apparmor_restrict_unprivileged_userns), or install bubblewrap",
+        "root": "as namespaces: programs see which files exist outside, and may write nothing",
         "landlock": "needs Linux 5.13",
         "seccomp": "the container or the architecture forbids it",
     }
-    lacking = [name for name in cures if name not in layers]
+    given = {"namespaces", "root"} if "bubblewrap" in layers else set()
+    lacking = [name for name in cures if name not in given.union(layers)]
     found = f"sandbox: {', '.join(layers)}"
     if lacking:
         yield warn(

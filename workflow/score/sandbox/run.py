@@ -6,13 +6,13 @@ returns. The tests are never in the program's process, the outcome never passes 
 it returns is read as plain data. Printing success, leaving with exit code 0, overriding assert,
 patching builtins or walking the stack therefore gain nothing.
 
-At the deadline both process groups are killed. The scratch directory is in memory and only theirs,
-or else nothing may be written.
+At the deadline both process groups are killed. Each process has a scratch directory in memory, or
+else may write nothing.
 
-What this protects against: programs that hang, flood, fork, read or write files, open connections,
-signal or trace others, or cheat the tests. What it does not: holes in the kernel itself; and where
-the kernel lacks Landlock (before 5.13), reading files that this user may read. `layers()` says
-which layers hold here. Where bubblewrap is installed and works, it is put around all this.
+What this protects against: programs that hang, flood, fork, read, write or look at files, open
+connections, signal, watch or trace others, or cheat the tests. What remains possible stands in the
+README. `layers()` says which layers hold here. Where bubblewrap is installed and works, it is put
+around all this.
 """
 
 import json
@@ -28,6 +28,10 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+
+import score
+from score.sandbox import wire  # noqa: F401  its byte code is then cached for the processes below
+from score.sandbox.confine import libraries
 
 MEMORY_LIMIT = 2**30  # bytes of address space for each of the two processes
 PACKAGES = Path(__file__).resolve().parents[2]  # the folder that holds the package `score`
@@ -144,8 +148,11 @@ def _wrapper() -> tuple[str, ...]:
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         return ()
-    command = (bubblewrap, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/")
-    command += ("--tmpfs", "/dev/shm", "--dev", "/dev", "--proc", "/proc", "--")
+    seen = [_PYTHON[0], str(Path(score.__file__)), str(Path(__file__).parent), *libraries()]
+    command = (bubblewrap, "--unshare-all", "--die-with-parent", "--dev", "/dev", "--proc", "/proc")
+    command += tuple(word for path in seen for word in ("--ro-bind", path, path))
+    command += ("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache")
+    command += ("--hostname", "sandbox", "--dir", "/scratch", "--chdir", "/scratch", "--")
     try:
         works = subprocess.run([*command, *_PYTHON, "-c", ""], capture_output=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
