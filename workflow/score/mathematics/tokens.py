@@ -49,7 +49,10 @@ FUNCTIONS = frozenset(
 _AS_COMMANDS = {name: name for name in FUNCTIONS} | {"sqrt": "sqrt", "pi": "pi"}
 _AS_COMMANDS |= {"infinity": "infty", "inf": "infty", "infty": "infty"}
 _SHORT_WORDS = frozenset(
-    "one two six ten and or to per cm mm km ft in yd mi kg mg lb lbs oz ml mL hr hrs min sec am pm mph kph sq cu".split()
+    """
+    one two six ten and or to per cm mm km ft in yd mi kg mg lb lbs oz ml mL hr hrs min sec am
+    pm mph kph sq cu
+    """.split()
 )
 _WORD_LENGTH = 4  # a longer run of letters is a word, a shorter one a product: abc, but Dana
 
