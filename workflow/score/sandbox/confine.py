@@ -18,6 +18,7 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Iterable
 
 from score.sandbox import syscalls
 
@@ -28,10 +29,11 @@ _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _SCRATCH_OPTIONS = b"size=16m,nr_inodes=1024,mode=0700"
 
 
-def confine(memory: int, seconds: int, parent: int = 0) -> list[str]:
+def confine(memory: int, seconds: int, parent: int = 0, packages: Iterable[str] = ()) -> list[str]:
     """Give up everything but computing, in the current directory, for good.
 
     memory: bytes. seconds: of CPU. parent: the process with which this one ends, 0 for none.
+    packages: folders of installed packages that may be read too.
     """
     layers = ["limits"]
     if sys.platform == "linux":
@@ -41,7 +43,7 @@ def confine(memory: int, seconds: int, parent: int = 0) -> list[str]:
             if _scratch(libc):
                 layers.append("scratch")
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        if _landlock(libc, writable="." if "scratch" in layers else None):
+        if _landlock(libc, packages, writable="." if "scratch" in layers else None):
             layers.append("landlock")
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # its memory is closed to its siblings
         _drop_capabilities(libc)
@@ -100,7 +102,7 @@ def _scratch(libc) -> bool:
     return True
 
 
-def _landlock(libc, writable: str | None) -> bool:
+def _landlock(libc, packages: Iterable[str], writable: str | None) -> bool:
     version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)
     if version < 1:
         return False
@@ -110,7 +112,7 @@ def _landlock(libc, writable: str | None) -> bool:
     if ruleset < 0:
         return False
     read = _READ_FILE | _READ_DIR
-    for path in {sys.base_prefix, os.path.dirname(os.__file__), "/usr", "/lib", "/lib64"}:
+    for path in {sys.base_prefix, os.path.dirname(os.__file__), "/usr", "/lib", "/lib64", *packages}:
         _allow(libc, ruleset, path, read)
     for path in ("/dev/null", "/dev/zero", "/dev/urandom"):
         _allow(libc, ruleset, path, _READ_FILE | 2)

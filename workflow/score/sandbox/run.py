@@ -29,6 +29,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from score.sandbox.packages import numpy_folder
+
 MEMORY_LIMIT = 2**30  # bytes of address space for each of the two processes
 PACKAGES = Path(__file__).resolve().parents[2]  # the folder that holds the package `score`
 _PYTHON = [os.path.realpath(sys.executable), "-I", "-S", "-B", "-X", "utf8"]
@@ -54,7 +56,7 @@ class Outcome(NamedTuple):
 
 
 def run_tests(source: str, record: dict, seconds: float) -> Outcome:
-    """Load the program `source` and run the tests of `record` (score.tasks.code) against it.
+    """Load the program `source` behind the prompt of `record`, and run its tests (score.tasks.code).
 
     seconds: wall-clock time for both, from now on; then everything is killed.
     """
@@ -84,7 +86,7 @@ def _start(side: str, scratch: str, pipes: list[int], limits: list[int], *outcom
     """Start a process of the sandbox; that of the tests also gets the pipe for the outcome."""
     script = Path(__file__).with_name(f"{side}_process.py")
     return subprocess.Popen(
-        [*_wrapper(), *_PYTHON, *map(str, (script, PACKAGES, *pipes, *limits, *outcome))],
+        [*_wrapper(), *_PYTHON, *map(str, (script, PACKAGES, *pipes, *limits, numpy_folder(), *outcome))],
         stdin=subprocess.PIPE if outcome else subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

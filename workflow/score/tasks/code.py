@@ -157,8 +157,7 @@ def grade(extracted: str, answer: str, function: str = "tests_pass") -> float:
     left = seconds_left()
     # a little before the worker's deadline, so that the worker need not be killed as well
     seconds = 10.0 if left is None else max(0.1, left - 0.2)
-    source = f"{record['prompt']}\n{extracted}\n"
-    outcome = run_tests(source, record, seconds)
+    outcome = run_tests(extracted, record, seconds)
     if outcome.kind == "timeout":
         raise TimeoutError(outcome.reason)
     if outcome.kind == "error":
