@@ -49,6 +49,9 @@ _OPERATIONS = {
     "repr": repr,
     "format": format,
     "isinstance": lambda target, value: isinstance(value, target),
+    "send": lambda target, value: target.send(value),
+    "throw": lambda target, error: target.throw(error),
+    "close": lambda target: target.close(),
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
 }
@@ -100,7 +103,7 @@ class ProgramSide(conversation.Conversation):
         super().__init__(line)
         self._namespace = namespace
         self._objects, self._numbers, self._told = [], {}, set()
-        self._functions, self._function_numbers = {}, {}  # those of the tests
+        self._passed, self._passed_numbers = {}, {}  # what the tests have passed
         self._turn = threading.RLock()
         self._output = _Bounded()
         sys.stdout = io.TextIOWrapper(self._output, "utf-8", "replace", write_through=True)
@@ -118,8 +121,8 @@ class ProgramSide(conversation.Conversation):
 
     def keep(self, value) -> list:
         """The message for what is not sent by value."""
-        if id(value) in self._function_numbers:
-            return ["callback", self._function_numbers[id(value)]]
+        if id(value) in self._passed_numbers:
+            return ["callback", self._passed_numbers[id(value)]]
         if isinstance(value, type):
             return self._class(value)
         if type(value) in (types.GeneratorType, types.CoroutineType):
@@ -143,13 +146,15 @@ class ProgramSide(conversation.Conversation):
             for name in parts[0].split("."):
                 found = getattr(found, name)
             return found
-        if kind == "exception":
-            return wire.decode(first, self.find)(*(wire.decode(a, self.find) for a in parts[0]))
-        if first not in self._functions:
-            made = self._iterator(first) if kind == "iterator" else self._function(first, *parts)
-            self._functions[first] = made
-            self._function_numbers[id(made)] = first
-        return self._functions[first]
+        if first not in self._passed:
+            made = {
+                "iterator": self._iterator,
+                "callback": self._function,
+                "exception": self._raised,
+            }[kind](first, *parts)
+            self._passed[first] = made
+            self._passed_numbers[id(made)] = first
+        return self._passed[first]
 
     def told(self, error: BaseException) -> list:
         """The message of an exception that the tests will see raised."""
@@ -191,7 +196,7 @@ class ProgramSide(conversation.Conversation):
         self._told.add(number)
         bases = [self._class(base) for base in kind.__bases__]
         base = _plain_base(kind) or next(filter(_is_built_in_exception, kind.__mro__), None)
-        specials = dir(kind) if base is None else _added(kind, base)
+        specials = type.__dir__(kind) if base is None else _added(kind, base)
         specials = [name for name in specials if name[:2] == name[-2:] == "__"]
         specials = [name for name in specials if getattr(kind, name, None) is not None]
         replaced = [] if base is None else sorted(_added(kind, base) & set(dir(base)))
@@ -200,6 +205,10 @@ class ProgramSide(conversation.Conversation):
 
     def _iterator(self, number: int) -> _Iterator:
         return _Iterator(lambda: self._call_back("next", number, (), {}))
+
+    def _raised(self, number: int, kind: list, args: list) -> BaseException:
+        """An exception of the tests, of its nearest built-in type."""
+        return wire.decode(kind, self.find)(*(wire.decode(arg, self.find) for arg in args))
 
     def _function(self, number: int, name: str, parameters: list[str] | None):
         """A function that calls one of the tests, with its parameters where these are plain."""

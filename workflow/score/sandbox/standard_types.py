@@ -141,7 +141,7 @@ def empty(name: str, parameters: list):
 def contents(container) -> list:
     """What a container holds, as a list that fill() takes."""
     if isinstance(container, dict):
-        return [tuple(pair) for pair in dict.items(container)]
+        return list(container.items())
     if isinstance(container, bytearray):
         return [bytes(container)]
     if _is_array(container):
@@ -154,8 +154,9 @@ def contents(container) -> list:
 def fill(container, held: list) -> None:
     """Make a container hold exactly that."""
     if isinstance(container, dict):
-        dict.clear(container)
-        dict.update(container, held)
+        container.clear()
+        for key, value in held:
+            container[key] = value
     elif isinstance(container, bytearray):
         container[:] = held[0]
     elif _is_array(container):

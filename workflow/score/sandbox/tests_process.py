@@ -49,7 +49,11 @@ class Run:
 
 def reason(error: BaseException, code: str) -> str:
     """One line for a person: what went wrong, in which test."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:500].rstrip(": ")
+    try:
+        said = str(error)
+    except BaseException:  # an exception of the program that cannot be shown
+        said = ""
+    said = " ".join(f"{type(error).__name__}: {said}".split())[:500].rstrip(": ")
     test = " ".join(code.split())
     test = test if len(test) <= _SHOWN else f"{test[:_SHOWN]}…"
     return f"{said}, in the test `{test}`" if test else said

@@ -88,7 +88,9 @@ class TestsSide(conversation.Conversation):
         base = next((b for b in (*remote.PLAIN, list, dict, set) if isinstance(value, b)), None)
         if base is not None:
             return wire.encode(base(value), self.keep)
-        raise remote.NotJudged(f"a test passes a {type(value).__name__}, which can't be sent")
+        raise remote.NotJudged(
+            f"a test passes an object of {type(value).__name__}, which can't be sent to the program"
+        )
 
     def find(self, message: list):
         """What a message of the program stands for in the tests."""
@@ -161,7 +163,7 @@ class TestsSide(conversation.Conversation):
             args = [wire.encode(arg, self.keep) for arg in error.args]
         except remote.NotJudged:
             args = [str(error)]
-        return ["exception", ["type", standard_types.type_name(kind)], args]
+        return ["exception", self._pass(error), ["type", standard_types.type_name(kind)], args]
 
     def _function_message(self, function) -> list:
         module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
