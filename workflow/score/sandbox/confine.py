@@ -112,7 +112,14 @@ def _landlock(libc, packages: Iterable[str], writable: str | None) -> bool:
     if ruleset < 0:
         return False
     read = _READ_FILE | _READ_DIR
-    for path in {sys.base_prefix, os.path.dirname(os.__file__), "/usr", "/lib", "/lib64", *packages}:
+    for path in {
+        sys.base_prefix,
+        os.path.dirname(os.__file__),
+        "/usr",
+        "/lib",
+        "/lib64",
+        *packages,
+    }:
         _allow(libc, ruleset, path, read)
     for path in ("/dev/null", "/dev/zero", "/dev/urandom"):
         _allow(libc, ruleset, path, _READ_FILE | 2)

@@ -127,7 +127,10 @@ class ProgramSide(conversation.Conversation):
             return self._class(value)
         if type(value) in (types.GeneratorType, types.CoroutineType):
             return [type(value).__name__, self._number(value)]
-        kind, number = self._class(type(value), isinstance(value, BaseException)), self._number(value)
+        kind, number = (
+            self._class(type(value), isinstance(value, BaseException)),
+            self._number(value),
+        )
         if isinstance(value, BaseException):
             args = [wire.encode(arg, self.keep) for arg in BaseException.args.__get__(value)]
             return ["exception", kind, args, number]

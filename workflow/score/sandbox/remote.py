@@ -254,8 +254,14 @@ def _operator(name: str, plain: type | None):
 
 def _mark(result, name: str) -> None:
     """Remember that the program saw a value of the tests when it made this."""
-    if not is_remote(result) or isinstance(result, int | float | complex) or not result._score_named:
-        raise NotJudged(f"{name} of an object of the program and a value of a test gives a plain value")
+    if (
+        not is_remote(result)
+        or isinstance(result, int | float | complex)
+        or not result._score_named
+    ):
+        raise NotJudged(
+            f"{name} of an object of the program and a value of a test gives a plain value"
+        )
     object.__setattr__(result, "_score_compared", True)
 
 

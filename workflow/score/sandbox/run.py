@@ -85,8 +85,9 @@ def run_tests(source: str, record: dict, seconds: float) -> Outcome:
 def _start(side: str, scratch: str, pipes: list[int], limits: list[int], *outcome: int):
     """Start a process of the sandbox; that of the tests also gets the pipe for the outcome."""
     script = Path(__file__).with_name(f"{side}_process.py")
+    arguments = [script, PACKAGES, *pipes, *limits, numpy_folder(), *outcome]
     return subprocess.Popen(
-        [*_wrapper(), *_PYTHON, *map(str, (script, PACKAGES, *pipes, *limits, numpy_folder(), *outcome))],
+        [*_wrapper(), *_PYTHON, *map(str, arguments)],
         stdin=subprocess.PIPE if outcome else subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

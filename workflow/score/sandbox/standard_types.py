@@ -181,20 +181,15 @@ def _fill_array(array, shape: tuple, *data) -> None:
         array[...] = numpy.frombuffer(data[0], array.dtype).reshape(shape)
 
 
-def snapshot(container) -> list:
-    """What `holds` compares with later."""
-    return contents(container)
-
-
 def holds(container, held: list) -> bool:
-    """Whether a container still holds the very same objects; asks none of them."""
+    """Whether a container still holds the very same objects as contents() gave; asks none of them."""
     now = contents(container)
     if len(now) != len(held):
         return False
+    pairs = zip(now, held, strict=True)
     if isinstance(container, dict):
-        pairs = zip(now, held, strict=True)
         return all(a[0] is b[0] and a[1] is b[1] for a, b in pairs)
     if isinstance(container, bytearray) or _is_array(container):
-        return all(a is b or type(a) is type(b) in (bytes, tuple) and a == b
-                   for a, b in zip(now, held, strict=True))
-    return all(a is b for a, b in zip(now, held, strict=True))
+        plain = (bytes, tuple)
+        return all(a is b or (type(a) in plain and type(b) in plain and a == b) for a, b in pairs)
+    return all(a is b for a, b in pairs)

@@ -17,24 +17,29 @@ class NotStarted(Exception):
 
 
 class Run:
-    """The tests of `record` (score.tasks.code) on their way through a program."""
+    """The tests of a record (score.tasks.code) on their way through a program.
 
-    def __init__(self, record: dict, side, in_place):
-        self._record, self._side, self._in_place = record, side, in_place
+    order: the record, and the source of the program. The modules of the sandbox are handed in, since
+    this process can import them only before it is confined.
+    """
+
+    def __init__(self, order: dict, line, side, in_place):
+        self.record, self._source = order["record"], order["source"]
+        self._line, self._side, self._in_place = line, side, in_place
         self.code = ""  # what is running
 
-    def load(self, line, source: str) -> None:
+    def load(self) -> None:
         """Load the program. NotStarted where its process ended before it received the source."""
         try:
-            line.send([self._record["prompt"], source])
-            line.receive()
+            self._line.send([self.record["prompt"], self._source])
+            self._line.receive()
         except (EOFError, OSError) as error:
             raise NotStarted(str(error)) from None
         self._side.wait()
 
     def run(self) -> None:
         """Run all tests; the first that fails raises."""
-        record, names = self._record, self._record["names"]
+        record, names = self.record, self.record["names"]
         namespace = {"__name__": "tests", self._in_place.SEEN: self._side.seeing}
         for code in [*record["imports"], record["prompt"]]:
             exec(compile(code, "imports", "exec"), namespace)
@@ -59,13 +64,13 @@ def reason(error: BaseException, code: str) -> str:
     return f"{said}, in the test `{test}`" if test else said
 
 
-def main(task: dict, line, modules, verdict: int) -> None:
+def main(run: Run, packages, verdict: int) -> None:
+    """Write the outcome of a run as one JSON line to the descriptor `verdict`."""
     with os.fdopen(verdict, "w") as pipe:
-        run = Run(task["record"], modules.tests_side.TestsSide(line), modules.in_place)
         try:
-            if "numpy" in json.dumps(task["record"]["tests"]):
-                modules.packages.refuse_empty_comparisons()
-            run.load(line, task["source"])
+            if "numpy" in json.dumps(run.record["tests"]):
+                packages.refuse_empty_comparisons()
+            run.load()
             run.run()
             outcome = ["passed", ""]
         except NotStarted as error:
@@ -78,7 +83,6 @@ def main(task: dict, line, modules, verdict: int) -> None:
 if __name__ == "__main__":
     package_root, reading, writing, memory, seconds, parent, numpy, verdict_pipe = sys.argv[1:9]
     sys.path.insert(0, package_root)
-    from score import sandbox
     from score.sandbox import confine, in_place, packages, tests_side, wire
 
     sys.path.remove(package_root)
@@ -86,4 +90,6 @@ if __name__ == "__main__":
     packages.offer_numpy(numpy)
     confine.confine(int(memory), int(seconds), int(parent), packages.folders(numpy))
     order = json.loads(sys.stdin.buffer.read())
-    main(order, wire.Line(int(reading), int(writing)), sandbox, int(verdict_pipe))
+    line = wire.Line(int(reading), int(writing))
+    run = Run(order, line, tests_side.TestsSide(line), in_place)
+    main(run, packages, int(verdict_pipe))

@@ -39,7 +39,7 @@ class Shared:
     def close(self) -> None:
         """From now on nothing is numbered, and changes count."""
         self.open = False
-        self._held = [standard_types.snapshot(container) for container in self.containers]
+        self._held = [standard_types.contents(container) for container in self.containers]
 
     def changed(self) -> list[int]:
         """Numbers of the containers that hold something else than when they arrived."""

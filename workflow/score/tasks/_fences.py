@@ -34,7 +34,9 @@ _TOKEN = re.compile(
     re.MULTILINE,
 )
 _ENDS_OF_LONG = {
-    quotes: re.compile(rf"(?:[^\\{quotes[0]}]|\\.|{quotes[0]}(?!{quotes[1:]}))*+{quotes}", re.DOTALL)
+    quotes: re.compile(
+        rf"(?:[^\\{quotes[0]}]|\\.|{quotes[0]}(?!{quotes[1:]}))*+{quotes}", re.DOTALL
+    )
     for quotes in ('"""', "'''")
 }
 _LINE = re.compile(r"^[ \t>]*+(?P<fence>`{3,}+|~{3,}+)(?P<info>[^`\n]*+)$", re.MULTILINE)
@@ -98,7 +100,9 @@ def _closing(text: str, at: int, fence: str, language: str, strings: bool) -> tu
             if same and not line["info"].strip():
                 return line.start(), line.end()
             if same:  # another block begins, or text follows: this block was not closed properly
-                return line.start(), line.start() if _LANGUAGE.match(line["info"])[1] else line.end()
+                return line.start(), line.start() if _LANGUAGE.match(line["info"])[
+                    1
+                ] else line.end()
     return None, None
 
 

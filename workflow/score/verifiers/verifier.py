@@ -176,7 +176,9 @@ class Verifier:
                 f"an attempt is a {type(attempt).__name__}; expected a text. Decode it first."
             )
         said = after_reasoning(attempt, self.reasoning_tags, opening)
-        return None if said is None else extract_with(self.task, said, self.mode, self.marker, answer)
+        return (
+            None if said is None else extract_with(self.task, said, self.mode, self.marker, answer)
+        )
 
     def _verdicts(self, pairs: list[tuple], progress) -> dict[tuple, Verdict]:
         """Verdicts by pair of stated answer and reference answer, the latter as JSON."""
