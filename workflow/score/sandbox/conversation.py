@@ -29,7 +29,7 @@ class Conversation:
             if kind == "call":
                 self._serve(reply)
             elif kind in ("return", "raise"):
-                return self._result(reply, shared)
+                return self._result(reply, shared, see)
             else:
                 raise ConnectionError("the other process sent what is no answer")
 
@@ -39,8 +39,13 @@ class Conversation:
     def _receive(self):
         return self._line.receive()
 
-    def _result(self, reply: list, shared: wire.Shared):
+    def _result(self, reply: list, shared: wire.Shared, see: bool):
         kind, value, changes, printed = reply
+        if not (see or (kind == "return" and value is None)):
+            shared, changes = (
+                None,
+                [],
+            )  # what the other side tells of them all the same is no matter
         self.printed(printed)
         # in the order in which they were made: a class is described where it comes first
         value = self.exception(value) if kind == "raise" else wire.decode(value, self.find, shared)

@@ -6,8 +6,8 @@ So changes are seen
 
 * after a call that returns None (conversation.py);
 * after a call whose result the test drops: `sort(given)` as a statement;
-* in a test all of whose assertions compare with something that no program can have changed: constants,
-  and what built-in and imported names make of constants.
+* in a test without loops all of whose assertions compare with something that no program can have
+  changed: constants, and what built-in and imported names make of constants.
 
 Else the arguments stay as the test wrote them.
 """
@@ -16,6 +16,11 @@ import ast
 import builtins
 
 SEEN = "__score_seen__"  # the name under which compiled tests find what shows changes
+
+
+# code that does not run once from its start to its end
+_BY_PARTS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While)
+_BY_PARTS += (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.If)
 
 
 class _Marked(ast.NodeTransformer):
@@ -40,7 +45,7 @@ def compares_with_constants(code: str, names: list[str]) -> bool:
     """
     tree = ast.parse(code)
     nodes = list(ast.walk(tree))
-    if any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda) for node in nodes):
+    if any(isinstance(node, _BY_PARTS) for node in nodes):
         return False
     imported = {
         (alias.asname or alias.name).partition(".")[0]

@@ -168,9 +168,13 @@ def class_of(side, number: int, name: str, bases: list, specials: list, replaced
         made = _special(special, plain)
         if made is not None:
             namespace[special] = made
+    if plain is not None and not hasattr(plain, "__bool__"):
+        namespace["__bool__"] = lambda self: plain.__len__(self) != 0
     if plain is None and "__hash__" not in specials:
         namespace["__hash__"] = None
     for attribute in replaced:
+        if attribute.startswith("_"):
+            continue  # a special method is what the table below says, whatever the program says
         namespace[attribute] = property(lambda self, a=attribute: self._score_ask("getattr", a))
     if plain is None and not any(issubclass(base, BaseException) for base in bases):
         namespace["__dict__"] = property(lambda self: self._score_ask("getattr", "__dict__"))

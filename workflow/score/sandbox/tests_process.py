@@ -45,8 +45,10 @@ class Run:
             exec(compile(code, "imports", "exec"), namespace)
         written = f"{record['prompt']}\n{record.get('solution', '')}"
         classes = set(re.findall(r"^class[ \t]+(\w+)", written, re.MULTILINE))
+        if not written.strip():  # nothing says which are classes but how they are written
+            classes = {name for name in names if name[:1].isupper()}
         for name in names:
-            namespace[name] = self._side.name(name, name in classes or name[:1].isupper())
+            namespace[name] = self._side.name(name, name in classes)
         for self.code in [record["setup"], *record["tests"]]:
             self._side.see_all = self._in_place.compares_with_constants(self.code, names)
             exec(self._in_place.compiled(self.code, "tests"), namespace)

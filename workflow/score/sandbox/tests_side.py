@@ -20,7 +20,7 @@ class TestsSide(conversation.Conversation):
     def __init__(self, line):
         super().__init__(line)
         self._known = {}  # number -> what stands for that object of the program
-        self._passed = []  # functions and iterators that the tests have passed
+        self._passed, self._passed_numbers = [], {}  # functions and the like that tests have passed
         self.see_all = False  # whether calls show in their arguments what the program changed
 
     def name(self, name: str, is_class: bool):
@@ -32,7 +32,7 @@ class TestsSide(conversation.Conversation):
 
     def wait(self) -> None:
         """Wait until the program is loaded; raises what it raised."""
-        self._result(self._receive(), wire.Shared())
+        self._result(self._receive(), wire.Shared(), see=False)
 
     def seeing(self, function):
         """`function`, called so that what the program changes in its arguments is seen."""
@@ -175,11 +175,10 @@ class TestsSide(conversation.Conversation):
         return ["callback", self._pass(function), str(name), _parameters(function)]
 
     def _pass(self, value) -> int:
-        for number, passed in enumerate(self._passed):
-            if passed is value:
-                return number
-        self._passed.append(value)
-        return len(self._passed) - 1
+        number = self._passed_numbers.setdefault(id(value), len(self._passed))
+        if number == len(self._passed):
+            self._passed.append(value)  # held, so that its id stays its own
+        return number
 
 
 def _named(module: str, name: str):
