@@ -90,6 +90,7 @@ class Remote(metaclass=RemoteClass, mirror=True):
     """Stands for an object of the program: a function, an instance, an iterator."""
 
     _score_side, _score_class, _score_number = None, None, None
+    _score_contained = None  # the built-in container that the class derives from
     _score_named = False  # of a class that the tests take by name
     _score_compared = False  # made by an operator with a value of the tests
 
@@ -154,16 +155,17 @@ def class_of(side, number: int, name: str, bases: list, specials: list, replaced
     defines anew.
     """
     plain = next((base for base in PLAIN if any(issubclass(b, base) for b in bases)), None)
+    contained = next((c for c in _CONTAINERS for b in bases if _derives(b, c)), None)
     namespace = {
         "__module__": "program",
         "__doc__": property(lambda self: self._score_ask("getattr", "__doc__")),
         "_score_side": side,
         "_score_class": number,
         "_score_specials": frozenset(specials),
-        "_score_contained": any(
-            issubclass(b, _CONTAINERS) or getattr(b, "_score_contained", False) for b in bases
-        ),
+        "_score_contained": contained,
     }
+    if contained is not None:
+        namespace["__class__"] = property(lambda self: contained)  # for isinstance(x, list)
     for special in specials:
         made = _special(special, plain)
         if made is not None:
@@ -185,6 +187,10 @@ def class_of(side, number: int, name: str, bases: list, specials: list, replaced
         return RemoteClass(name, bases, namespace, mirror=True)
     except TypeError:  # bases that have no common layout or order here
         return RemoteClass(name, (plain, Remote) if plain else (Remote,), namespace, mirror=True)
+
+
+def _derives(base: type, container: type) -> bool:
+    return issubclass(base, container) or getattr(base, "_score_contained", None) is container
 
 
 def _special(name: str, plain: type | None):
