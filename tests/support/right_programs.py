@@ -288,7 +288,8 @@ class Record(dict):
         """
 s = Stack()
 s.push(1)
-assert isinstance(s, list) and isinstance(s, Stack) and s == [1] == s and s != [2] and len(s) == 1 and list(s) == [1] and s[0] == 1 and 1 in s
+assert isinstance(s, list) and isinstance(s, Stack)
+assert s == [1] == s and s != [2] and len(s) == 1 and list(s) == [1] and s[0] == 1 and 1 in s
 assert Record(a=1) == {'a': 1} and Record(a=1).a == 1 and 'a' in Record(a=1)
 """,
     ),
