@@ -94,7 +94,10 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path, capsys):
     first = _run(tmp_path / "one", settings)
     assert tuple(first) == OUTPUTS
     assert first == _run(tmp_path / "two", settings)
-    assert "81 rows read: 26 train, 5 validation, 10 test" in capsys.readouterr().err
+    assert (
+        "81 rows read: 26 train, 5 validation, 10 test; 41 kept (50.6 %); "
+        in capsys.readouterr().err
+    )
     assert read_problems(tmp_path / "one/out/test.jsonl") == prepare(settings)[0]["test"]
     card = json.loads(first["data_card.json"])
     assert card["rows_dropped"] == {"bad_gold": 0, "duplicate": 40, "leakage": 0}

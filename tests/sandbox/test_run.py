@@ -167,7 +167,7 @@ def test_verdicts_of_the_code_task_come_through_the_verifier():
         "correct": "```python\ndef double(x):\n    return x + x\n```",
         "incorrect": "```python\ndef double(x):\n    return x\n```",
         "timeout": "```python\nwhile True: pass\n```",
-        "no_answer": "```python\ndef double(x):\n    return x + x\n",
+        "no_answer": "```python\ndef double(x):\n    return x + x",
     }
     with Verifier("code", deadline=2.0) as verifier:
         verdicts = verifier(list(attempts.values()), [gold] * 4)

@@ -20,6 +20,133 @@ def test_code_extracts_the_last_closed_block():
     )
 
 
+ADD = "def add(a, b):\n    return a + b"
+ADD_GOLD = json.dumps({"names": ["add"], "tests": ["assert add(2, 3) == 5"]})
+READ = {
+    "attributes": f'```python title="a.py" linenums=1\n{ADD}\n```',
+    "pandoc's form": f"```{{.python .numberLines}}\n{ADD}\n```",
+    "other names of Python": f"```text\nx\n```\n``` Python3\n{ADD}\n```",
+    "a file name": f"```main.py\n{ADD}\n```",
+    "tildes": f"~~~python\n{ADD}\n~~~",
+    "five backticks": f"`````py\n{ADD}\n`````",
+    "a fence in a docstring": '```python\ndef add(a, b):\n    """\n```\nadd(1, 2)\n```\n    """\n'
+    "    return a + b\n```\nDone.",
+    "a fence in a string": "```python\ndef add(a, b):\n    s = '```'\n    return a + b\n```",
+    "closed behind code": f"```python\n{ADD}``` That is it.\n",
+    "opened behind text": f"The program: ```python\n{ADD}\n```",
+    "in a list": "1. Like this:\n\n   ```python\n   def add(a, b):\n       return a + b\n   ```\n",
+    "behind a list's mark": "- ```python\n  def add(a, b):\n      return a + b\n  ```",
+    "in a quote": "> ```python\n> def add(a, b):\n>     return a + b\n> ```",
+    "in a block of Markdown": f"````markdown\n# Sum\n```python\n{ADD}\n```\n````",
+    "Windows' line ends": f"```python\n{ADD}\n```\n".replace("\n", "\r\n"),
+    "a stray fence behind it": f"```python\n{ADD}\n```\n```\nIt adds.",
+    "a stray fence before it": f"```\n```python\n{ADD}\n```",
+    "an example behind it": f"```python\n{ADD}\n```\n```python\nprint(add(1, 2))\n```",
+    "an output behind it": f"```python\n{ADD}\n```\n\n```\n3\n```\nThat is it.",
+    "an output that is not closed": f"```python\n{ADD}\n```\nOutput:\n```\n3",
+    "not closed before an example": f"```python\n{ADD}\n\n```python\nprint(add(1, 2))\n```",
+    "a broken program before it": '```python\ndef add(a, b):\n    """bad\n```\n'
+    f"So:\n```python\n{ADD}\n```",
+    "a wrong program before it": f"```python\ndef add(a, b): return 0\n```\nNo:\n```python\n{ADD}\n```",
+    "whole lines and no closing": f"```python\n{ADD}\n",
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_the_program_is_read_from_fences_as_people_write_them(name):
+    namespace = {}
+    exec(code.extract_for(READ[name], "default", "", ADD_GOLD), namespace)
+    assert namespace["add"](2, 3) == 5
+
+
+def test_a_text_that_is_cut_off_in_a_program_states_nothing():
+    for cut in ("import ma", "import math\n", "def add(a, b):\n    retu"):
+        attempt = f"```python\n{ADD}\n```\nBetter:\n```python\n{cut}"
+        assert code.extract_for(attempt, "default", "", ADD_GOLD) is None
+    assert code.extract_for(f"```python\n{ADD}", "default", "", ADD_GOLD) is None
+    assert code.extract_for(f"```text\n{ADD}\n```", "default", "", ADD_GOLD) is None
+
+
+def test_a_program_whose_asked_names_are_in_several_blocks_is_put_together():
+    attempt = "```python\nclass E(Exception): pass\n```\nand\n```python\ndef f(): raise E\n```"
+    gold = json.dumps({"names": ["E", "f"], "tests": ["x"]})
+    found = code.extract_for(attempt, "default", "", gold)
+    assert found == "class E(Exception): pass\n\ndef f(): raise E"
+
+
+def test_a_continued_prompt_counts_by_its_last_block_that_names_python():
+    attempt = "```python\n    return a + b\n```\nOutput:\n```\n5\n```"
+    assert code.extract_for(attempt, "default", "", ADD_GOLD) == "    return a + b"
+
+
+def test_a_reference_program_with_fences_in_it_states_itself():
+    solution = 'def add(a, b):\n    """\n````\n```\n    """\n    return a + b'
+    gold = code.parse_gold({"tests": ["assert add(2, 3) == 5"], "solution": solution})
+    assert code.extract_for(code.state(gold, ""), "default", "", gold) == solution
+
+
+PLUS = """
+import numpy as np
+from math import inf
+
+def is_floats(x) -> bool:
+    return isinstance(x, float) or isinstance(x, list) and all(isinstance(i, float) for i in x)
+
+def assertion(out, exp, atol):
+    exact_match = out == exp
+    if atol == 0 and is_floats(exp):
+        atol = 1e-6
+    if not exact_match and atol != 0:
+        assert np.allclose(out, exp, rtol=1e-07, atol=atol)
+    else:
+        assert exact_match, f"out: {out}, exp: {exp}"
+
+inputs, results = [[[1.0, 2.0]], [[0.1, 0.2]]], [3.0, 0.3]
+"""
+LOOP = "for i, (inp, exp) in enumerate(zip(inputs, results)):\n    assertion({}(*inp), exp, 0)\n"
+MBPP_PLUS = {
+    "task_id": 1,
+    "code": "import numpy as np\ndef total(xs): return float(np.sum(xs))",
+    "prompt": "Write a function to add.",
+    "source_file": "x.py",
+    "test_imports": ["import math"],
+    "test_list": ["assert math.isclose(total([1.0, 2.0]), 3)"],
+    "test": PLUS + LOOP.format("total"),
+}
+HUMANEVAL_PLUS = {
+    "task_id": "HumanEval/1",
+    "prompt": 'def total(xs):\n    """Add."""\n',
+    "canonical_solution": "    return sum(xs)\n",
+    "entry_point": "total",
+    "test": PLUS
+    + "def check(candidate):\n"
+    + "".join(f"    {line}\n" for line in LOOP.format("candidate").splitlines()),
+}
+
+
+def test_rows_of_evalplus_are_judged_by_their_own_tests():
+    wrong = ["return 3.0", "return []", "return [3.0, 3.0]"]
+    for row in (MBPP_PLUS, HUMANEVAL_PLUS):
+        gold = code.parse_gold(code.gold_from_row(row))
+        assert "np" not in json.loads(gold)["names"] and code.question_from_row(row)
+        attempts = [f"```python\ndef total(xs): {text}\n```" for text in wrong]
+        with Verifier("code", deadline=20.0) as verifier:
+            assert verifier.check_golds([gold])[0].correct
+            verdicts = verifier(attempts, [gold] * len(attempts))
+        assert [verdict.verdict for verdict in verdicts] == ["incorrect"] * len(attempts)
+
+
+def test_why_a_reference_program_does_not_pass_is_one_sentence():
+    missing = {"tests": ["import pandas\nassert f(1) == 1"], "solution": "def f(x): return x"}
+    assert "pandas is imported, which the sandbox does not have" in code.why_unsound(
+        code.parse_gold(missing)
+    )
+    own = {"tests": ["class Own: pass\nf(Own())"], "solution": "def f(x): return x"}
+    assert "passes an object of Own" in code.why_unsound(code.parse_gold(own))
+    none = {"tests": ["assert f(1) == 1"]}
+    assert "there is no program" in code.why_unsound(code.parse_gold(none))
+
+
 def test_code_golds_that_cannot_judge_are_refused_with_a_reason():
     cases = [("nonsense", "not a JSON object"), ({"tests": []}, "no tests")]
     cases += [({"tests": ["assert f("]}, "not Python"), ({"text": "x"}, "keys")]
@@ -40,6 +167,12 @@ def test_tests_take_only_what_the_solution_defines_from_the_program():
         )
     )
     assert gold["names"] == ["sum"] and gold["imports"] == ["import math"]
+    renamed = {
+        "tests": ["assert f(2) == np.sqrt(4)"],
+        "solution": "import numpy as np\nf = np.sqrt",
+    }
+    gold = json.loads(code.parse_gold(renamed))
+    assert gold["names"] == ["f"] and gold["imports"] == ["import numpy as np"]
 
 
 @pytest.mark.parametrize(

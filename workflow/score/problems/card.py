@@ -61,6 +61,13 @@ def data_card(
     }
 
 
+def kept_text(card: dict) -> str:
+    """How many of the rows that were read are problems: `21 kept (87.5 %)`."""
+    return f"{card['rows_kept']} kept ({card['rows_kept'] / card['rows_read']:.1%})".replace(
+        "%", " %"
+    )
+
+
 def licence_of(path: str) -> str | None:
     """Licence of a data set by its path or hub name; None where it is not known."""
     parts = re.split(r"[/\\:@]", path)
@@ -88,7 +95,7 @@ def card_markdown(card: dict) -> str:
     lines += [f"| {name} | {count} |" for name, count in card["splits"].items()]
     lines += [
         "",
-        f"{card['rows_read']} rows read, {card['rows_kept']} kept, {card['rows_unused']} of them "
+        f"{card['rows_read']} rows read, {kept_text(card)}, {card['rows_unused']} of them "
         f"unused. Split by a hash of the question with random_seed {card['random_seed']}.",
         "",
         "## Dropped",

@@ -15,7 +15,7 @@ from pathlib import Path
 from score.files.atomic import replace_file
 from score.jobs.command import Command
 from score.problems import checks
-from score.problems.card import card_json, card_markdown, data_card
+from score.problems.card import card_json, card_markdown, data_card, kept_text
 from score.problems.notes import notes_on
 from score.problems.numbers import mend_gaps
 from score.problems.problem import Problem, write_problems
@@ -132,7 +132,8 @@ def main(arguments: list[str] | None = None) -> None:
     write_prepared(flags.output_dir, splits, card)
     sizes = ", ".join(f"{count} {name}" for name, count in card["splits"].items())
     drops = ", ".join(f"{count} {kind}" for kind, count in card["rows_dropped"].items())
-    print(f"{card['rows_read']} rows read: {sizes}; dropped: {drops}", file=sys.stderr)
+    kept = f"{kept_text(card)}; dropped: {drops}"
+    print(f"{card['rows_read']} rows read: {sizes}; {kept}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,67 +7,45 @@ gains nothing.
 """
 
 import sys
-
-_OPERATIONS = {
-    "call": lambda target, *args, **kwargs: target(*args, **kwargs),
-    "getattr": getattr,
-    "setattr": setattr,
-    "getitem": lambda target, key: target[key],
-    "iter": iter,
-    "next": next,
-    "len": len,
-    "str": str,
-}
+import types
 
 
-def main(line, wire) -> None:
-    objects = []
-
-    def keep(value) -> int:
-        objects.append(value)
-        return len(objects) - 1
-
-    namespace = {"__name__": "program", "__builtins__": __builtins__}
-    source = line.receive()
+def main(line, program_side) -> None:
+    module = types.ModuleType("program")
+    module.__builtins__ = __builtins__
+    sys.modules["program"] = module  # dataclasses and typing look names up there
+    side = program_side.ProgramSide(line, vars(module))
+    prompt, source = line.receive()
     line.send("started")  # if this process ends from here on, the program has ended it
     try:
-        exec(compile(source, "program.py", "exec"), namespace)
-        line.send(True)
+        for code in _compiled(prompt, source):
+            exec(code, vars(module))
+        line.send(["return", True, [], side.take_printed()])
     except BaseException as error:
-        line.send(["raise", type(error).__name__, str(error)[:200]])
+        line.send(["raise", side.told(error), [], ""])
         return
     while True:
-        operation, target, args, kwargs = line.receive()
-        try:
-            if operation == "name":
-                value = namespace[target]
-                # a callable is never sent by value: the tests call it and assign to its attributes
-                line.send(["object", keep(value)] if callable(value) else wire.encode(value, keep))
-                continue
-            args = [wire.decode(arg, objects.__getitem__) for arg in args]
-            kwargs = {name: wire.decode(arg, objects.__getitem__) for name, arg in kwargs.items()}
-            reply = wire.encode(_OPERATIONS[operation](objects[target], *args, **kwargs), keep)
-        except BaseException as error:
-            reply = ["raise", type(error).__name__, _text(error)]
-        line.send(reply)
+        side.answer()
 
 
-def _text(error: BaseException) -> str:
+def _compiled(prompt: str, source: str) -> list:
+    """The prompt and the program, each by itself; as one where one goes on in the other."""
     try:
-        return str(error)[:200]
-    except BaseException:
-        return ""
+        return [compile(code, "program.py", "exec") for code in (prompt, source)]
+    except SyntaxError:
+        return [compile(f"{prompt}\n{source}\n", "program.py", "exec")]
 
 
 if __name__ == "__main__":
-    package_root, reading, writing, memory, seconds, parent = sys.argv[1:7]
+    package_root, reading, writing, memory, seconds, parent, numpy = sys.argv[1:8]
     sys.path.insert(0, package_root)
-    from score.sandbox import confine, wire
+    from score.sandbox import confine, packages, program_side, wire
 
     sys.path.remove(package_root)
     del sys.argv[1:]
-    confine.confine(int(memory), int(seconds), int(parent))
+    packages.offer_numpy(numpy)
+    confine.confine(int(memory), int(seconds), int(parent), packages.folders(numpy))
     try:
-        main(wire.Line(int(reading), int(writing)), wire)
+        main(wire.Line(int(reading), int(writing)), program_side)
     except (EOFError, OSError):
         pass

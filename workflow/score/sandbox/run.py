@@ -30,8 +30,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import score
-from score.sandbox import wire  # noqa: F401  its byte code is then cached for the processes below
+
+# these so that their byte code is cached for the processes below, which write none
+from score.sandbox import in_place, program_side, tests_side, wire  # noqa: F401
 from score.sandbox.confine import libraries
+from score.sandbox.packages import folders, numpy_folder
 
 MEMORY_LIMIT = 2**30  # bytes of address space for each of the two processes
 PACKAGES = Path(__file__).resolve().parents[2]  # the folder that holds the package `score`
@@ -58,7 +61,7 @@ class Outcome(NamedTuple):
 
 
 def run_tests(source: str, record: dict, seconds: float) -> Outcome:
-    """Load the program `source` and run the tests of `record` (score.tasks.code) against it.
+    """Load the program `source` behind the prompt of `record`, and run its tests (score.tasks.code).
 
     seconds: wall-clock time for both, from now on; then everything is killed.
     """
@@ -87,8 +90,9 @@ def run_tests(source: str, record: dict, seconds: float) -> Outcome:
 def _start(side: str, scratch: str, pipes: list[int], limits: list[int], *outcome: int):
     """Start a process of the sandbox; that of the tests also gets the pipe for the outcome."""
     script = Path(__file__).with_name(f"{side}_process.py")
+    arguments = [script, PACKAGES, *pipes, *limits, numpy_folder(), *outcome]
     return subprocess.Popen(
-        [*_wrapper(), *_PYTHON, *map(str, (script, PACKAGES, *pipes, *limits, *outcome))],
+        [*_wrapper(), *_PYTHON, *map(str, arguments)],
         stdin=subprocess.PIPE if outcome else subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -148,7 +152,12 @@ def _wrapper() -> tuple[str, ...]:
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         return ()
-    seen = [_PYTHON[0], str(Path(score.__file__)), str(Path(__file__).parent), *libraries()]
+    seen = [
+        _PYTHON[0],
+        str(Path(score.__file__)),
+        str(Path(__file__).parent),
+        *libraries(folders(numpy_folder())),
+    ]
     command = (bubblewrap, "--unshare-all", "--die-with-parent", "--dev", "/dev", "--proc", "/proc")
     command += tuple(word for path in seen for word in ("--ro-bind", path, path))
     command += ("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache")

@@ -21,6 +21,9 @@ and, where they help, any of these:
     CRITIQUE_PROMPT, REFINE_PROMPT     user messages of self-refinement: for a critique of the
                                        attempt, and after it for the whole solution again; neither
                                        says whether the attempt was right
+    extract_for(attempt, mode, marker, answer)   in place of extract where what is asked decides
+                                       which of several statements is the answer: whether one is right
+                                       must not count
     canonical_question(question)                 key for splits, duplicates and leakage
     question_from_row(row), gold_from_row(row)   read a whole dataset row instead of one column
     quick_grade(extracted, answer, function)     cheap score without a worker, None if not sure
@@ -138,6 +141,13 @@ def vote_key_of(task: ModuleType) -> Callable[[str], str]:
     The task's own `vote_key` where it has one; else the answer casefolded, white space folded.
     """
     return getattr(task, "vote_key", lambda extracted: " ".join(extracted.casefold().split()))
+
+
+def extract_with(task: ModuleType, attempt: str, mode: str, marker: str, answer) -> str | None:
+    """What an attempt states as its answer to the problem whose reference answer is `answer`."""
+    if hasattr(task, "extract_for"):
+        return task.extract_for(attempt, mode, marker, answer)
+    return task.extract(attempt, mode, marker)
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -1,4 +1,4 @@
-"""Python programs (MBPP, sanitized MBPP, HumanEval), tested in the sandbox.
+"""Python programs (MBPP, HumanEval, EvalPlus' MBPP+ and HumanEval+), tested in the sandbox.
 
 The answer of a problem is a JSON text with what the tests need:
 
@@ -9,8 +9,10 @@ The answer of a problem is a JSON text with what the tests need:
     tests      list of codes, all of which must run without raising
     solution   the dataset's own program: it must pass, or the row is refused
 
-What counts as stated: the last closed fenced block (```python or ```); with mode "final" the last
-closed one behind the marker. A block that never closes states nothing.
+What counts as stated: the last fenced block that defines what the tests take from the program; with
+mode "final" the last such one behind the marker. Blocks that name another language are none. Where no
+block defines it, the prompt may begin it: then the last block counts. A block that never closes is cut
+off, unless it defines what is asked and ends with a whole line. See _fences.py for how blocks are read.
 """
 
 import ast
@@ -18,6 +20,10 @@ import builtins
 import json
 import re
 import sys
+from contextlib import contextmanager
+
+from score.sandbox.packages import OFFERED
+from score.tasks._fences import blocks
 
 FIRST_PROMPT = (
     "Write a Python program for the task below. Only the standard library is there. End with the "
@@ -41,7 +47,10 @@ EVALUATOR_FUNCTIONS = ("tests_pass",)
 MARKER = "Final program:"
 MARKER_MODES = ("final",)
 
-_FENCE = re.compile(r"^[ \t]*+```[ \t]*+(\w*+)[ \t]*+\r?$", re.MULTILINE)
+_DEFINITION = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+_IMPORT = re.compile(r"^(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(.*)", re.MULTILINE)
+_ASSIGNMENT = re.compile(r"^([\w, \t]++)(?::[^=\n]*+)?=(?!=)", re.MULTILINE)
+_NAME = re.compile(r"\w+")
 _STANDARD = set(sys.stdlib_module_names)
 _KEYS = {"imports", "prompt", "names", "setup", "tests", "solution"}
 
@@ -55,7 +64,10 @@ def question_from_row(row: dict) -> str:
 
 
 def gold_from_row(row: dict) -> str:
-    """The JSON text of an MBPP, sanitized MBPP or HumanEval row. KeyError for a missing field."""
+    """The JSON text of a row of MBPP, sanitized MBPP, MBPP+, HumanEval or HumanEval+.
+
+    MBPP+ has its own tests in `test`, which hold those of `test_list`. KeyError for a missing field.
+    """
     if "entry_point" in row:
         record = {
             "solution": row["canonical_solution"],
@@ -67,7 +79,7 @@ def gold_from_row(row: dict) -> str:
         record = {
             "imports": list(row.get("test_imports", [])),
             "setup": row.get("test_setup_code") or "",
-            "tests": list(row["test_list"]),
+            "tests": [row["test"]] if row.get("test") else list(row["test_list"]),
             "solution": row["code"].replace("\r\n", "\n"),
         }
     return json.dumps(record, sort_keys=True)
@@ -87,18 +99,32 @@ def parse_gold(raw) -> str:
     if not record.get("tests"):
         raise ValueError("the gold has no tests")
     try:
-        used = _names_used([record["setup"], *record["tests"]])
-        defined = _names_defined(record["prompt"] + "\n" + record["solution"])
-        ast.parse("\n".join(record["imports"]))
-    except (SyntaxError, TypeError, ValueError) as error:
+        with _long_integers():
+            used = _names_used([record["setup"], *record["tests"]])
+            written = record["prompt"] + "\n" + record["solution"]
+            defined, modules = _names_defined(written, modules=False), _modules(written)
+            imported = _names_defined("\n".join(record["imports"]))
+    except (SyntaxError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"the gold is not Python: {error}") from None
     own = set(dir(builtins))
     if "names" not in given:
-        record["names"] = sorted(used & defined if record["solution"] else used - own)
+        record["names"] = sorted(used & defined if record["solution"] else used - own - imported)
     # what the tests use of the program's imports is imported for them too
-    missing = used - set(record["names"]) - own - _names_defined("\n".join(record["imports"]))
-    record["imports"] += [f"import {name}" for name in sorted(missing & _STANDARD)]
+    missing = used - set(record["names"]) - own - imported
+    modules = {name: f"import {name}" for name in missing & _STANDARD} | modules
+    record["imports"] += [modules[name] for name in sorted(missing & set(modules))]
     return json.dumps(record, sort_keys=True)
+
+
+@contextmanager
+def _long_integers():
+    """Python's limit on the digits of an integer lifted: EvalPlus' tests exceed it."""
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(limit)
 
 
 def _names_used(codes: list[str]) -> set[str]:
@@ -110,40 +136,81 @@ def _names_used(codes: list[str]) -> set[str]:
     return loaded - stored - set().union(*map(_names_defined, codes))
 
 
-def _names_defined(code: str) -> set[str]:
-    """Top-level names of a program, without the standard modules that it imports."""
+def _names_defined(code: str, modules: bool = True) -> set[str]:
+    """Top-level names of a program. modules: whether modules that tests can import too count."""
     defined = set()
     for node in ast.parse(code).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             defined.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            names = {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-            defined |= names - (_STANDARD if isinstance(node, ast.Import) else set())
+            defined |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
         else:
             names = (n for n in ast.walk(node) if isinstance(n, ast.Name))
             defined |= {name.id for name in names if isinstance(name.ctx, ast.Store)}
-    return defined
+    return defined if modules else defined - set(_modules(code))
+
+
+def _modules(code: str) -> dict[str, str]:
+    """By name, the import of each module that a program imports and that the tests can import."""
+    found = {}
+    for node in ast.parse(code).body:
+        for alias in node.names if isinstance(node, ast.Import) else ():
+            if alias.name.partition(".")[0] in _STANDARD | OFFERED:
+                name = (alias.asname or alias.name).partition(".")[0]
+                renamed = f" as {alias.asname}" if alias.asname else ""
+                found[name] = f"import {alias.name}{renamed}"
+    return found
 
 
 def state(answer: str, marker: str) -> str:
-    return f"{marker}\n```python\n{json.loads(answer)['solution']}\n```"
+    """The dataset's own program in a block whose fence is longer than any in it."""
+    solution = json.loads(answer)["solution"]
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", solution))])
+    return f"{marker}\n{fence}python\n{solution}\n{fence}"
 
 
 def extract(attempt: str, mode: str, marker: str) -> str | None:
-    """The program in the last closed fenced block, None where there is none."""
+    """The program in the last fenced block, None where there is none or it never closes."""
+    return _program(attempt, mode, marker, [])
+
+
+def extract_for(attempt: str, mode: str, marker: str, answer: str) -> str | None:
+    """As extract, where what is asked chooses among the blocks."""
+    try:
+        names = json.loads(answer)["names"]
+    except (ValueError, TypeError, KeyError):
+        names = []
+    return _program(attempt, mode, marker, names)
+
+
+def _program(attempt: str, mode: str, marker: str, names: list[str]) -> str | None:
     if mode == "final":
         _, found, attempt = attempt.rpartition(marker)
         if not found:
             return None
-    program, opened = None, None
-    for fence in _FENCE.finditer(attempt):
-        if opened is None:
-            opened = fence
-        elif not fence[1]:
-            if opened[1].lower() in ("", "python", "python3", "py"):
-                program = attempt[opened.end() : fence.start()].strip("\r\n")
-            opened = None
-    return program if opened is None and program and program.strip() else None
+    found = [block for block in blocks(attempt) if block.is_python and block.text.strip()]
+    if found and not found[-1].closed:
+        whole = attempt.endswith("\n") and _defined(found[-1].text, names)
+        if not whole:
+            cut = found.pop()
+            # behind a program that names its language, a block without one is no other program
+            if cut.language or not any(block.language for block in found):
+                return None
+    if not found:
+        return None
+    last = {name: i for i, block in enumerate(found) for name in _defined(block.text, names)}
+    if last:
+        return "\n\n".join(found[i].text for i in sorted(set(last.values())))
+    named = [block for block in found if block.language] if names else []
+    return (named or found)[-1].text
+
+
+def _defined(code: str, names: list[str]) -> list[str]:
+    """Those of `names` that the code defines, imports or assigns at its top level."""
+    defined = set(_DEFINITION.findall(code))
+    for line in [*_IMPORT.findall(code), *_ASSIGNMENT.findall(code)]:
+        defined.update(_NAME.findall(line))
+    return [name for name in names if name in defined]
 
 
 def vote_key(extracted: str) -> str:
@@ -159,8 +226,7 @@ def grade(extracted: str, answer: str, function: str = "tests_pass") -> float:
     left = seconds_left()
     # a little before the worker's deadline, so that the worker need not be killed as well
     seconds = 10.0 if left is None else max(0.1, left - 0.2)
-    source = f"{record['prompt']}\n{extracted}\n"
-    outcome = run_tests(source, record, seconds)
+    outcome = run_tests(extracted, record, seconds)
     if outcome.kind == "timeout":
         raise TimeoutError(outcome.reason)
     if outcome.kind == "error":
@@ -173,11 +239,13 @@ def why_unsound(answer: str) -> str:
     from score.sandbox.run import run_tests
 
     record = json.loads(answer)
-    reason = run_tests(f"{record['prompt']}\n{record['solution']}\n", record, 10.0).reason
+    if not record["solution"].strip():
+        return "there is no program that shows that the tests can be passed"
+    reason = run_tests(record["solution"], record, 10.0).reason
     module = re.search(r"No module named '([^']+)'", reason)
     if module is None:
         return reason
     return (
-        f"{module[1]} is imported, which the sandbox does not have; expected modules of the standard "
-        "library. Rewrite the tests without it, or leave the row out"
+        f"{module[1]} is imported, which the sandbox does not have; expected the standard library or "
+        f"{', '.join(sorted(OFFERED))}. Rewrite the tests without it, or leave the row out"
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from os import getpid
 
-from score.tasks import MODES, load_task
+from score.tasks import MODES, extract_with, load_task
 from score.verifiers.modes import check_mode_and_marker
 from score.verifiers.reasoning import TAGS, after_reasoning, check_tags
 from score.verifiers.settings import VerifierSettings
@@ -159,7 +159,7 @@ class Verifier:
         if getpid() != self._owner:  # after a fork: the workers belong to the parent process
             self._reset()
         openings = [opening] * len(attempts) if isinstance(opening, str) else opening
-        stated = [self._extract(*both) for both in zip(attempts, openings, strict=True)]
+        stated = [self._extract(*each) for each in zip(attempts, openings, answers, strict=True)]
         pairs = [(text, json.dumps(b)) for text, b in zip(stated, answers, strict=True)]
         by_pair = self._verdicts(list(dict.fromkeys(pairs)), progress)
         verdicts = [by_pair[pair] for pair in pairs]
@@ -181,13 +181,15 @@ class Verifier:
         stated = [self.task.state(answer, self.marker) for answer in answers]
         return self(stated, answers, progress)
 
-    def _extract(self, attempt: str, opening: str) -> str | None:
+    def _extract(self, attempt: str, opening: str, answer) -> str | None:
         if not isinstance(attempt, str):
             raise ValueError(
                 f"an attempt is a {type(attempt).__name__}; expected a text. Decode it first."
             )
         said = after_reasoning(attempt, self.reasoning_tags, opening)
-        return None if said is None else self.task.extract(said, self.mode, self.marker)
+        return (
+            None if said is None else extract_with(self.task, said, self.mode, self.marker, answer)
+        )
 
     def _verdicts(self, pairs: list[tuple], progress) -> dict[tuple, Verdict]:
         """Verdicts by pair of stated answer and reference answer, the latter as JSON."""
