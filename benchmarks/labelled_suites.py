@@ -3,8 +3,9 @@
     python benchmarks/labelled_suites.py DATA [--workers 2]
 
 DATA is the folder of the real data: labelled/, math/, humaneval/ and mbpp/. A suite that is not
-there is skipped. Prints one line a suite and names each row that differs; takes a few minutes, most
-of them for the programs.
+there is skipped. Prints one line a suite and names each row that differs, then how many problems of
+MATH are paid for copying the last formula of their question, and which. Takes a minute or two, most of
+it for the programs.
 """
 
 import argparse
@@ -69,6 +70,28 @@ def math_suites(data: Path) -> None:
             report(f"MATH golds, {title}", cases, Verifier("math"))
 
 
+def copied_questions(data: Path) -> None:
+    """How many problems are paid where the attempt repeats the question's last formula."""
+    problems = [row for p in "ab" for row in math_rows(data / "math" / f"part_{p}.jsonl")]
+    copied = [(row, math.formulas(row["problem"])[-1:]) for row in problems]
+    copied = [(row, formula[0]) for row, formula in copied if formula]
+    if not copied:
+        return
+    attempts = [f"{math.MARKER} ${formula}$. I hope it is correct." for _, formula in copied]
+    answers = [row["answer"] for row, _ in copied]
+    questions = [row["problem"] for row, _ in copied]
+    verifier = Verifier("math")
+    aware = verifier(attempts, answers, questions=questions)
+    unaware = verifier(attempts, answers)
+    print(
+        f"MATH, the question's last formula copied: {sum(v.correct for v in aware)} of "
+        f"{len(problems)} paid, {sum(v.correct for v in unaware)} without a look at the question"
+    )
+    for (row, formula), verdict in zip(copied, aware, strict=True):
+        if verdict.correct:
+            print(f"    paid: {row['unique_id']}, {formula} for {row['answer']}")
+
+
 def math_rows(path: Path) -> list[dict]:
     return rows(path) if path.exists() else []
 
@@ -93,6 +116,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="programs at a time")
     flags = parser.parse_args()
     math_suites(flags.data)
+    copied_questions(flags.data)
     code_suites(flags.data, flags.workers)
 
 

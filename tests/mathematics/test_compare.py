@@ -116,9 +116,7 @@ def test_copying_the_last_formula_of_a_question_pays_only_where_it_is_the_answer
     problems = [*rows("math/part_a.jsonl"), *rows("math/part_b.jsonl")]
     copied = []
     for problem in problems:
-        formulas = [
-            next(filter(None, found)) for found in math._FORMULA.findall(problem["problem"])
-        ]
+        formulas = math.formulas(problem["problem"])
         if formulas and problem["answer"].strip():
             copied.append((f"\\boxed{{{formulas[-1]}}}", problem["answer"], problem["problem"]))
     with Verifier("math") as verifier:

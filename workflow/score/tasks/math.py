@@ -212,11 +212,15 @@ def _written(text: str) -> str:
     return text[1:-1] if re.fullmatch(r"\([^()]*\)", text) and "," not in text else text
 
 
+def formulas(question: str) -> list[str]:
+    """What stands between dollars or LaTeX's brackets, in order."""
+    return [next(filter(None, groups)) for groups in _FORMULA.findall(question)]
+
+
 @lru_cache(maxsize=10_000)
 def _expressions(question: str) -> frozenset[str]:
     """The formulas of a question and the sides of their equations."""
-    formulas = [next(filter(None, groups)) for groups in _FORMULA.findall(question)]
-    sides = [side for formula in formulas for side in (formula, *formula.split("="))]
+    sides = [side for formula in formulas(question) for side in (formula, *formula.split("="))]
     return frozenset(map(_written, sides)) - {""}
 
 
