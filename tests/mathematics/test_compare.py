@@ -42,6 +42,14 @@ RIGHT = {  # reference answer: what states it
     r"\text{Evelyn}": ["evelyn", "Evelyn", r"\mathrm{Evelyn}"],
     r"\text{an ellipse}": ["ellipse", r"\text{Ellipse}"],
     r"8\!:\!34 \text{ p.m.}": ["8:34 pm", r"8:34\text{ PM}"],
+    r"(3,-2)": ["(x,y)=(3,-2)", r"\begin{cases} x=3 \\ y=-2 \end{cases}"],
+    "x>2": [r"(2,\infty)", r"\{x \mid x > 2\}"],
+    r"(-\infty,2)\cup(2,\infty)": [r"x \ne 2", r"\mathbb{R}\setminus\{2\}"],
+    r"\frac{x-1}{2}": [r"f^{-1}(x)=\frac{x-1}{2}", "(x-1)/2", r"\text{Area} = \frac12(x-1)"],
+    r"\frac{\pi}{2} + k\pi": [r"\frac{\pi}{2}+\pi k"],
+    r"\text{no solution}": [r"\emptyset", r"\text{No solutions}"],
+    r"\log_2 3": [r"\frac{\ln 3}{\ln 2}", r"\log_{2}{3}"],
+    r"10\text{ m/s}": [r"36\text{ km/h}", r"10\text{ meters per second}"],
     r"90^\circ": ["90", "90°", r"90\text{ degrees}"],
 }  # fmt: skip
 WRONG = {  # reference answer: what does not state it
@@ -73,6 +81,8 @@ WRONG = {  # reference answer: what does not state it
     r"\frac34": ["4:3"],
     "y=2x+1": ["2x+y=1", "y=2x", "x=2y+1"],
     "x=5": ["2x=10", "y=5", "5=5"],
+    "5": ["5x", "5?", ">5", "5+0", r"5\cdot1", "5 5", "55", r"5\text{ dozen}", "101_2", "f(5)"],
+    "A": ["A, B", "AB", r"\text{A}\text{B}", r"\text{A or B}"],
     "x^2-1": ["x^2", "3", "x^2-1=0", "(x-1)^2", r"\frac{d}{dx}(\frac{x^3}{3}-x)"],
     "$": ["5", "$"],
     "nan": ["nan", "5"],

@@ -109,8 +109,9 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path, capsys):
     ("row", "reason"),
     [
         ({"id": "bad", "q": "Q?", "a": ""}, "bad: the gold is empty"),
-        ({"id": "bad", "q": "Q?", "a": ["1", "2"]}, "bad: the gold is a list"),
-        ({"id": "bad", "q": "Q?", "a": "}{"}, "bad: gold '}{' does not verify against itself"),
+        ({"id": "bad", "q": "Q?", "a": []}, "bad: the gold is a list"),
+        ({"id": "bad", "q": "Q?", "a": {"x": "1"}}, "bad: the gold is a dict"),
+        ({"id": "bad", "q": "Q?", "a": "}{"}, "bad: the gold '}{' has a brace that does not close"),
         ({"id": "bad", "q": "Q?"}, "bad: field 'a' is missing"),
         ({"id": "bad", "q": None, "a": "1"}, "bad: field 'q' is missing"),
         ({"id": "bad", "q": " \n", "a": "1"}, r"bad: question is ' \\n'; expected a text"),
@@ -348,3 +349,20 @@ def test_tests_that_import_what_is_missing_name_it(tmp_path):
     )
     with pytest.raises(ValueError, match=r"1: gold .*: incorrect: AssertionError"):
         prepare(_settings(path, task_type="code", id_col="task_id"))
+
+
+def test_of_several_reference_answers_any_is_right_or_all_must_be_named(tmp_path):
+    path = tmp_path / "olympiad.jsonl"
+    finals = [["$\\frac{1}{2}$"], ["$2$", "$-2$"], ["$(1,8),(2,7)$"], ["Friday"], ["$x>2$"]]
+    rows = [{"question": f"Q{n}", "final_answer": f} for n, f in enumerate(finals)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = {"task_type": "math", "gold_col": "final_answer", "test_size": 1, "id_col": None}
+    settings |= {"question_col": "question", "validation_size": 1}
+    for how, answer in (("any", ["$2$", "$-2$"]), ("all", "$2$, $-2$")):
+        splits, card = prepare(_settings(str(path), **settings, several_golds=how))
+        answers = [problem.answer for problems in splits.values() for problem in problems]
+        assert answer in answers and "$\\frac{1}{2}$" in answers and len(answers) == len(rows)
+        (note,) = card["notes"].items()
+        assert note == ("answers that are words, so that only the same words equal them", 1)
+    with pytest.raises(ValueError, match="several_golds is 'all'; expected 'any' for task 'qa'"):
+        prepare(_settings(str(path), **settings | {"task_type": "qa"}, several_golds="all"))

@@ -19,11 +19,13 @@ from score.mathematics.answers import (
 from score.mathematics.notation import NEW_ROW, normalise
 from score.mathematics.parser import parse
 from score.mathematics.quantities import quantity
-from score.mathematics.relations import SIGNS, as_region, related
+from score.mathematics.relations import SIGNS, as_region, related, without_points
 from score.mathematics.tokens import CLOSING, OPENING, Token, split, tokenise
 from score.mathematics.tree import LENGTH_LIMIT, Node, Unreadable, number
 
 _NOTHING = {"", "nan", "none", "null", "n/a", "na", "nil", "undefined-", "?", "inf-", "-", "--"}
+_PHRASES = dict.fromkeys([("no", "solution"), ("no", "solutions"), ("empty", "set")], r"\emptyset")
+_PHRASES |= dict.fromkeys([("all", "real", "numbers"), ("all", "reals")], r"\mathbb{R}")
 _ARTICLES = {"a", "an", "the"}
 _NUMBER_WORDS = """
     zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
@@ -34,13 +36,14 @@ _CLOCK = re.compile(r"(\d{1,2}) ?: ?(\d\d)(?: ?: ?(\d\d))?")
 _MATRIX = re.compile(
     r"\\begin ?\{([bpBvV]?matrix|array)\}(?: ?\{[clr| ]*\})?(.*)\\end ?\{\1\}", re.DOTALL
 )
+_SYSTEM = re.compile(r"\\begin ?\{cases\}(.*)\\end ?\{cases\}", re.DOTALL)
 _WRAPPED = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|bf) ?\{ ?%s ?\}"
 _CHOICE = re.compile(  # \text{P}, \text{(P)}, (\text{P}), and (A) or A for one of the first letters
     "|".join(
         (
             _WRAPPED % r"(?:\( ?([A-Za-z]) ?\)|([A-Za-z])) ?\.?" + "(.*)",
             r"\( ?" + _WRAPPED % "([A-Za-z])" + r" ?\)(.*)",
-            r"\( ?([A-Ja-j]) ?\)(.*)",
+            r"\(? ?([A-Ja-j]) ?\)(.*)",
             r"([A-J])",
         )
     ),
@@ -77,7 +80,7 @@ def flat(text: str) -> str:
 
 
 def _read(plain: str):
-    for reader in (_choice, _time, _matrix):
+    for reader in (_choice, _time, _matrix, _system):
         answer = reader(plain)
         if answer is not None:
             return answer
@@ -121,8 +124,20 @@ def _matrix(plain: str) -> Matrix | None:
     return Matrix(tuple(tuple(parse(tokenise(cell)) for cell in row.split("&")) for row in rows))
 
 
+def _system(plain: str) -> Items | None:
+    """The equations of a `cases` environment, as if commas stood between them."""
+    match = _SYSTEM.fullmatch(plain)
+    rows = (
+        [row for row in match[1].replace("&", " ").split(NEW_ROW) if row.strip()] if match else []
+    )
+    return _structured(tokenise(", ".join(row.strip(" ,;") for row in rows))) if rows else None
+
+
 def _structured(tokens: list[Token]):
     """Items, where separators stand outside all brackets; else one of the other kinds."""
+    whole = split(tokens, {r"\setminus", r"\backslash", "-"})
+    if len(whole) == 2 and [t.text for t in whole[0]] == [r"\reals"]:
+        return without_points(_structured(whole[1]))
     unions = split(tokens, {r"\cup"})
     if len(unions) > 1:
         return Region(tuple(part for one in unions for part in as_region(_single(one)).parts))
@@ -207,6 +222,13 @@ def _bracketed(tokens: list[Token]):
         depth += (token.text in OPENING) - (token.text in CLOSING)
         if depth < 0:
             return None  # (1)(2): the first bracket closes before the end
+    if (
+        opening == r"\{"
+        and len(inside) > 3
+        and inside[0].kind == "letter"
+        and inside[1].text in "|:"
+    ):
+        return _structured(inside[2:])  # {x | x > 2}
     parts = split(inside, {",", ";"})
     if opening == r"\{" and closing == r"\}":
         if not inside:
@@ -231,4 +253,5 @@ def _text(plain: str, tokens: list[Token]) -> Text | Raw:
             return Raw(flat(plain))
     if not any(token.kind == "word" for token in tokens):
         return Raw(flat(plain))
-    return Text(tuple(word for word in words if word not in _ARTICLES))
+    words = tuple(word for word in words if word not in _ARTICLES)
+    return read(_PHRASES[words]) if words in _PHRASES else Text(words)

@@ -1,14 +1,17 @@
 """Equations, inequalities and membership: what two sides and a sign between them say."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from score.mathematics.answers import Items, Quantity, Region, Relation, Tuple
 from score.mathematics.parser import parse
 from score.mathematics.quantities import quantity, signs_chosen
 from score.mathematics.tokens import Token, outside
-from score.mathematics.tree import Node, Unreadable
+from score.mathematics.tree import Node, Unreadable, number
+from score.mathematics.values import exact
 
 SIGNS = {"=", "<", ">", r"\le", r"\ge", r"\ne", r"\in"}
+_INVERSE = Node("power", (Node("symbol", value="f"), Node("negative", (number(1),))))
 TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", "=": "=", r"\ne": r"\ne"}
 
 
@@ -27,17 +30,32 @@ def related(tokens: list[Token], sides: list[list[Token]], read: Callable):
         raise Unreadable("a chain of relations")
     sign, (left, right) = signs[0], sides
     if sign == "=":
-        name, values = _name(left), _values(right)
-        if not name[0] and _name(right)[0] and not name[0]:
-            name, values, left = _name(right), _values(left), right
-        if name[0] and len(values) > 1:
-            return Items(tuple(Relation(parse(left), "=", value, name) for value in values))
-        return Relation(parse(left), "=", _value(right if left is sides[0] else sides[0]), name)
+        named_last = not _name(left)[0] and _name(right)[0]  # 5 = x
+        return _point(left, right, read) or _equation(*(sides[::-1] if named_last else sides))
     trees = parse(left), parse(right)
     for name, sign_of_name, bound in ((left, sign, trees[1]), (right, TURNED[sign], trees[0])):
         if _name(name)[0] and not any(node.op == "symbol" for node in bound.walk()):
             return _half_line(_name(name)[0], sign_of_name, bound)
     return Relation(trees[0], sign, trees[1])
+
+
+def _point(left: list[Token], right: list[Token], read: Callable) -> Tuple | None:
+    """(3, -2) where the sides are (x, y) and (3, -2)."""
+    names = [token for token in left[1:-1] if token.text != ","]
+    bracketed = [token.text for token in (*left[:1], *left[-1:])] == ["(", ")"]
+    if not bracketed or len(names) < 2 or any(token.kind != "letter" for token in names):
+        return None
+    point = read(right)
+    same = isinstance(point, Tuple) and len(point.parts) == len(names)
+    return point if same and names == sorted(names) else None
+
+
+def _equation(left: list[Token], right: list[Token]) -> Relation | Items:
+    name, values = _name(left), _values(right)
+    side = Node("symbol", value=name[0]) if left[0].kind == "word" and name[0] else parse(left)
+    if name[0] and len(values) > 1:  # x = 1 \pm 2
+        return Items(tuple(Relation(side, "=", value, name) for value in values))
+    return Relation(side, "=", _value(right), name)
 
 
 def _named(name: str, side: list[Token], value):
@@ -63,6 +81,8 @@ def _values(tokens: list[Token]) -> list[Node]:
 
 def _name(tokens: list[Token]) -> tuple[str, str]:
     """What a side of an equation names: ("x", ""), ("a_n", ""), ("f", "x") for f(x); else ("", "")."""
+    if len(tokens) == 1 and tokens[0].kind == "word":
+        return tokens[0].text.casefold(), ""  # Area = 5
     if not tokens or tokens[0].kind not in ("letter", "command"):
         return "", ""
     if all(token.kind == "letter" and token.text.isupper() for token in tokens):
@@ -76,6 +96,8 @@ def _name(tokens: list[Token]) -> tuple[str, str]:
         tree = parse(head)
     except Unreadable:
         return "", ""
+    if tree == _INVERSE and argument:
+        return "f^{-1}", argument[0].text
     if tree.op != "symbol":
         return "", ""
     return tree.value, argument[0].text if argument else ""
@@ -103,6 +125,18 @@ def _between(sides: list[list[Token]], signs: list[str]) -> Region:
     if set(signs) <= down:
         low, high, closed = high, low, closed[::-1]
     return Region(((low, closed[0], high, closed[1]),), variable)
+
+
+def without_points(points) -> Region:
+    r"""The real numbers without a set of points: \mathbb{R} \setminus \{1, 2\}."""
+    infinity = Node("constant", value="inf")
+    if not isinstance(points, Items) or not points.braces:
+        raise Unreadable("no set of points")
+    found = [part.parts[0][0] for part in points.parts if isinstance(part, Quantity)]
+    if len(found) != len(points.parts) or None in map(exact, found):
+        raise Unreadable("points that can't be put in order")
+    ends = [Node("negative", (infinity,)), *sorted(found, key=exact), infinity]
+    return Region(tuple((low, False, high, False) for low, high in pairwise(ends)))
 
 
 def as_region(answer) -> Region:
