@@ -163,12 +163,12 @@ def test_a_second_opinion_is_counted_and_its_disagreements_are_listed_but_pay_no
 
 
 def test_math_asks_an_independent_grader_and_a_task_without_one_reports_none():
-    attempts = {"attempt_t1": [r"\boxed{1}", r"\boxed{1+1}", ""], "attempt_t2": None}
+    attempts = {"attempt_t1": [r"\boxed{1}", r"\boxed{\{2\}}", ""], "attempt_t2": None}
     judged = verify(_sampled().assign(**attempts), SETTINGS)
     assert judged["second_opinion_t1"].tolist() == [True, False, pd.NA]  # it knows no algebra
     assert judged["second_opinion_t2"].isna().all()
     listed = disagreements(judged, [1, 2])
-    assert [(row["extracted"], row["verdict"]) for row in listed] == [("1+1", "correct")]
+    assert [(row["extracted"], row["verdict"]) for row in listed] == [(r"\{2\}", "correct")]
     puzzles = _sampled().assign(answer='"1 2 3 make 6 : -1 =5 -2 =3 -3 =0"')
     judged = verify(puzzles, VerifySettings(task_type="puzzle"))
     assert "second_opinion_t1" not in judged and disagreements(judged, [1, 2]) == []

@@ -7,7 +7,7 @@ from score.tasks import load_task
 
 def _counts(*answers, levels=False):
     problems = [Problem(str(i), "q", answer, None) for i, answer in enumerate(answers)]
-    return notes_on(problems, levels, load_task("math"))
+    return notes_on(problems, levels, load_task("qa"))
 
 
 def test_what_a_program_made_of_an_answer_is_counted_by_what_it_is():
