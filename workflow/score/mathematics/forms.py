@@ -23,8 +23,9 @@ from fractions import Fraction
 
 from mpmath import mp, mpf
 
+from score.mathematics.exact import exact
 from score.mathematics.tree import Node, Unreadable, symbols
-from score.mathematics.values import DIGITS, exact, numeric
+from score.mathematics.values import DIGITS, numeric
 
 _ALWAYS = {"factorial", "binomial", "floor", "ceil", "max", "min", "gcd"}
 _FUNCTIONS = {"log", "ln", "exp", "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh"}

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from score.mathematics.answers import Items, Quantity, Region, Relation, Tuple
+from score.mathematics.exact import exact
 from score.mathematics.parser import parse
 from score.mathematics.quantities import quantity, signs_chosen
 from score.mathematics.tokens import Token, outside
 from score.mathematics.tree import Node, Unreadable, number
-from score.mathematics.values import exact
 
 SIGNS = {"=", "<", ">", r"\le", r"\ge", r"\ne", r"\in"}
 _INVERSE = Node("power", (Node("symbol", value="f"), Node("negative", (number(1),))))
