@@ -106,9 +106,15 @@ def _tuple(answer, gold: Tuple) -> bool:
         named = _named_parts(answer)
         if named is not None:
             return len(dict(named)) == len(named) and _in_order(_bare(sorted(named)), gold.parts)
-        return _in_order(answer.parts, gold.parts)
+        return not _is_unbounded(gold) and _in_order(answer.parts, gold.parts)
     same_brackets = isinstance(answer, Tuple) and answer.brackets == gold.brackets
     return same_brackets and _in_order(answer.parts, gold.parts)
+
+
+def _is_unbounded(gold: Tuple) -> bool:
+    """Whether a pair can only be an interval: its brackets then count."""
+    trees = [tree for part in gold.parts if isinstance(part, Quantity) for tree, _ in part.parts]
+    return any(node.value == "inf" for tree in trees for node in tree.walk())
 
 
 @rule_for(Matrix)

@@ -51,6 +51,8 @@ _REWRITTEN = [  # (pattern, what takes its place), in this order
     (re.compile(r"\\(?:leqslant|leqq|leq|le)(?![a-zA-Z])"), r"\\le "),
     (re.compile(r"\\(?:geqslant|geqq|geq|ge)(?![a-zA-Z])"), r"\\ge "),
     (re.compile(r"\\(?:neq|not\s*=)"), r"\\ne "),
+    (re.compile(r"\\p?mod(?![a-zA-Z]) ?\{? ?(\w+) ?\}?"), r"\\pmod \1 "),
+    (re.compile(r"\\colon(?![a-zA-Z])"), ":"),
     (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
     (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
     (re.compile(r"<="), r"\\le "),
@@ -70,8 +72,8 @@ _REWRITTEN = [  # (pattern, what takes its place), in this order
 _MARKDOWN = re.compile(r"\*\*|__|`")
 _LEAD = re.compile(
     r"\s*(?:=|\\approx|\\sim|\\therefore|\\implies|\\boxed(?=\s*\{)|\\fbox(?=\s*\{)"
-    r"|(?:about|approximately|approx\.?|roughly)(?![a-zA-Z])"
-    r"|(?:(?:so|thus|hence|therefore),? )?(?:the )?(?:final )?answer(?: is|:| =)+)\s*:?",
+    r"|(?:\\text\s*\{\s*)?(?:(?:about|exactly|approximately|approx\.?|roughly)(?![a-zA-Z])"
+    r"|(?:(?:so|thus|hence|therefore),? )?(?:the )?(?:final )?answer(?: is|:| =)+)(?:\s*:?\s*\})?)\s*:?",
     re.IGNORECASE,
 )
 
@@ -102,7 +104,7 @@ def _without_frame(text: str) -> str:
         text = text.strip()
         text = text[_LEAD.match(text).end() :] if _LEAD.match(text) else text
         text = re.sub(r"(?<!\\)[.,;:]+$", "", text.strip()).strip()
-        text = re.sub(r'^"(.*)"$', r"\1", text)
+        text = re.sub(r'^(["*])(.*)\1$', r"\2", text)
         if text.startswith("{") and _closes_at(text) == len(text) - 1:
             text = text[1:-1]
     return text

@@ -4,8 +4,11 @@ from score.mathematics import units
 from score.mathematics.answers import Items, Quantity
 from score.mathematics.parser import parse
 from score.mathematics.tokens import Token
-from score.mathematics.tree import Node, Unreadable
+from score.mathematics.tree import Node, Unreadable, number
 from score.mathematics.units import Unit
+
+_SCALES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+_SCALES |= {"trillion": 10**12}
 
 
 def quantity(tokens: list[Token]):
@@ -19,6 +22,9 @@ def quantity(tokens: list[Token]):
         while behind < len(tokens) and _in_unit(tokens, behind):
             behind += 1
         tree = parse(tokens[:first_word])
+        if first_word < len(tokens) and tokens[first_word].text in _SCALES and tree.op == "number":
+            tree = number(tree.value * _SCALES[tokens[first_word].text], tree.form)
+            first_word += 1
         unit, spoken = _unit(tokens[first_word:behind], tree)
         if unit is not None and tree.op == "degree":
             tree = tree.args[0]
@@ -59,6 +65,8 @@ def _in_unit(tokens: list[Token], place: int) -> bool:
 
 
 def _currency(tokens: list[Token]) -> tuple[Unit | None, list[Token]]:
+    if tokens and tokens[-1].kind == "currency":
+        return units.find([tokens[-1].text]), tokens[:-1]
     for place, token in enumerate(tokens[:2]):
         if token.kind == "currency" and (place == 0 or tokens[0].text == "-"):
             return units.find([token.text]), tokens[:place] + tokens[place + 1 :]
@@ -74,6 +82,10 @@ def _unit(tokens: list[Token], tree: Node) -> tuple[Unit | None, list[str]]:
     ]
     powers = [token for token in tokens if token.kind == "number"]
     names = [word for word in words if not word.isdigit()]
+    if "of" in names:
+        names = names[: names.index("of")]  # slices of pizza
+    if names[1:] == ["old"]:
+        names = names[:1]  # years old
     if len(powers) > 1:
         raise Unreadable("two exponents")
     if tree.op == "degree" and names[0].lower() in ("c", "f"):

@@ -33,8 +33,10 @@ _NUMBER_WORDS = """
     """.split()
 _TIME = re.compile(r"(\d{1,2})(?: ?: ?(\d\d))?(?: ?: ?(\d\d))? ?([ap])\.? ?m\.?", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2}) ?: ?(\d\d)(?: ?: ?(\d\d))?")
-_MATRIX = re.compile(
-    r"\\begin ?\{([bpBvV]?matrix|array)\}(?: ?\{[clr| ]*\})?(.*)\\end ?\{\1\}", re.DOTALL
+_MATRIX = re.compile(  # with a name before it and brackets around it
+    r"(?:(?:[A-Z]|\\mathbf ?\{ ?[A-Za-z] ?\}|\\vec ?\{ ?[a-z] ?\}) ?= ?)?[(\[]? ?"
+    r"\\begin ?\{([bpBvV]?matrix|array)\}(?: ?\{[clr| ]*\})?(.*)\\end ?\{\1\} ?[)\]]?",
+    re.DOTALL,
 )
 _SYSTEM = re.compile(r"\\begin ?\{cases\}(.*)\\end ?\{cases\}", re.DOTALL)
 _WRAPPED = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|bf) ?\{ ?%s ?\}"
@@ -44,6 +46,7 @@ _CHOICE = re.compile(  # \text{P}, \text{(P)}, (\text{P}), and (A) or A for one 
             _WRAPPED % r"(?:\( ?([A-Za-z]) ?\)|([A-Za-z])) ?\.?" + "(.*)",
             r"\( ?" + _WRAPPED % "([A-Za-z])" + r" ?\)(.*)",
             r"\(? ?([A-Ja-j]) ?\)(.*)",
+            r"(?:\\text ?\{ ?)?(?:[Oo]ption|[Cc]hoice) ?\(?([A-J])\)? ?\}?",
             r"([A-J])",
         )
     ),
@@ -95,7 +98,7 @@ def _choice(plain: str) -> Choice | None:
     match = _CHOICE.fullmatch(plain)
     if match is None:
         return None
-    letter = next(group for group in (match[1], match[2], match[4], match[6], match[8]) if group)
+    letter = next(group for group in match.group(1, 2, 4, 6, 8, 9) if group)
     value = next((rest.strip() for rest in (match[3], match[5], match[7]) if rest), "")
     if not value:
         return Choice(letter.upper())
@@ -195,7 +198,7 @@ def _single(tokens: list[Token]):
     sides = split(tokens, SIGNS)
     if len(sides) > 1:
         return related(tokens, sides, _structured)
-    ratio = split(tokens, {":"})
+    ratio = split(tokens, {":", "to"})
     if len(ratio) > 1:
         return Ratio(tuple(parse(part) for part in ratio))
     if tokens[0].text in ("(", "[", r"\{", "]") and tokens[-1].text in (")", "]", r"\}", "["):
@@ -222,13 +225,8 @@ def _bracketed(tokens: list[Token]):
         depth += (token.text in OPENING) - (token.text in CLOSING)
         if depth < 0:
             return None  # (1)(2): the first bracket closes before the end
-    if (
-        opening == r"\{"
-        and len(inside) > 3
-        and inside[0].kind == "letter"
-        and inside[1].text in "|:"
-    ):
-        return _structured(inside[2:])  # {x | x > 2}
+    if opening == r"\{" and (condition := _condition(inside)):
+        return _structured(condition)
     parts = split(inside, {",", ";"})
     if opening == r"\{" and closing == r"\}":
         if not inside:
@@ -243,13 +241,21 @@ def _bracketed(tokens: list[Token]):
     return Tuple(opening + closing, answers)
 
 
+def _condition(inside: list[Token]) -> list[Token]:
+    r"""What follows in x | x > 2, or in x \in \mathbb{R} : x > 2; nothing where it is no condition."""
+    texts = [token.text for token in inside[:4]]
+    sign = next((place for place, text in enumerate(texts) if text in ("|", ":")), 0)
+    named = sign and inside[0].kind == "letter" and texts[1:sign] in ([], [r"\in", r"\reals"])
+    return inside[sign + 1 :] if named else []
+
+
 def _text(plain: str, tokens: list[Token]) -> Text | Raw:
     """Words, where nothing but words, numbers and punctuation stands there."""
     words = []
     for token in tokens:
         if token.kind in ("word", "letter", "number"):
             words.append(token.text.casefold())
-        elif token.text not in set(",.;:()'-!?") | {r"\{", r"\}"}:
+        elif token.text not in set(",.;:()'-!?\"") | {r"\{", r"\}"}:
             return Raw(flat(plain))
     if not any(token.kind == "word" for token in tokens):
         return Raw(flat(plain))

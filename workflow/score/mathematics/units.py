@@ -86,7 +86,7 @@ def find(words: list[str], power: int = 1) -> Unit | None:
     """
     words = [word.casefold().strip(".").strip() for word in words]
     if "per" in words:
-        return _quotient(words)
+        return _quotient(words, power)
     if words and words[0] in _POWERS and len(words) > 1:
         power, words = power * _POWERS[words[0]], words[1:]
     if words and words[-1] in ("squared", "cubed") and len(words) > 1:
@@ -110,10 +110,10 @@ def _single(word: str) -> Unit | None:
     return None
 
 
-def _quotient(words: list[str]) -> Unit | None:
-    """miles per hour and the like; mph is one of them."""
+def _quotient(words: list[str], power: int) -> Unit | None:
+    """miles per hour and the like; mph is one of them. power: of the unit below."""
     place = words.index("per")
-    above, below = find(words[:place]), find(words[place + 1 :])
+    above, below = find(words[:place]), find(words[place + 1 :], power)
     if above is None or below is None:
         return None
     if (above.dimension, below.dimension) == ("length", "time"):

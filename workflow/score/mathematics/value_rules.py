@@ -17,12 +17,16 @@ from score.mathematics.exact import exact
 from score.mathematics.forms import left_to_do
 from score.mathematics.relations import TURNED
 from score.mathematics.rules import rule_for, same, same_expression
-from score.mathematics.tree import Node, number, symbols
+from score.mathematics.tree import Node, number, renamed, symbols
 from score.mathematics.values import constant_ratio, equal
 
 
 @rule_for(Quantity)
 def _quantity(answer, gold: Quantity) -> bool:
+    if isinstance(answer, Relation) and not symbols(_difference(answer)):  # 0.07 = 7\\%
+        finished = not left_to_do(answer.left) | left_to_do(answer.right)
+        right = Quantity(((answer.right, None),))
+        return finished and equal(answer.left, answer.right) and same(right, gold)
     if isinstance(answer, Relation):
         bare = len(gold.parts) == 1 and gold.parts[0][0].op != "symbol"
         return bool(answer.name[0]) and bare and same_expression(answer.right, gold.parts[0][0])
@@ -96,18 +100,11 @@ def _relation(answer, gold: Relation) -> bool:
     if gold.name[0] and answer.name[0]:
         if (answer.name[0], bool(answer.name[1])) != (gold.name[0], bool(gold.name[1])):
             return False
-        right = _renamed(answer.right, answer.name[1], gold.name[1])
+        right = renamed(answer.right, answer.name[1], gold.name[1])
         return same_expression(right, gold.right)
     if gold.name[0] and not symbols(gold.right):
         return False  # x = 5 is not answered by 2x = 10
     return _proportional(answer, gold)
-
-
-def _renamed(tree: Node, old: str, new: str) -> Node:
-    if tree.op == "symbol" and tree.value == old and old:
-        return Node("symbol", value=new)
-    args = tuple(_renamed(arg, old, new) for arg in tree.args)
-    return Node(tree.op, args, tree.value, tree.form)
 
 
 def _difference(relation: Relation) -> Node:
