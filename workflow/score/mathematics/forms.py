@@ -57,7 +57,7 @@ def _is_left(node: Node) -> bool:
     if node.op == "power":
         return _open_power(node)
     if node.op == "root" or node.op in _FUNCTIONS:
-        return _rational(node)
+        return _gaussian(node)
     return False
 
 
@@ -134,13 +134,15 @@ def _open_fraction(node: Node) -> bool:
     parts = [part.args[0] if part.op == "negative" else part for part in node.args]
     nested = any(part.op == "divide" or part.form in ("mixed", "repeating") for part in parts)
     rational = None not in map(exact, parts)
+    if any(part.value == "i" for part in node.args[1].walk()):
+        return True  # 1/i is -i
     return (nested and rational) or (not rational and _rational(node))
 
 
 def _open_power(node: Node) -> bool:
     base = node.args[0]
     if base.op == "constant":
-        return _rational(node)
+        return _gaussian(node)
     return not _is_fraction(base) or _rational(node)
 
 
@@ -156,6 +158,18 @@ def _rational(node: Node) -> bool:
             return _is_rational(numeric(node))
         except Unreadable:
             return False
+
+
+def _gaussian(node: Node) -> bool:
+    """Whether the real and the imaginary part are rational: a closed value that can be written out."""
+    if exact(node) is not None:
+        return True
+    with mp.workdps(DIGITS):
+        try:
+            value = numeric(node)
+        except Unreadable:
+            return False
+        return _is_rational(mp.re(value)) and _is_rational(mp.im(value))
 
 
 def _is_rational(value) -> bool:

@@ -106,7 +106,11 @@ def _tuple(answer, gold: Tuple) -> bool:
         named = _named_parts(answer)
         if named is not None:
             return len(dict(named)) == len(named) and _in_order(_bare(sorted(named)), gold.parts)
-        return not _is_unbounded(gold) and _in_order(answer.parts, gold.parts)
+        return (
+            gold.brackets == "()"
+            and not _is_unbounded(gold)
+            and _in_order(answer.parts, gold.parts)
+        )
     same_brackets = isinstance(answer, Tuple) and answer.brackets == gold.brackets
     return same_brackets and _in_order(answer.parts, gold.parts)
 

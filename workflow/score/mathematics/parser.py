@@ -202,9 +202,11 @@ class Parser:
         return Node("symbol", value=name)
 
     def _subscript(self) -> str:
+        if self.next is END:
+            raise Unreadable("a subscript is missing")
         if not self.take("{"):
             self.at += 1
-            return self.tokens[self.at - 1].text if self.at <= len(self.tokens) else ""
+            return self.tokens[self.at - 1].text
         start = self.at
         while self.next is not END and not self.take("}"):
             self.at += 1

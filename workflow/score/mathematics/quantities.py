@@ -34,7 +34,9 @@ def quantity(tokens: list[Token]):
         if tokens and tokens[0].text == "and":
             tokens = tokens[1:]
     if money is not None:
-        if len(parts) != 1 or parts[0][1] not in (None, money):
+        if words[:1] == ["per"]:  # $5 per hour
+            money = Unit(f"{money.dimension} per {' '.join(words[1:])}", money.factor)
+        elif len(parts) != 1 or parts[0][1] not in (None, money):
             raise Unreadable("two units")
         parts = [(parts[0][0], money)]
     parts = [_degrees(*part) for part in parts]
@@ -59,7 +61,7 @@ def _in_unit(tokens: list[Token], place: int) -> bool:
     token = tokens[place]
     if token.kind == "word" and token.text != "and":
         return True
-    if token.text in ("^", "/", "{", "}") or token.text == ".":
+    if token.text in ("^", "/", "{", "}", ".", "-"):
         return True
     return token.kind == "number" and tokens[place - 1].text in ("^", "{")
 
@@ -78,7 +80,9 @@ def _unit(tokens: list[Token], tree: Node) -> tuple[Unit | None, list[str]]:
     if not tokens:
         return None, []
     words = [
-        "per" if t.text == "/" else t.text for t in tokens if t.text not in ("^", "{", "}", ".")
+        "per" if t.text == "/" else t.text
+        for t in tokens
+        if t.text not in ("^", "{", "}", ".", "-")
     ]
     powers = [token for token in tokens if token.kind == "number"]
     names = [word for word in words if not word.isdigit()]

@@ -31,6 +31,7 @@ _NUMBER_WORDS = """
     zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
     fifteen sixteen seventeen eighteen nineteen twenty
     """.split()
+_WORDS = re.compile(r"[A-Za-z'-]+(?: +[A-Za-z'-]+)*")
 _TIME = re.compile(r"(\d{1,2})(?: ?: ?(\d\d))?(?: ?: ?(\d\d))? ?([ap])\.? ?m\.?", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2}) ?: ?(\d\d)(?: ?: ?(\d\d))?")
 _MATRIX = re.compile(  # with a name before it and brackets around it
@@ -39,18 +40,12 @@ _MATRIX = re.compile(  # with a name before it and brackets around it
     re.DOTALL,
 )
 _SYSTEM = re.compile(r"\\begin ?\{cases\}(.*)\\end ?\{cases\}", re.DOTALL)
-_WRAPPED = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|bf) ?\{ ?%s ?\}"
-_CHOICE = re.compile(  # \text{P}, \text{(P)}, (\text{P}), and (A) or A for one of the first letters
-    "|".join(
-        (
-            _WRAPPED % r"(?:\( ?([A-Za-z]) ?\)|([A-Za-z])) ?\.?" + "(.*)",
-            r"\( ?" + _WRAPPED % "([A-Za-z])" + r" ?\)(.*)",
-            r"\(? ?([A-Ja-j]) ?\)(.*)",
-            r"(?:\\text ?\{ ?)?(?:[Oo]ption|[Cc]hoice) ?\(?([A-J])\)? ?\}?",
-            r"([A-J])",
-        )
-    ),
-    re.DOTALL,
+_SPOKEN = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|bf) ?\{ ?([^{}]*?) ?\}")
+_CHOICE = (
+    re.compile(  # (B), B), B., B: and B, with its value; any letter where it is written as text
+        r"(?:(?:option|choice|answer):? )?(?:\( ?([A-Z]) ?\)|([A-Z]) ?[.:)](?= |$)|([A-Z])$)(.*)",
+        re.DOTALL | re.IGNORECASE,
+    )
 )
 
 
@@ -76,6 +71,14 @@ def _is_nothing(plain: str) -> bool:
     return not commands and not re.search(r"[^\W_]", words) and plain.replace(" ", "") != r"\{\}"
 
 
+def spoken(plain: str) -> tuple[str, ...] | None:
+    """The words of an answer that is nothing else, without case and articles; None for others."""
+    text = _SPOKEN.sub(r" \1 ", plain)
+    if not _WORDS.fullmatch(text.strip()) or not any(len(word) > 2 for word in text.split()):
+        return None
+    return tuple(word for word in text.casefold().split() if word not in _ARTICLES)
+
+
 def flat(text: str) -> str:
     """A text as it is compared with another: without spaces, wrappers of words and case of commands."""
     text = re.sub(r"\\(?:text|textbf|mbox|mathrm|textnormal|textit) ?\{([^{}]*)\}", r"\1", text)
@@ -95,17 +98,24 @@ def _read(plain: str):
 
 
 def _choice(plain: str) -> Choice | None:
-    match = _CHOICE.fullmatch(plain)
+    spoken = _SPOKEN.sub(r"\1", plain).strip()
+    match = _CHOICE.fullmatch(spoken)
     if match is None:
         return None
-    letter = next(group for group in match.group(1, 2, 4, 6, 8, 9) if group)
-    value = next((rest.strip() for rest in (match[3], match[5], match[7]) if rest), "")
+    letter = match[1] or match[2] or match[3]
+    worded = spoken != plain or match.start(3) > 0 or len(spoken) > len(letter) + 2
+    if not worded and not (letter.isupper() or match[1]):
+        return None  # x is a variable
+    if not worded and letter.upper() > "J":
+        return None
+    value = match[4].strip()
     if not value:
         return Choice(letter.upper())
+    if value[0] in "(+-^!_'=,/*" or value.casefold().startswith(("or ", "and ")):
+        return None
     answer = read(value)
-    # (C) 12 is a choice with its value; A or B, and (a)(b), are something else
-    bracketed = match[2] is None and isinstance(answer, Quantity) and value[0] not in "(+-^!_'"
-    return Choice(letter.upper(), answer) if bracketed else None
+    several = isinstance(answer, Raw) or (isinstance(answer, Items) and not answer.braces)
+    return None if answer is None or several else Choice(letter.upper(), answer)
 
 
 def _time(plain: str) -> Time | None:
@@ -195,6 +205,9 @@ def _single(tokens: list[Token]):
         return Based("".join(token.text for token in tokens))
     if len(tokens) == 1 and tokens[0].kind == "word":
         return _word(tokens[0].text)
+    if [t.text for t in (tokens[0], tokens[-1])] == ["(", ")"] and len(tokens) == 3:
+        if tokens[1].kind == "word":
+            return _word(tokens[1].text)  # \text{(A) and (C)}
     sides = split(tokens, SIGNS)
     if len(sides) > 1:
         return related(tokens, sides, _structured)

@@ -20,6 +20,8 @@ def related(tokens: list[Token], sides: list[list[Token]], read: Callable):
     signs = [t.text for t in outside(tokens) if t.text in SIGNS]
     if signs == [r"\in"]:
         inside = read(sides[1])
+        if sides[0] and sides[0][0].text == "(":  # (x, y) \in \{(1, 2), (2, 1)\}
+            return inside
         name = _name(sides[0])[0]
         if isinstance(inside, Items):
             return Items(tuple(_named(name, sides[0], part) for part in inside.parts))

@@ -30,8 +30,8 @@ _GOES_ON = re.compile(r"(\d*)\.(\d*?)(\d+?)\3+ ?\\ldots(?![a-zA-Z])")
 _BASED = re.compile(  # 43_5, 1 011_2, \text{A5}_{11}, (1011)_2, 1011_{\text{two}}
     r"(?:(?:\\(?:text|mbox|mathrm) ?\{|\() ?([0-9A-Za-z]+) ?[})]"
     r"|([0-9]{1,3}(?: [0-9]{3})+"
-    rf"|[0-9{SEPARATOR}]+(?:\.[0-9]+)?(?:[0-9A-Za-z]|\\text\{{[A-Z]\}})*|[A-Za-z]{{2,}}[0-9A-Za-z]*))"
-    r" ?_ ?(?:\{ ?(?:\\text ?\{|\()?(\d{1,2}|[a-z]+)[})]? ?\}|(\d)|\\text ?\{([a-z]+)\})"
+    rf"|[0-9{SEPARATOR}]+(?:\.[0-9]+)?(?:[0-9A-Za-z]|\\text\{{[A-Z]\}})*|[A-Za-z][0-9A-Za-z]+))"
+    r" ?_ ?(?:\{ ?(?:\\(?:text|mathrm) ?\{|\()?(\d{1,2}|[a-z]+)[})]? ?\}|(\d)|\\text ?\{([a-z]+)\})"
 )
 _BASE_WORDS = "two three four five six seven eight nine ten eleven twelve".split()
 _TEXT = re.compile(
@@ -113,7 +113,7 @@ def _next(text: str, place: int, in_brackets: bool, in_words: bool) -> tuple[lis
 
 
 def _word(word: str) -> Token:
-    if word in FUNCTIONS:  # \\operatorname{ln}
+    if word in FUNCTIONS and word != "sec":  # which is a unit  # \\operatorname{ln}
         return Token("command", "\\" + word)
     if word.casefold() == "percent":
         return Token("other", "%")

@@ -129,6 +129,8 @@ def _ratio(answer, gold: Ratio) -> bool:
         return answer.parts[0][1] is None and same_expression(answer.parts[0][0], _quotient(gold))
     if not isinstance(answer, Ratio) or len(answer.parts) != len(gold.parts):
         return False
+    if any(left_to_do(part) for part in answer.parts):
+        return False
     first = answer.parts[0], gold.parts[0]
     return all(
         equal(Node("multiply", (one, first[1])), Node("multiply", (other, first[0])))

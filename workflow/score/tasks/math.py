@@ -244,7 +244,7 @@ def vote_key(extracted: str) -> str:
     if isinstance(answer, Quantity) and len(answer.parts) == 1:
         value = exact(answer.parts[0][0])
         if value is not None:
-            return str(value)
+            return f"{value.numerator:x}/{value.denominator:x}"  # decimal digits are slow to find
     return flat(normalise(extracted))
 
 
