@@ -150,7 +150,7 @@ class Parser:
         if signed and self.take("-"):
             return Node("negative", (self._argument(),))
         token = self.next
-        if token.kind == "number" and len(token.text) > 1 and token.node.form == "integer":
+        if token.kind == "number" and len(token.text) > 1 and token.text.isdigit():
             # TeX takes one digit, and so does a person in \frac12, but not in 2^10 and \sqrt12
             if self.tokens[self.at - 1].text not in ("^", r"\sqrt", "]"):
                 first, rest = token.text[0], token.text[1:]

@@ -90,8 +90,8 @@ def _unit(tokens: list[Token], tree: Node) -> tuple[Unit | None, list[str]]:
         names = names[: names.index("of")]  # slices of pizza
     if names[1:] == ["old"]:
         names = names[:1]  # years old
-    if len(powers) > 1:
-        raise Unreadable("two exponents")
+    if len(powers) > 1 or not all(token.text.isdecimal() for token in powers):
+        raise Unreadable("an exponent that is no whole number")
     if tree.op == "degree" and names[0].lower() in ("c", "f"):
         names = [{"c": "celsius", "f": "fahrenheit"}[names[0].lower()]]
     unit = units.find(names, int(powers[0].text) if powers else 1)
