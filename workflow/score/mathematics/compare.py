@@ -18,9 +18,10 @@ not 50. What a stated number leaves to be computed must be left in the reference
 from score.mathematics import list_rules, value_rules  # noqa: F401  they enter their rules in the table
 from score.mathematics.answers import Raw
 from score.mathematics.notation import normalise
-from score.mathematics.reading import flat, read, spoken
+from score.mathematics.reading import flat, read
 from score.mathematics.rules import same
 from score.mathematics.tree import LENGTH_LIMIT, Unreadable
+from score.mathematics.whole_text import spoken
 
 
 def is_right(stated: str, reference: str) -> bool:

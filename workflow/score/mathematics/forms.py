@@ -7,8 +7,8 @@ be done must be left in the reference answer too; `left_to_do` names it.
     sum         1+2  \frac12+\frac13  2\pi+3\pi       1+\sqrt2   2\pi+1   3+4i
     product     17\cdot23  6\div2  (\frac23)(\frac35) \frac{36}{54}  22/7  2\frac12  4\cdot10^{33}  3(5)
                 \sqrt2\cdot\sqrt3  (1+i)(2-i)          2\sqrt3  \frac1{\sqrt3}  \frac{3\pi}4  2(1+\sqrt3)
-    power       2^{10}  (1+\sqrt2)^2  81^{3/4}        10^{-8}  12^{1/7}  e^2  \pi^2
-    root        \sqrt{81}  \sqrt[3]{\frac18}          \sqrt{12} for 2\sqrt3
+    power       2^{10}  (1+\sqrt2)^2  81^{3/4}  i^3   10^{-8}  12^{1/7}  e^2  \pi^2
+    root        \sqrt{81}  \sqrt[3]{\frac18}  \sqrt{-4} \sqrt{12} for 2\sqrt3
     function    \log_28  \sin30^\circ  |-5|           \log_29  \cos15^\circ
                 \sin10^\circ+\sin50^\circ
     and always  5!  \binom52  \lfloor\frac72\rfloor  \max(3,7)  \gcd(4,6)
