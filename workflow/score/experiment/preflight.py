@@ -229,13 +229,16 @@ def _check_policy(config: dict) -> None:
         system_prompt_of,
     )
 
-    path = config["model_path"]
+    path, trusted = config["model_path"], {"trust_remote_code": config["trust_remote_code"]}
     try:
-        rows = check_policy(path, config["cache_dir"])
+        rows = check_policy(path, config["cache_dir"], **trusted)
+        _check_attention(config)
     except ValueError as error:
         raise ValueError(f"model_path is {path!r}: {error}") from None
     try:
-        tokenizer = load_tokenizer(path, config["cache_dir"], config["prompts"]["template_date"])
+        tokenizer = load_tokenizer(
+            path, config["cache_dir"], config["prompts"]["template_date"], **trusted
+        )
     except Exception as error:  # tokenizers raises Exception itself, other files KeyError and more
         unknown = isinstance(error.__cause__, RepositoryNotFoundError)
         if isinstance(error, OSError) and not unknown and not Path(path).exists():
@@ -252,3 +255,13 @@ def _check_policy(config: dict) -> None:
         Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
     except ValueError as error:
         raise ValueError(f"model_path is {path!r}: {error}") from None
+
+
+def _check_attention(config: dict) -> None:
+    """The base policy can be run with `attn_implementation`; trained ones are of its kind."""
+    from score.policies.attention import check_attention
+    from score.policies.fitness import config_of
+
+    name = config["attn_implementation"]
+    found = None if name is None else config_of(config["model_path"], config["cache_dir"])
+    check_attention(name, config["precision"], found or {})
