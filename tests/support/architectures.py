@@ -40,14 +40,12 @@ ARCHITECTURES = {
     "qwen3": {"tie_word_embeddings": False},
     "gemma2": {
         "final_logit_softcapping": 30.0,
-        "initializer_range": 1.0,  # so that logits reach the cap
         "attn_logit_softcapping": 5.0,
         "query_pre_attn_scalar": 8,
         **_SLIDING_THEN_FULL,
     },
     "gemma3_text": {
         "final_logit_softcapping": 30.0,
-        "initializer_range": 1.0,  # so that logits reach the cap
         "query_pre_attn_scalar": 8,
         "tie_word_embeddings": True,
         **_SLIDING_THEN_FULL,
@@ -76,6 +74,8 @@ def random_policy(kind: str, **changes):
     for name, parameter in policy.named_parameters():
         if name.endswith(("sinks", "bias")) or "norm" in name:
             torch.nn.init.normal_(parameter, mean=float("norm" in name), std=0.3)
+    with torch.no_grad():  # ends are neither rare nor certain
+        policy.get_output_embeddings().weight[[1, SECOND_END]] = 0.0
     policy.generation_config = GenerationConfig(eos_token_id=[1, SECOND_END], pad_token_id=1)
     return policy
 
