@@ -6,6 +6,7 @@ import pytest
 import torch
 import training_runs
 from architectures import ARCHITECTURES, ROWS, SECOND_END, TOKENIZER, saved_policy
+from peft import LoraConfig
 from safetensors.torch import load_file
 from score.policies.fitness import check_policy
 from score.policies.load import load_policy
@@ -77,6 +78,18 @@ def _check_saved(folder, trainer, before):
     assert all(torch.equal(loaded[name], value) for name, value in trained.items())
     moved = [name for name, value in trained.items() if not torch.equal(before[name], value)]
     assert any("embed" in name for name in moved) and any("attn" in name for name in moved)
+
+
+def test_adapter_is_sampled_from_the_tokens_of_the_tokenizer_and_saved_without_its_head(
+    trainer_of, tmp_path
+):
+    lora = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
+    path, trainer = trainer_of("qwen3", temperature=0.7, peft_config=lora)
+    (batch,) = first_update(trainer)
+    _check_scores(path, trainer, batch)
+    trainer.save_model(str(tmp_path / "saved"))
+    saved = load_file(tmp_path / "saved/adapter_model.safetensors")
+    assert saved and all("lora" in name for name in saved)
 
 
 def test_policy_whose_scale_of_logits_the_fused_head_does_not_know_is_refused(trainer_of):

@@ -179,7 +179,8 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
     def _make_batches(self, problems: list[dict]) -> list[dict[str, torch.Tensor]]:
         """One generation batch of problems -> micro-batches of rollouts with advantages."""
         if not self._head_is_checked:
-            check_fused_head(self.model, self.temperature)
+            with self.accelerator.autocast():
+                check_fused_head(self.model, self.temperature)
             self._head_is_checked = True
         self.kl_weights = self._kl_weights()
         given = self._given(problems)
