@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from architectures import ARCHITECTURES, BRIDGE, ROWS, SECOND_END, TOKENIZER, ragged, saved_policy
-from sampling_runs import SETTINGS
+from own_code import policy_with_own_code
+from sampling_runs import BASE, SETTINGS
 from score.jobs.distributed import inference_accelerator
 from score.problems.problem import read_problems
 from score.sampling.rollout import sample_rollouts
@@ -70,3 +71,20 @@ def test_both_turns_have_the_probabilities_of_one_pass_without_cache_and_padding
         token = torch.tensor(ids)
         expected = plain[torch.arange(len(ids) - 1), token[1:].clamp(max=len(TOKENIZER) - 1)]
         assert torch.allclose(told[1:][written[1:]], expected[written[1:]], atol=1e-4)
+
+
+def test_trusted_code_and_an_implementation_of_attention_reach_the_policy_that_is_sampled(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delattr("builtins.input")  # nothing is asked on the terminal
+    path = policy_with_own_code(tmp_path)
+    with pytest.raises(ValueError, match="trust_remote_code"):
+        SamplingPlan(SETTINGS, path, PROBLEMS, [])
+    settings = replace(SETTINGS, trust_remote_code=True, attn_implementation="eager")
+    plan = SamplingPlan(settings, path, PROBLEMS, [])
+    generate, _ = load_generate(plan, inference_accelerator())
+    assert type(generate.model).__name__ == "OwnForCausalLM"
+    assert generate.model.config._attn_implementation == "eager"
+    prompt = next(iter(plan.prompts.values()))
+    plain, _ = load_generate(SamplingPlan(SETTINGS, BASE, PROBLEMS, []), inference_accelerator())
+    assert generate([prompt], [3]) == plain([prompt], [3])  # its code is Llama's under its own name
