@@ -220,7 +220,8 @@ def _check_policy(config: dict) -> None:
     """It can run, and turn 2 continues turn 1. A hub policy out of reach now is checked by its jobs."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    from score.policies.fitness import check_policy, check_vocabulary
+    from score.policies.attention import check_attention
+    from score.policies.fitness import check_policy, check_vocabulary, config_of
     from score.sampling.prompt_settings import task_with
     from score.sampling.prompts import (
         Bridge,
@@ -232,7 +233,8 @@ def _check_policy(config: dict) -> None:
     path, trusted = config["model_path"], {"trust_remote_code": config["trust_remote_code"]}
     try:
         rows = check_policy(path, config["cache_dir"], **trusted)
-        _check_attention(config)
+        known = config_of(path, config["cache_dir"])
+        check_attention(config["attn_implementation"], config["precision"], known)
     except ValueError as error:
         raise ValueError(f"model_path is {path!r}: {error}") from None
     try:
@@ -255,13 +257,3 @@ def _check_policy(config: dict) -> None:
         Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
     except ValueError as error:
         raise ValueError(f"model_path is {path!r}: {error}") from None
-
-
-def _check_attention(config: dict) -> None:
-    """The base policy can be run with `attn_implementation`; trained ones are of its kind."""
-    from score.policies.attention import check_attention
-    from score.policies.fitness import config_of
-
-    name = config["attn_implementation"]
-    found = None if name is None else config_of(config["model_path"], config["cache_dir"])
-    check_attention(name, config["precision"], found or {})

@@ -15,8 +15,8 @@ _FLAGS = {"sdpa": "_supports_sdpa", "flex_attention": "_supports_flex_attn"}
 _CURE = "Set attn_implementation to null for transformers' own choice, or to eager"
 
 
-def check_attention(name: str | None, precision: str, config: dict) -> None:
-    """ValueError where the policy of this config.json can't be run with that implementation.
+def check_attention(name: str | None, precision: str, config: dict | None) -> None:
+    """ValueError where the policy of this config.json, None if unknown, can't be run with it.
 
     name: null, eager, sdpa, flex_attention or a key of FLASH. What code that comes with a policy can do
     is left to its jobs.
@@ -25,7 +25,7 @@ def check_attention(name: str | None, precision: str, config: dict) -> None:
         return
     if name in FLASH:
         _check_flash(name, precision)
-    policy_class = _class_of(config)
+    policy_class = _class_of(config or {})
     flag = _FLAGS.get(name, "_supports_flash_attn" if name in FLASH else None)
     if policy_class is not None and flag is not None and not getattr(policy_class, flag, False):
         raise ValueError(
