@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from huggingface_hub.errors import RepositoryNotFoundError
+from own_code import policy_with_own_code
 from refusals import refusal, says, with_changes
 from score.experiment.preflight import check_inputs
 from score.sampling.prompts import load_tokenizer
@@ -168,6 +169,20 @@ def test_template_that_rewrites_history_is_refused_with_the_difference(own, tmp_
     says(message, ["--- turn 1 as sampled", "+++ turn 1 as the template shows it", "\n-", "Use a"])
 
 
+def test_code_that_comes_with_the_policy_is_refused_before_any_job_unless_it_is_trusted(
+    own, tmp_path
+):
+    own["model_path"] = policy_with_own_code(tmp_path)
+    says(refusal(check_inputs, own), ["model_path is", "OwnConfig", "set trust_remote_code: true"])
+    check_inputs(own | {"trust_remote_code": True})
+
+
+def test_attention_that_the_policy_cannot_have_is_refused_before_any_job(own):
+    check_inputs(own | {"attn_implementation": "eager"})
+    own |= {"attn_implementation": "flash_attention_2"}
+    says(refusal(check_inputs, own), ["'flash_attention_2'", "precision: bfloat16"])
+
+
 def test_hub_policy_is_refused_where_the_hub_has_none_and_left_to_its_jobs_where_out_of_reach(
     own, monkeypatch, capsys
 ):
@@ -175,7 +190,7 @@ def test_hub_policy_is_refused_where_the_hub_has_none_and_left_to_its_jobs_where
     check_inputs(own)  # tests run offline
     assert "'nobody/policy' can't be reached now" in capsys.readouterr().out
 
-    def no_such_policy(*_):
+    def no_such_policy(*_, **__):
         response = httpx.Response(404, request=httpx.Request("GET", "https://hub"))
         raise OSError("not listed") from RepositoryNotFoundError("404", response=response)
 

@@ -84,6 +84,11 @@ TABLE = [
     ("corr_kl_coef", "stage_one", 9.0, {ONE}, "config.corr_kl_coef", 9.0),
     ("stage2_alpha", "stage_two", 9.0, {TWO}, "config.stage2_alpha", 9.0),
 ]
+# Settings of ours about how a policy is loaded, likewise.
+LOADING = [
+    ("attn_implementation", None, "eager", {SAMPLE, *BOTH}, "how.attn_implementation", "eager"),
+    ("trust_remote_code", None, True, {SAMPLE, *BOTH}, "how.trust_remote_code", True),
+]
 # A task that takes both of evaluator_mode and evaluator_answer_marker, which the default does not.
 MARKED = {
     "evaluator_mode": {"task_type": "other/marked.py"},
@@ -137,14 +142,14 @@ def trained(repository, monkeypatch):
         given.reference, given.prompt = kwargs["reference"], kwargs["train_dataset"][0]["prompt"]
         raise Stop
 
-    def load_policy(path, precision, cache_dir, *, trainable):
-        given.init, given.cache_dir = path, cache_dir
+    def load_policy(path, precision, cache_dir, *, trainable, **how):
+        given.init, given.cache_dir, given.how = path, cache_dir, how
 
     for name, replacement in [
         ("SCoReTrainer", keep),
         ("Verifier", SimpleNamespace(from_settings=verifier)),
         ("load_policy", load_policy),
-        ("load_tokenizer", lambda *_: None),
+        ("load_tokenizer", lambda *_, **__: None),
     ]:
         monkeypatch.setattr(train, name, replacement)
 
@@ -183,7 +188,9 @@ def _member(given, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "section", "value", "rules", "path", "expected"), TABLE, ids=[row[0] for row in TABLE]
+    ("name", "section", "value", "rules", "path", "expected"),
+    TABLE + LOADING,
+    ids=[row[0] for row in TABLE + LOADING],
 )
 def test_setting_changes_these_commands_and_this_of_the_training(
     default, dry_run, trained, name, section, value, rules, path, expected

@@ -125,7 +125,7 @@ def test_shard_that_is_missing_or_not_what_the_index_says_is_named(folder, spoil
         ({"model_type": "t5"}, ["no causal language model"]),
         (
             {"auto_map": {"AutoModelForCausalLM": "modeling_my.MyModel"}},
-            ["code of its own, modeling_my.MyModel", "never run here", "no setting allows it"],
+            ["code of its own, modeling_my.MyModel", "set trust_remote_code: true"],
         ),
     ],
 )
@@ -137,6 +137,27 @@ def test_config_that_the_weights_or_transformers_do_not_fit_is_refused(folder, c
 def test_code_beside_a_policy_is_no_matter_where_transformers_has_that_class_itself(folder):
     _configured(folder, auto_map={"AutoModelForCausalLM": "modeling_llama.LlamaForCausalLM"})
     assert check_policy(str(folder)) == 143
+
+
+def test_trusted_code_must_be_beside_the_policy_and_a_causal_language_model(folder):
+    own = {"AutoConfig": "modeling_my.MyConfig", "AutoModelForCausalLM": "modeling_my.MyModel"}
+    _configured(folder, model_type="my", auto_map=own)
+    says(refusal(check_policy, str(folder)), ["modeling_my.MyConfig", "trust_remote_code: true"])
+    says(refusal(check_policy, str(folder), None, True), ["does not hold", "modeling_my.py there"])
+    (folder / "modeling_my.py").write_text("")
+    assert check_policy(str(folder), None, True) is None  # what its tensors are, its code knows
+    _configured(folder, auto_map={"AutoConfig": "modeling_my.MyConfig"})
+    says(refusal(check_policy, str(folder), None, True), ["model_type 'my'"])
+
+
+def test_tokenizer_with_code_of_its_own_is_refused_unless_that_is_trusted_and_there(folder):
+    file = folder / "tokenizer_config.json"
+    own = {"auto_map": {"AutoTokenizer": ["tokenization_my.MyTokenizer", None]}}
+    file.write_text(json.dumps(json.loads(file.read_text()) | own))
+    says(refusal(check_policy, str(folder)), ["tokenization_my.MyTokenizer", "trust_remote_code"])
+    says(refusal(check_policy, str(folder), None, True), ["tokenization_my.py there"])
+    (folder / "tokenization_my.py").write_text("")
+    assert check_policy(str(folder), None, True) == 143
 
 
 def test_weights_that_would_be_drawn_at_random_are_refused(folder):

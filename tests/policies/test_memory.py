@@ -2,7 +2,9 @@
 
 import pytest
 import yaml
+from own_code import BASE, policy_with_own_code
 from places import ROOT
+from refusals import refusal, says
 from score.policies.memory import Size, need, size_of, table
 
 FOLDER = ROOT / "configs/accelerate"
@@ -48,3 +50,9 @@ def test_readme_shows_the_table_that_the_command_prints():
 def test_policy_without_a_config_is_refused(tmp_path):
     with pytest.raises(ValueError, match="expected Qwen2"):
         size_of(str(tmp_path))
+
+
+def test_weights_of_a_policy_with_code_of_its_own_are_counted_where_that_is_trusted(tmp_path):
+    path = policy_with_own_code(tmp_path)
+    says(refusal(size_of, path), ["model_path is", "trust_remote_code"])
+    assert size_of(path, trust_remote_code=True) == size_of(BASE)

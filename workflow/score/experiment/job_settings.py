@@ -108,6 +108,7 @@ class JobSettings:
         settings = self.plan.settings(instance)
         memory = self.config["evaluation"]["vllm_gpu_memory_utilization"]
         common = ("task_type", "cache_dir", "precision", "rollout_backend")
+        common += ("attn_implementation", "trust_remote_code")
         return SampleSettings.from_config(
             {key: self.config[key] for key in common},
             self._prompts(),

@@ -220,7 +220,8 @@ def _check_policy(config: dict) -> None:
     """It can run, and turn 2 continues turn 1. A hub policy out of reach now is checked by its jobs."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    from score.policies.fitness import check_policy, check_vocabulary
+    from score.policies.attention import check_attention
+    from score.policies.fitness import check_policy, check_vocabulary, config_of
     from score.sampling.prompt_settings import task_with
     from score.sampling.prompts import (
         Bridge,
@@ -229,13 +230,17 @@ def _check_policy(config: dict) -> None:
         system_prompt_of,
     )
 
-    path = config["model_path"]
+    path, trusted = config["model_path"], {"trust_remote_code": config["trust_remote_code"]}
     try:
-        rows = check_policy(path, config["cache_dir"])
+        rows = check_policy(path, config["cache_dir"], **trusted)
+        known = config_of(path, config["cache_dir"])
+        check_attention(config["attn_implementation"], config["precision"], known)
     except ValueError as error:
         raise ValueError(f"model_path is {path!r}: {error}") from None
     try:
-        tokenizer = load_tokenizer(path, config["cache_dir"], config["prompts"]["template_date"])
+        tokenizer = load_tokenizer(
+            path, config["cache_dir"], config["prompts"]["template_date"], **trusted
+        )
     except Exception as error:  # tokenizers raises Exception itself, other files KeyError and more
         unknown = isinstance(error.__cause__, RepositoryNotFoundError)
         if isinstance(error, OSError) and not unknown and not Path(path).exists():

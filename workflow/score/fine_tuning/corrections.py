@@ -174,15 +174,20 @@ def main(arguments: list[str] | None = None) -> None:
     )
     with COMMAND.errors():
         settings = CorrectionSettings.read(flags.settings)
-        check_policy(flags.policy, settings.cache_dir)
-        tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
+        check_policy(flags.policy, settings.cache_dir, settings.trust_remote_code)
+        tokenizer = load_tokenizer(
+            flags.policy,
+            settings.cache_dir,
+            settings.template_date,
+            trust_remote_code=settings.trust_remote_code,
+        )
         task = task_of(settings)
         bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
-        declared = declared_generation(flags.policy, settings.cache_dir)
+        declared = declared_generation(flags.policy, settings.cache_dir, settings.trust_remote_code)
         stop_ids = stop_ids_of(declared, tokenizer, bridge)
         attempts = verify(read_sampled(flags.sampled), settings)
         pairs = choose_pairs(attempts, settings)
-        vocabulary = vocabulary_size(flags.policy, settings.cache_dir)
+        vocabulary = vocabulary_size(flags.policy, settings.cache_dir, settings.trust_remote_code)
         examples = make_examples(pairs, tokenizer, bridge, stop_ids, vocabulary)
     counts = report(attempts, examples, settings)
     write_examples(flags.examples, examples)

@@ -45,7 +45,7 @@ def trainer_config(settings: FineTuneSettings, checkpoints: str, examples: int) 
 
 def provenance(settings: FineTuneSettings, flags: argparse.Namespace) -> dict:
     """All that the trained weights depend on; ValueError where the examples are not the policy's."""
-    read_examples(flags.examples, vocabulary_size(flags.init, settings.cache_dir))
+    read_examples(flags.examples, _vocabulary_size(settings, flags))
     return {
         **settings.provenance(),
         "init": policy_digest(flags.init, settings.cache_dir),
@@ -54,13 +54,17 @@ def provenance(settings: FineTuneSettings, flags: argparse.Namespace) -> dict:
     }
 
 
+def _vocabulary_size(settings: FineTuneSettings, flags: argparse.Namespace) -> int:
+    return vocabulary_size(flags.init, settings.cache_dir, settings.trust_remote_code)
+
+
 def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     """Run the training to its end and save the policy at `flags.policy`.
 
     Without examples there is nothing to learn: it is the policy that the training starts from.
     """
     stop = StopOnSignal()
-    examples = read_examples(flags.examples, vocabulary_size(flags.init, settings.cache_dir))
+    examples = read_examples(flags.examples, _vocabulary_size(settings, flags))
     if not examples:
         print("fine_tune: there are no examples, so the policy stays as it is", flush=True)
         if is_first_process():
@@ -70,11 +74,18 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     args = trainer_config(settings, flags.checkpoints, len(examples))
     trainer = CorrectionTrainer(
         model=load_policy(
-            flags.init, settings.precision, settings.cache_dir, trainable=settings.use_lora
+            flags.init,
+            settings.precision,
+            settings.cache_dir,
+            trainable=settings.use_lora,
+            attn_implementation=settings.attn_implementation,
+            trust_remote_code=settings.trust_remote_code,
         ),
         args=args,
         examples=examples,
-        processing_class=load_tokenizer(flags.init, settings.cache_dir),
+        processing_class=load_tokenizer(
+            flags.init, settings.cache_dir, trust_remote_code=settings.trust_remote_code
+        ),
         peft_config=new_adapter(settings, flags.init),
         callbacks=[ProgressLine(settings.objective), stop],
     )
@@ -84,9 +95,10 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
 
 def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     """Save the policy that a training would start from, and no records."""
+    trusted = {"trust_remote_code": settings.trust_remote_code}
     for saved in (
-        load_policy(flags.init, settings.precision, settings.cache_dir),
-        load_tokenizer(flags.init, settings.cache_dir),
+        load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
+        load_tokenizer(flags.init, settings.cache_dir, **trusted),
     ):
         saved.save_pretrained(flags.policy)
     write_records(flags.records, [], settings.objective)

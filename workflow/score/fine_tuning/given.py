@@ -128,8 +128,13 @@ def main(arguments: list[str] | None = None) -> None:
         task = task_of(settings)
         rows = read_attempts(flags.attempts, settings.loss_on)
         refuse_held_out(rows, flags.held_out, task)
-        check_policy(flags.policy, settings.cache_dir)
-        tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
+        check_policy(flags.policy, settings.cache_dir, settings.trust_remote_code)
+        tokenizer = load_tokenizer(
+            flags.policy,
+            settings.cache_dir,
+            settings.template_date,
+            trust_remote_code=settings.trust_remote_code,
+        )
         few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
         examples = make_examples(rows, LOSS_ON[settings.loss_on], tokenizer, task, few_shot)
     counts = report(rows, examples)

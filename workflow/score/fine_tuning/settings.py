@@ -29,6 +29,7 @@ class CorrectionSettings(VerifierSettings, PromptSettings):
     pairs_per_problem: int | None = None
     on_no_corrections: str = "refuse"
     cache_dir: str | None = None
+    trust_remote_code: bool = False
 
     def __post_init__(self):
         choices = {"method": CHOOSING, "keep": KEEP, "on_no_corrections": ("refuse", "keep")}
@@ -56,6 +57,7 @@ class GivenSettings(PromptSettings):
     task_type: str
     loss_on: str = "first"
     cache_dir: str | None = None
+    trust_remote_code: bool = False
 
     def __post_init__(self):
         if self.loss_on not in LOSS_ON:

@@ -33,6 +33,9 @@ class CorrectionConfig(SFTConfig):
         default="sequential", metadata={"help": "examples are laid out in the order of training"}
     )
     logging_steps: float = field(default=1, metadata={"help": "updates between two records"})
+    router_aux_loss_coef: float | None = field(
+        default=0.0, metadata={"help": "the loss is of tokens alone, with experts too"}
+    )
 
     def __post_init__(self):
         self.dataset_kwargs = {"skip_prepare_dataset": True}

@@ -1,13 +1,10 @@
 """Whether a policy can be trained and sampled here, told in milliseconds before any job starts.
 
 It is one look at the folder: its JSON files, the heads of its weights and the shapes that these name.
-Nothing is loaded. Of a hub policy it looks at the config, where the cache holds that.
+Nothing is loaded. Of a hub policy it looks at the config alone.
 """
 
 from pathlib import Path
-
-from huggingface_hub import try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
 
 from score.policies.shapes import check_shapes
 from score.policies.weight_files import (
@@ -32,28 +29,31 @@ _TOKENIZERS = (
     "tekken.json",
     "*.tiktoken",
 )
-_NO_SETTING = (
-    "expected a policy whose code is part of transformers, since code that comes with a policy is never "
-    "run here, and no setting allows it. Take such a policy"
+_NOT_TRUSTED = (
+    "expected a policy whose code is part of transformers, since code that comes with a policy runs "
+    "with all that you may do. Read it and set trust_remote_code: true, or take another policy"
 )
 
 
-def check_policy(path: str, cache_dir: str | None = None) -> int | None:
+def check_policy(
+    path: str, cache_dir: str | None = None, trust_remote_code: bool = False
+) -> int | None:
     """Refuse a policy that can't run; the number of rows of its embedding, None where that is not known.
 
     path: a folder or a hub name. cache_dir: of the Hugging Face hub. ValueError names the file that is
-    missing, cut off or not what it should be, or the code that the policy would need.
+    missing, cut off or not what it should be, or the code that the policy would need and that is
+    neither trusted nor there.
     """
     place = Path(path)
     if place.is_file():
         raise ValueError(_file_message(place))
     if not place.is_dir():
-        config = _cached_config(path, cache_dir)
+        config = hub_config(path, cache_dir)
         if config is not None:
-            _check_kind(config, path)
+            _check_kind(config, path, trust_remote_code)
         return None
     try:
-        return _check_folder(place, cache_dir)
+        return _check_folder(place, cache_dir, trust_remote_code)
     except OSError as error:
         raise ValueError(
             f"{error.filename or path} can't be read ({error.strerror}); expected a readable folder. "
@@ -76,26 +76,39 @@ def check_vocabulary(tokenizer, rows: int | None) -> None:
         )
 
 
-def _check_folder(folder: Path, cache_dir: str | None) -> int | None:
+def _check_folder(folder: Path, cache_dir: str | None, trust_remote_code: bool) -> int | None:
     for file in sorted(folder.iterdir()):
         if not file.is_dir() and file.suffix in _LOOKED_AT:
             check_file(file)
     if (folder / _ADAPTER_CONFIG).is_file():
-        return _check_adapter(folder, cache_dir)
+        return _check_adapter(folder, cache_dir, trust_remote_code)
     if not (folder / "config.json").is_file():
         raise ValueError(_no_config(folder))
     config = read_object(folder / "config.json")
-    _check_kind(config, str(folder / "config.json"))
+    own = _check_kind(config, str(folder / "config.json"), trust_remote_code)
+    _check_code(folder, own)
     shapes = policy_shapes(folder)
     try:
-        rows = check_shapes(config, shapes)
+        # What the tensors of a policy with code of its own should be, that code alone knows.
+        rows = None if own else check_shapes(config, shapes)
     except ValueError as error:
         raise ValueError(f"{folder}: {error}") from None
-    _check_tokenizer(folder)
+    _check_tokenizer(folder, trust_remote_code)
     return rows
 
 
-def _check_adapter(folder: Path, cache_dir: str | None) -> int | None:
+def _check_code(folder: Path, own: list[str]) -> None:
+    """The code that a policy's folder names is in it; `repository--module.Class` is fetched."""
+    for name in own:
+        file = folder / f"{name.rpartition('.')[0]}.py"
+        if "--" not in name and not file.is_file():
+            raise ValueError(
+                f"{folder} names code that it does not hold, {name} (auto_map); expected {file.name} "
+                "there. Copy it beside config.json, from where the policy was taken."
+            )
+
+
+def _check_adapter(folder: Path, cache_dir: str | None, trust_remote_code: bool) -> int | None:
     """The adapter's own file is whole, and so is the policy that it was trained on."""
     base = read_object(folder / _ADAPTER_CONFIG).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
@@ -114,11 +127,11 @@ def _check_adapter(folder: Path, cache_dir: str | None) -> int | None:
             f"{folder / _ADAPTER_CONFIG} names the base {base!r}, which is not there; expected an "
             "existing folder or a hub name. Write where the base is now."
         )
-    _check_tokenizer(folder)
-    return check_policy(base, cache_dir)
+    _check_tokenizer(folder, trust_remote_code)
+    return check_policy(base, cache_dir, trust_remote_code)
 
 
-def _check_tokenizer(folder: Path) -> None:
+def _check_tokenizer(folder: Path, trust_remote_code: bool) -> None:
     if not any(next(folder.glob(name), None) for name in _TOKENIZERS):
         raise ValueError(
             f"{folder} has no tokenizer; expected {', '.join(_TOKENIZERS[:4])} or another of its files. "
@@ -129,15 +142,17 @@ def _check_tokenizer(folder: Path) -> None:
             read_object(folder / name)
     settings = folder / "tokenizer_config.json"
     own = _own_classes(read_object(settings), "AutoTokenizer") if settings.is_file() else []
-    if own and not any(_in_transformers(name) for name in own):
+    if own and trust_remote_code:
+        _check_code(folder, own)
+    elif own and not any(_in_transformers(name) for name in own):
         raise ValueError(
-            f"{settings} asks for code of its own, {own[0]} (auto_map); {_NO_SETTING}, or save its "
+            f"{settings} asks for code of its own, {own[0]} (auto_map); {_NOT_TRUSTED}, or save its "
             "tokenizer with one of transformers' classes."
         )
 
 
-def _check_kind(config: dict, where: str) -> None:
-    """transformers itself has the class that is to be loaded, and it is a causal language model."""
+def _check_kind(config: dict, where: str, trust_remote_code: bool) -> list[str]:
+    """The policy is a causal language model, of transformers or of trusted code; that code's classes."""
     import transformers
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -147,8 +162,10 @@ def _check_kind(config: dict, where: str) -> None:
         *_own_classes(config, "AutoConfig", CONFIG_MAPPING_NAMES.get(kind)),
         *_own_classes(config, "AutoModelForCausalLM", MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind)),
     ]
-    if own:
-        raise ValueError(f"{where} asks for code of its own, {own[0]} (auto_map); {_NO_SETTING}.")
+    if own and not trust_remote_code:
+        raise ValueError(f"{where} asks for code of its own, {own[0]} (auto_map); {_NOT_TRUSTED}.")
+    if _own_classes(config, "AutoModelForCausalLM") and own:
+        return own
     if kind not in CONFIG_MAPPING_NAMES:
         raise ValueError(
             f"{where} has model_type {config.get('model_type')!r}; expected one that transformers "
@@ -160,6 +177,7 @@ def _check_kind(config: dict, where: str) -> None:
             f"{where} has model_type {kind!r}, which is no causal language model; expected a policy "
             "that continues a text. Take an instruction-tuned language model."
         )
+    return own
 
 
 def _own_classes(config: dict, key: str, known: str | None = None) -> list[str]:
@@ -176,13 +194,26 @@ def _in_transformers(name: str) -> bool:
     return hasattr(transformers, name.rpartition(".")[2])
 
 
-def _cached_config(path: str, cache_dir: str | None) -> dict | None:
-    """The config of a hub policy as far as it is in the cache."""
+def config_of(path: str, cache_dir: str | None = None) -> dict | None:
+    """The config.json of a policy or of an adapter's base; None where a hub policy is out of reach."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return hub_config(path, cache_dir)
+    if (folder / _ADAPTER_CONFIG).is_file():
+        base = read_object(folder / _ADAPTER_CONFIG)["base_model_name_or_path"]
+        return config_of(base, cache_dir)
+    return read_object(folder / "config.json")
+
+
+def hub_config(path: str, cache_dir: str | None) -> dict | None:
+    """The config.json of a hub policy, from the cache or the hub; None where neither has it now."""
+    from transformers.utils import cached_file
+
     try:
-        file = try_to_load_from_cache(path, "config.json", cache_dir=cache_dir)
-    except HFValidationError:
-        return None  # no name that the hub knows; loading its tokenizer says so
-    return read_object(Path(file)) if isinstance(file, str) else None
+        file = cached_file(path, "config.json", cache_dir=cache_dir)
+    except OSError:
+        return None  # out of reach, or no name that the hub knows; loading its tokenizer says so
+    return read_object(Path(file))
 
 
 def _no_config(folder: Path) -> str:

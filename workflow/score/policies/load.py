@@ -9,10 +9,12 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import snapshot_download
-from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PretrainedConfig
 from transformers.integrations import is_deepspeed_zero3_enabled
 
 from score.files.digests import digest, file_digest
+from score.files.errors import SiteError
+from score.policies.distribution import without_router_loss
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 LINEAGE = "score_policy.json"  # what `score.policies.lineage` says of a policy
@@ -25,19 +27,33 @@ def is_adapter(path: str) -> bool:
 
 
 def load_policy(
-    path: str, precision: str, cache_dir: str | None = None, *, trainable: bool = False
+    path: str,
+    precision: str,
+    cache_dir: str | None = None,
+    *,
+    trainable: bool = False,
+    attn_implementation: str | None = None,
+    trust_remote_code: bool = False,
 ):
     """The policy at `path`: a PreTrainedModel, or a PeftModel where `path` is an adapter.
 
     An adapter keeps its base apart when `trainable`, so that the base can serve as the reference; for
     sampling it is merged, which gives the same distribution faster, unless ZeRO-3 has sharded the
-    weights. precision: a key of DTYPES. cache_dir: of the Hugging Face hub.
+    weights. precision: a key of DTYPES. cache_dir: of the Hugging Face hub. attn_implementation: as
+    transformers names it, None for its own choice. trust_remote_code: whether code that comes with
+    the policy may run. SiteError where an implementation is not installed.
     """
+    how = {
+        "dtype": DTYPES[precision],
+        "cache_dir": cache_dir,
+        "attn_implementation": attn_implementation,
+        "trust_remote_code": trust_remote_code,  # None would ask y/N on the terminal
+    }
     if not is_adapter(path):
-        return _load_weights(path, precision, cache_dir)
+        return _load_weights(path, how)
     from peft import PeftModel  # slow to import, and whole policies need none of it
 
-    base = _load_weights(base_of(path), precision, cache_dir)
+    base = _load_weights(base_of(path), how)
     policy = PeftModel.from_pretrained(base, path, is_trainable=trainable)
     apart = trainable or is_deepspeed_zero3_enabled()
     return policy if apart else policy.merge_and_unload()
@@ -50,34 +66,45 @@ def base_of(path: str) -> str:
     return PeftConfig.from_pretrained(path).base_model_name_or_path
 
 
-def local_folder(path: str, cache_dir: str | None = None) -> str:
+def local_folder(path: str, cache_dir: str | None = None, trust_remote_code: bool = False) -> str:
     """The folder itself, or the folder in the cache of a hub name, downloaded where it is not there."""
     if Path(path).is_dir():
         return path
-    return snapshot_download(path, cache_dir=cache_dir, allow_patterns=["*.json", "*.safetensors"])
+    wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+    wanted += ["*.py"] * trust_remote_code
+    return snapshot_download(path, cache_dir=cache_dir, allow_patterns=wanted)
 
 
-def declared_generation(path: str, cache_dir: str | None = None) -> GenerationConfig:
+def declared_generation(
+    path: str, cache_dir: str | None = None, trust_remote_code: bool = False
+) -> GenerationConfig:
     """The generation config of a policy that is not loaded, as `load_policy` would find it."""
     path = base_of(path) if is_adapter(path) else path
     try:
         return GenerationConfig.from_pretrained(path, cache_dir=cache_dir)
     except OSError:  # the policy comes without one
-        return GenerationConfig.from_model_config(_config(path, cache_dir))
+        return GenerationConfig.from_model_config(_config(path, cache_dir, trust_remote_code))
 
 
-def vocabulary_size(path: str, cache_dir: str | None = None) -> int:
+def vocabulary_size(
+    path: str, cache_dir: str | None = None, trust_remote_code: bool = False
+) -> int:
     """How many token ids a policy that is not loaded knows."""
     path = base_of(path) if is_adapter(path) else path
-    return _config(path, cache_dir).get_text_config().vocab_size
+    return _config(path, cache_dir, trust_remote_code).get_text_config().vocab_size
 
 
-def _config(path: str, cache_dir: str | None):
-    return AutoConfig.from_pretrained(path, cache_dir=cache_dir)
+def _config(path: str, cache_dir: str | None, trust_remote_code: bool):
+    return AutoConfig.from_pretrained(
+        path, cache_dir=cache_dir, trust_remote_code=trust_remote_code
+    )
 
 
-def _load_weights(path: str, precision: str, cache_dir: str | None):
-    return AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[precision], cache_dir=cache_dir)
+def _load_weights(path: str, how: dict):
+    try:
+        return without_router_loss(AutoModelForCausalLM.from_pretrained(path, **how))
+    except ImportError as error:  # a kernel, or a package that the policy's own code imports
+        raise SiteError(f"the policy {path!r} can't be loaded here: {error}") from error
 
 
 @cache
@@ -87,7 +114,7 @@ def policy_digest(path: str, cache_dir: str | None = None) -> str:
     The latter is of the folder's files and, for an adapter, of its base.
     """
     if not Path(path).is_dir():
-        return str(_config(path, cache_dir)._commit_hash)
+        return str(PretrainedConfig.get_config_dict(path, cache_dir=cache_dir)[0]["_commit_hash"])
     files = sorted(p for p in Path(path).rglob("*") if p.is_file() and p.name not in _NO_WEIGHTS)
     parts = [f"{file.relative_to(path)} {file_digest(file)}" for file in files]
     if is_adapter(path):

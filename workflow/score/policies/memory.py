@@ -64,17 +64,18 @@ class Need(NamedTuple):
     node_added: int
 
 
-def size_of(model_path: str) -> Size:
+def size_of(model_path: str, trust_remote_code: bool = False) -> Size:
     """Weights of a policy, counted without loading any; ValueError where it has no config."""
+    trusted = {"trust_remote_code": trust_remote_code}
     try:
-        config = KNOWN_SHAPES.get(model_path) or AutoConfig.from_pretrained(model_path)
+        config = KNOWN_SHAPES.get(model_path) or AutoConfig.from_pretrained(model_path, **trusted)
     except Exception as error:  # a config.json that is no object raises anything
         raise ValueError(
             f"model_path is {model_path!r}; expected {', '.join(KNOWN_SHAPES)}, a folder or a hub name "
             f"of a policy. Correct it. Reading its config failed: {error}"
         ) from None
     with torch.device("meta"):
-        policy = AutoModelForCausalLM.from_config(config)
+        policy = AutoModelForCausalLM.from_config(config, **trusted)
     layers = (sum(p.numel() for p in m.parameters(recurse=False)) for m in policy.modules())
     return Size(sum(p.numel() for p in policy.parameters()), max(layers))
 
@@ -99,13 +100,13 @@ def need(launcher: dict, size: Size, gpus: int) -> Need:
     return Need(gpu, weights, node, 0)
 
 
-def table(model_paths: list[str], gpus: list[int]) -> str:
+def table(model_paths: list[str], gpus: list[int], trust_remote_code: bool = False) -> str:
     """Markdown: a row for each policy and launcher, in GiB, as `DeepSpeed's estimate + SCoRe's`."""
     heads = [f"GPU, {n} of them" for n in gpus] + [f"node, {n} GPUs" for n in gpus]
     heads = [head.replace("1 of them", "alone").replace("1 GPUs", "1 GPU") for head in heads]
     rows = [["policy", "launcher", *heads]]
     for path in model_paths:
-        size = size_of(path)
+        size = size_of(path, trust_remote_code)
         name = f"{path} ({size.weights / 1e9:.2f} B)"
         for launcher in LAUNCHERS:
             config = yaml.safe_load((_CONFIGS / f"{launcher}.yaml").read_text())
@@ -131,12 +132,13 @@ def main() -> None:
     flags = COMMAND.flags(
         model_paths=words("folder or hub name of a policy"),
         gpus=optional("of one node", type=int, nargs="+", default=[1, 4, 8]),
+        trust_remote_code=optional("run code that comes with a policy", action="store_true"),
     )
     os.environ.setdefault("DS_ACCELERATOR", "cpu")  # or DeepSpeed prints that GPUs are missing
     with COMMAND.errors():
         if min(flags.gpus) < 1:
             raise ValueError(f"--gpus is {min(flags.gpus)}; expected 1 or more. Correct it.")
-        print(table(flags.model_paths or list(KNOWN_SHAPES), flags.gpus))
+        print(table(flags.model_paths or [*KNOWN_SHAPES], flags.gpus, flags.trust_remote_code))
 
 
 if __name__ == "__main__":

@@ -108,15 +108,21 @@ def correction_prompts(task: ModuleType, prompting: str) -> tuple[str, ...]:
 
 
 def load_tokenizer(
-    path: str, cache_dir: str | None = None, template_date: str | None = TEMPLATE_DATE
+    path: str,
+    cache_dir: str | None = None,
+    template_date: str | None = TEMPLATE_DATE,
+    trust_remote_code: bool = False,
 ):
     """The policy's tokenizer, padding on the left; pads with end-of-turn where it has no own token.
 
     template_date: the day that its chat template prints for today (`render`); None: the clock's.
+    trust_remote_code: whether code that comes with the tokenizer may run.
     """
     from transformers import AutoTokenizer  # slow to import, not needed for messages
 
-    tokenizer = AutoTokenizer.from_pretrained(path, cache_dir=cache_dir, padding_side="left")
+    tokenizer = AutoTokenizer.from_pretrained(
+        path, cache_dir=cache_dir, padding_side="left", trust_remote_code=trust_remote_code
+    )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.template_date = pinned_date(template_date)

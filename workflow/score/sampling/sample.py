@@ -31,6 +31,7 @@ from score.jobs.distributed import (
 )
 from score.jobs.progress import Progress
 from score.jobs.writer_lock import sole_writer
+from score.policies.distribution import leave_out_padding_rows
 from score.policies.load import declared_generation, load_policy
 from score.problems.problem import read_problems
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
@@ -78,11 +79,18 @@ def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generat
     """What samples from the policy, and the ids at which its attempts end."""
     settings, tokenizer, bridge = plan.settings, plan.tokenizer, plan.bridges[0]
     if settings.rollout_backend == "vllm":
-        config = declared_generation(plan.path, settings.cache_dir)
+        config = declared_generation(plan.path, settings.cache_dir, settings.trust_remote_code)
         stop_ids = stop_ids_of(config, tokenizer, bridge)
         local_rank = accelerator.local_process_index
         return VLLMGenerate(settings, plan.path, stop_ids, plan.length(), local_rank), stop_ids
-    policy = load_policy(plan.path, settings.precision, settings.cache_dir).eval()
+    policy = load_policy(
+        plan.path,
+        settings.precision,
+        settings.cache_dir,
+        attn_implementation=settings.attn_implementation,
+        trust_remote_code=settings.trust_remote_code,
+    ).eval()
+    leave_out_padding_rows(policy, tokenizer)
     stop_ids = stop_ids_of(policy.generation_config, tokenizer, bridge)
     config = sampling_config(
         settings.max_tokens, settings.temperature, stop_ids, tokenizer.pad_token_id

@@ -48,8 +48,9 @@ class SamplingPlan:
         self.first_attempts = first_attempts
         self.by_id = {problem.id: problem for problem in problems}
         task = task_of(settings)
-        rows = check_policy(path, settings.cache_dir)
-        self.tokenizer = load_tokenizer(path, settings.cache_dir, settings.template_date)
+        trusted = {"trust_remote_code": settings.trust_remote_code}
+        rows = check_policy(path, settings.cache_dir, **trusted)
+        self.tokenizer = load_tokenizer(path, settings.cache_dir, settings.template_date, **trusted)
         check_vocabulary(self.tokenizer, rows)
         self.bridges = tuple(
             Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(task))
@@ -70,7 +71,7 @@ class SamplingPlan:
                 first_attempts,
                 self.prompts,
                 settings.samples,
-                vocabulary_size(path, settings.cache_dir),
+                vocabulary_size(path, settings.cache_dir, **trusted),
             )
 
     def provenance(self) -> dict:

@@ -36,6 +36,8 @@ class SampleSettings(PromptSettings):
     rollout_backend: str = "transformers"
     vllm_gpu_memory_utilization: float = 0.9
     cache_dir: str | None = None
+    attn_implementation: str | None = None
+    trust_remote_code: bool = False
 
     def __post_init__(self):
         for name in ("num_problems", "num_turns", "samples", "corrections"):

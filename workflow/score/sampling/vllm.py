@@ -16,10 +16,10 @@ from score.sampling.generate import cut_after_stop
 class VLLMGenerate:
     """`Generate` through vLLM: the whole softmax at the temperature, greedy at 0, a seed a request.
 
-    settings: temperature, max_tokens, precision, cache_dir and vllm_gpu_memory_utilization of it are
-    read. cached_tokens: how many tokens of the last call's prompts were found in the prefix cache.
-    length: the most tokens a conversation can have. local_rank: which of this machine's
-    visible GPUs is this process's own.
+    settings: temperature, max_tokens, precision, cache_dir, trust_remote_code and
+    vllm_gpu_memory_utilization of it are read. cached_tokens: how many tokens of the last call's
+    prompts were found in the prefix cache. length: the most tokens a conversation can have.
+    local_rank: which of this machine's visible GPUs is this process's own.
     """
 
     def __init__(self, settings, path: str, stop_ids: set[int], length: int, local_rank: int = 0):
@@ -35,8 +35,10 @@ class VLLMGenerate:
         if is_adapter(path):
             adapter = {"enable_lora": True, "max_lora_rank": _allowed_rank(path)}
             self.adapter = LoRARequest("policy", 1, path)
+        weights = base_of(path) if is_adapter(path) else path
         self.engine = LLM(
-            model=local_folder(base_of(path) if is_adapter(path) else path, settings.cache_dir),
+            model=local_folder(weights, settings.cache_dir, settings.trust_remote_code),
+            trust_remote_code=settings.trust_remote_code,
             dtype=settings.precision,
             max_model_len=length,
             gpu_memory_utilization=settings.vllm_gpu_memory_utilization,

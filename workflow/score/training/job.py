@@ -194,7 +194,9 @@ def run_job(
             settings = kind.read(flags.settings, flags.tuned)
             for role in ("init", "reference"):
                 if role in flags:
-                    check_policy(getattr(flags, role), settings.cache_dir)
+                    check_policy(
+                        getattr(flags, role), settings.cache_dir, settings.trust_remote_code
+                    )
             if is_first_process():
                 held.enter_context(sole_writer(flags.checkpoints))
                 open_checkpoints(flags.checkpoints, provenance(settings, flags))

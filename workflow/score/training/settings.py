@@ -72,6 +72,8 @@ class TrainerSettings(Settings):
     report_to: str | list = "none"
     wandb_project_name: str | None = None
     cache_dir: str | None = None
+    attn_implementation: str | None = None
+    trust_remote_code: bool = False
 
     def check_warm_up(self, updates: int) -> None:
         """ValueError where the learning rate would not reach its value in that many updates."""

@@ -96,7 +96,12 @@ def _rendered_digest(settings: TrainSettings, flags: argparse.Namespace) -> str:
 
 
 def _tokenizer(settings: TrainSettings, flags: argparse.Namespace):
-    return load_tokenizer(flags.init, settings.cache_dir, settings.template_date)
+    return load_tokenizer(
+        flags.init,
+        settings.cache_dir,
+        settings.template_date,
+        trust_remote_code=settings.trust_remote_code,
+    )
 
 
 def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
@@ -148,7 +153,7 @@ def offline_attempts(settings: TrainSettings, flags: argparse.Namespace) -> Offl
     tokenizer = _tokenizer(settings, flags)
     rows = make_dataset(settings, flags)
     prompts = {row["problem_id"]: prompt_ids(tokenizer, row["prompt"]) for row in rows}
-    vocabulary = vocabulary_size(flags.init, settings.cache_dir)
+    vocabulary = vocabulary_size(flags.init, settings.cache_dir, settings.trust_remote_code)
     attempts = read_offline_attempts(path, prompts, vocabulary)
     return OfflineAttempts(attempts, share, settings.random_seed)
 
@@ -161,7 +166,12 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     with Verifier.from_settings(settings) as verifier:
         trainer = SCoReTrainer(
             model=load_policy(
-                flags.init, settings.precision, settings.cache_dir, trainable=settings.use_lora
+                flags.init,
+                settings.precision,
+                settings.cache_dir,
+                trainable=settings.use_lora,
+                attn_implementation=settings.attn_implementation,
+                trust_remote_code=settings.trust_remote_code,
             ),
             args=args,
             train_dataset=make_dataset(settings, flags),

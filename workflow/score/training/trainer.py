@@ -19,6 +19,7 @@ from trl import GRPOTrainer
 from trl.models import prepare_deepspeed, unwrap_model_for_generation
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_adapter
 
+from score.policies.distribution import leave_out_padding_rows, without_router_loss
 from score.policies.lineage import recorded_reference, write_lineage
 from score.policies.load import is_adapter, load_policy
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
@@ -31,6 +32,7 @@ from score.training.advantages import divisor, in_equal_groups, rank_advantages
 from score.training.batches import ProblemSampler, Score, pad_batches, score_attempts, token_logps
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
+from score.training.fused_head import check_fused_head
 from score.training.health import paid_turns
 from score.training.objectives import OBJECTIVES, current_weight
 from score.training.offline_attempts import OfflineAttempts, StartingFrom
@@ -77,6 +79,8 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             train_dataset=train_dataset,
             **kwargs,
         )
+        self._one_distribution(self.accelerator.unwrap_model(self.model))
+        self._head_is_checked = False
         self.first_attempts = first_attempts
         self.objective = OBJECTIVES[args.objective]
         begins = train_dataset[0]["prompt"][0]
@@ -101,6 +105,12 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         self.second_opinions = SecondOpinions(self.verifier, args.second_opinions)
         self._prepare_reference(reference)
 
+    def _one_distribution(self, model) -> None:
+        """Sampling and scoring are of the tokenizer's tokens; vLLM's engine has its own weights."""
+        without_router_loss(model)
+        if not self.use_vllm:
+            leave_out_padding_rows(model, self._tokenizer)
+
     def _prepare_reference(self, reference: str | None) -> None:
         """Load π_ref, unless it is the policy's own weights below an adapter."""
         policy = self.accelerator.unwrap_model(self.model)
@@ -113,6 +123,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         if self.reference_is_below_adapter:
             return
         self.ref_model = self._load_reference(self.reference, below)
+        self._one_distribution(self.ref_model)
         self.ref_model.requires_grad_(False)
         if self.is_deepspeed_enabled:
             self.ref_model = prepare_deepspeed(self.ref_model, self.accelerator)
@@ -124,7 +135,14 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         if is_adapter(path):
             # Apart from its base, as a policy that is trained: merged weights round otherwise.
             precision = str(like.dtype).removeprefix("torch.")
-            model = load_policy(path, precision, self.args.cache_dir, trainable=True).eval()
+            model = load_policy(
+                path,
+                precision,
+                self.args.cache_dir,
+                trainable=True,
+                attn_implementation=like.config._attn_implementation,
+                trust_remote_code=self.args.trust_remote_code,
+            ).eval()
             add_fused_lm_head(model.get_base_model(), temperature=self.temperature)
             return model
         model = create_model_from_path(
@@ -133,6 +151,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             dtype=like.dtype,
             attn_implementation=like.config._attn_implementation,
             device_map=None,
+            trust_remote_code=self.args.trust_remote_code,
         )
         add_fused_lm_head(model, temperature=self.temperature)
         return model
@@ -159,6 +178,10 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
 
     def _make_batches(self, problems: list[dict]) -> list[dict[str, torch.Tensor]]:
         """One generation batch of problems -> micro-batches of rollouts with advantages."""
+        if not self._head_is_checked:
+            with self.accelerator.autocast():
+                check_fused_head(self.model, self.temperature)
+            self._head_is_checked = True
         self.kl_weights = self._kl_weights()
         given = self._given(problems)
         rollouts = self._sample([problem["prompt"] for problem in problems], given)
