@@ -158,14 +158,16 @@ def test_template_that_rewrites_history_is_refused_with_the_difference(own, tmp_
     shutil.copytree(own["model_path"], policy)
     tokenizer = load_tokenizer(policy)
     tokenizer.chat_template = (
-        "{% for m in messages %}{{ m.content.split('</think>')[-1] }}<end>{% endfor %}"
+        "{% for m in messages %}{{ loop.revindex }} {{ m.content }}<end>{% endfor %}"
     )
     (policy / "chat_template.jinja").unlink()
     tokenizer.save_pretrained(policy)
     own["model_path"] = str(policy)
     message = refusal(check_inputs, own)
     says(message, [f"model_path is {str(policy)!r}: the chat template", "does not only append"])
-    says(message, ["--- turn 1 as sampled", "+++ turn 1 as the template shows it", "\n-", "Use a"])
+    says(
+        message, ["--- question of turn 1 as asked", "+++ question of turn 1 as the", "\n-", "Set "]
+    )
 
 
 def test_hub_policy_is_refused_where_the_hub_has_none_and_left_to_its_jobs_where_out_of_reach(

@@ -144,7 +144,7 @@ def trained(repository, monkeypatch):
         ("SCoReTrainer", keep),
         ("Verifier", SimpleNamespace(from_settings=verifier)),
         ("load_policy", load_policy),
-        ("load_tokenizer", lambda *_: None),
+        ("asking_tokenizer", lambda *_: None),
     ]:
         monkeypatch.setattr(train, name, replacement)
 

@@ -24,8 +24,8 @@ from score.problems.sources import read_source
 from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     Bridge,
+    asking_tokenizer,
     first_messages,
-    load_tokenizer,
     prompt_ids,
     read_few_shot,
     system_prompt_of,
@@ -129,7 +129,7 @@ def main(arguments: list[str] | None = None) -> None:
         rows = read_attempts(flags.attempts, settings.loss_on)
         refuse_held_out(rows, flags.held_out, task)
         check_policy(flags.policy, settings.cache_dir)
-        tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
+        tokenizer = asking_tokenizer(flags.policy, settings)
         few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
         examples = make_examples(rows, LOSS_ON[settings.loss_on], tokenizer, task, few_shot)
     counts = report(rows, examples)

@@ -12,9 +12,9 @@ from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     Bridge,
     Messages,
+    asking_tokenizer,
     correction_prompts,
     first_messages,
-    load_tokenizer,
     prompt_ids,
     prompts_digest,
     system_prompt_of,
@@ -49,7 +49,7 @@ class SamplingPlan:
         self.by_id = {problem.id: problem for problem in problems}
         task = task_of(settings)
         rows = check_policy(path, settings.cache_dir)
-        self.tokenizer = load_tokenizer(path, settings.cache_dir, settings.template_date)
+        self.tokenizer = asking_tokenizer(path, settings)
         check_vocabulary(self.tokenizer, rows)
         self.bridges = tuple(
             Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(task))
