@@ -14,10 +14,8 @@ OPENING, AFTER = "<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>\n<|im_start|
 
 def _history(shown: str) -> str:
     """CHATML, with `shown` in place of the content of attempts."""
-    return CHATML.replace(
-        "{{ m.content }}",
-        "{% if m.role == 'assistant' %}" + shown + "{% else %}{{ m.content }}{% endif %}",
-    )
+    either = "{% if m.role == 'assistant' %}" + shown + "{% else %}{{ m.content }}{% endif %}"
+    return CHATML.replace("{{ m.content }}", either)
 
 
 def _worked_out(template: str, system=()):
@@ -44,6 +42,19 @@ def test_bridge_is_that_of_the_template_however_it_shows_earlier_attempts(templa
     text = _worked_out(template)
     assert (text.opening, text.after) == (OPENING + opened, AFTER + OPENING + opened)
     assert text.end == "<|im_end|>\n"
+
+
+@pytest.mark.parametrize(
+    ("template", "answer"),
+    [
+        (CHATML, ""),
+        (_history("<think>\n\n</think>\n\n{{ m.content }}"), "<think>\n\n</think>\n\n"),
+        (_history(" {{ m.content }}"), " "),
+        (CHATML.replace("assistant\n{% endif", "assistant\n<think>\n{% endif"), ""),
+    ],
+)
+def test_text_before_an_answer_without_reasoning_is_that_of_a_last_attempt(template, answer):
+    assert _worked_out(template).answer == answer
 
 
 @pytest.mark.parametrize(
@@ -74,7 +85,7 @@ def test_bridge_is_that_of_the_template_however_it_shows_earlier_attempts(templa
     ],
 )
 def test_template_without_one_bridge_is_refused_with_the_cure(template, told):
-    with pytest.raises(ValueError, match="Set prompts.chat_template to") as error:
+    with pytest.raises(ValueError, match=r"Set prompts\.chat_template to") as error:
         _worked_out(template)
     assert told in str(error.value)
 
@@ -82,7 +93,7 @@ def test_template_without_one_bridge_is_refused_with_the_cure(template, told):
 GPT_OSS = (
     "{% for m in messages %}<|start|>{{ m.role }}{{ '<|channel|>final' if m.role == 'assistant' }}"
     "<|message|>{{ m.content }}"
-    "{{ '<|return|>' if loop.last and not add_generation_prompt and m.role == 'assistant' else '<|end|>' }}"
+    "{% set last = loop.last and m.role == 'assistant' %}{{ '<|return|>' if last else '<|end|>' }}"
     "{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}"
 )
 
@@ -94,12 +105,13 @@ def test_sampling_stops_at_the_token_that_ends_the_last_attempt_and_not_within_o
     bridge = Bridge.from_tokenizer(tokenizer, "recheck")
     returned, ended, called = tokenizer.convert_tokens_to_ids(["<|return|>", "<|end|>", "<|call|>"])
     assert (bridge.end, bridge.ids[0]) == (returned, ended)
-    assert bridge.after([5, returned]) == bridge.after([5, ended]) == list(bridge.ids[1:])
-    assert bridge.after([5]) == bridge.after([5, called]) == list(bridge.ids)
+    assert bridge.after([0, returned]) == bridge.after([0, ended]) == list(bridge.ids[1:])
+    assert bridge.after([0]) == bridge.after([0, called]) == list(bridge.ids)
 
 
 MISTRAL = (
-    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}"
+    "{{ bos_token }}{% for m in messages %}"
+    "{% if m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}"
     "{% else %}{{ ' ' + m.content | trim + eos_token }}{% endif %}{% endfor %}"
 )
 

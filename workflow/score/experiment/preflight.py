@@ -250,6 +250,7 @@ def _check_policy(config: dict) -> None:
         ) from None
     task = task_with(config["task_type"], prompts)
     template = (prompts["chat_template"], prompts["chat_template_kwargs"])
+    shown = f"prompts.chat_template is {template[0]!r}, model_path" if template[0] else "model_path"
     said = (tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
     try:
         check_of_use(tokenizer.chat_template, *template)
@@ -262,4 +263,4 @@ def _check_policy(config: dict) -> None:
         within_deadline(lambda: work_out_text(*said))
         Bridge.from_tokenizer(*said)
     except ValueError as error:
-        raise ValueError(f"model_path is {path!r}: {error}") from None
+        raise ValueError(f"{shown} is {path!r}: {error}") from None

@@ -34,12 +34,14 @@ _ANOTHER = (
 class BridgeText:
     """opening: from the end of a question to the attempt at it. after: from the end of an attempt to
     the next one. end: what follows an attempt with which the conversation ends; empty where the
-    template writes nothing there.
+    template writes nothing there. answer: what it writes between `opening` and an attempt without
+    reasoning with which the conversation ends, such as an empty block of it, a header or a space.
     """
 
     opening: str
     after: str
     end: str
+    answer: str
 
 
 def bridge_text(
@@ -78,8 +80,10 @@ def bridge_text(
             f"the next; expected the same. {_ANOTHER}"
         )
     _check_third_turn(write, question, correction_prompt, after, closing + correction)
-    end = _parted(write([*question, _assistant(_FIRST)], add_generation_prompt=False), _FIRST)[2]
-    return BridgeText(opening, after, end.lstrip())
+    answered = write([*question, _assistant(_FIRST)], add_generation_prompt=False)
+    shown, _, end = _parted(answered, _FIRST)
+    answer = shown.removeprefix(asked) if shown.startswith(asked) else ""
+    return BridgeText(opening, after, end.lstrip(), answer)
 
 
 def _check_third_turn(

@@ -120,11 +120,14 @@ def check_of_use(own: str | None, chat_template: str | None, kwargs: Mapping) ->
             )
 
 
-def within_deadline(renders: Callable[[], object], seconds: float = DEADLINE) -> None:
+def within_deadline(renders: Callable[[], object], seconds: float | None = None) -> None:
     """Call `renders` in a child process that is killed at the deadline; its ValueError is raised here.
+
+    seconds: None for DEADLINE.
 
     The child is forked, since it only writes text: it has the tokenizer at once and needs no imports.
     """
+    seconds = DEADLINE if seconds is None else seconds
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(target=_report, args=(renders, theirs), daemon=True)

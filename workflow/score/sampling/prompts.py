@@ -214,12 +214,14 @@ class Bridge:
     ids: the run that follows an attempt which no stop token ends; it begins with the token by which the
     template ends an attempt that others follow. end: the token by which it ends the last one, at which
     sampling stops; nearly always the same (of gpt-oss <|end|> and <|return|>). opening: the text that
-    the template writes between a user message and the attempt at it.
+    the template writes between a user message and the attempt at it. answer: what it writes between
+    that and an attempt without reasoning; sampled attempts begin as the policy has them begin.
     """
 
     ids: tuple[int, ...]
     end: int
     opening: str = ""
+    answer: str = ""
 
     @classmethod
     def from_tokenizer(
@@ -242,7 +244,7 @@ class Bridge:
                 "special in the tokenizer."
             )
         end = last[0] if last and last[0] in special else ids[0]
-        return cls(tuple(ids), end, text.opening)
+        return cls(tuple(ids), end, text.opening, text.answer)
 
     def after(self, attempt: list[int]) -> list[int]:
         """The run that follows `attempt`, so that an end of turn of the template's stands between.
