@@ -13,7 +13,7 @@ from score.sampling.chat_template import (
     variables_of,
     within_deadline,
 )
-from score.sampling.prompts import asking_tokenizer, render
+from score.sampling.prompts import asking_tokenizer, render, set_template
 from score.sampling.sampling_plan import SamplingPlan
 from score.sampling.settings import SampleSettings
 from score.sampling.templates import page, stand_in_tokenizer
@@ -115,6 +115,19 @@ def test_setting_that_does_nothing_is_refused(chat_template, variables, told):
 def test_variables_that_are_given_already_are_refused_with_their_setting():
     with pytest.raises(ValueError, match=r"'date_string'.*prompts\.template_date"):
         check_reserved({"date_string": "26 Jul 2024"})
+
+
+def test_variable_of_a_wrong_value_is_told_as_that_with_a_system_message_too():
+    tokenizer = stand_in_tokenizer(
+        "{{ messages }}{% if not x %}{{ raise_exception('no x') }}{% endif %}"
+    )
+    set_template(tokenizer, None, {"x": False})
+    system = {"role": "system", "content": "Be brief."}
+    for messages in (QUESTION, [system, *QUESTION]):
+        with pytest.raises(
+            ValueError, match=r"no x.*Correct prompts\.chat_template_kwargs, {'x': F"
+        ):
+            render(tokenizer, messages)
 
 
 def test_template_that_loops_is_ended_at_the_deadline_and_refusals_come_through():

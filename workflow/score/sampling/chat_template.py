@@ -95,8 +95,9 @@ def check_reserved(kwargs: Mapping) -> None:
             )
 
 
-def check_of_use(own: str | None, chat_template: str | None, kwargs: Mapping) -> None:
+def check_of_use(own: str | dict | None, chat_template: str | None, kwargs: Mapping) -> None:
     """ValueError where a setting changes nothing. own: the template of the policy's tokenizer."""
+    own = own.get("default") if isinstance(own, dict) else own  # one of several by name
     text = own if chat_template is None else template_text(chat_template)
     if chat_template is not None and own is not None and text.strip() == own.strip():
         raise ValueError(

@@ -170,7 +170,8 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
             or not isinstance(error, TemplateError)
             or isinstance(error, TemplateSyntaxError)
         ):
-            raise ValueError(_broken_template(error)) from error
+            raise ValueError(_broken_template(error, tokenizer)) from error
+        render(tokenizer, [m for m in messages if m["role"] != "system"], **kwargs)
         text, refusal = "", f" ({error})"
     if any(content.strip() not in text for content in system):
         raise ValueError(
@@ -180,12 +181,15 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
     return text
 
 
-def _broken_template(error: Exception) -> str:
+def _broken_template(error: Exception, tokenizer) -> str:
+    variables = getattr(tokenizer, "template_variables", {})
+    given = f"Correct prompts.chat_template_kwargs, {variables}; or " if variables else ""
     line = f"line {error.lineno}: " if isinstance(error, TemplateSyntaxError) else ""
     return (
         f"the chat template can't be rendered ({line}{type(error).__name__}: {error}); expected one "
-        "that shows a question, an attempt and the request for a correction. Mend chat_template.jinja "
-        "beside the tokenizer, or take the policy's own."
+        f"that shows a question, an attempt and the request for a correction. {given}"
+        f"{'mend' if given else 'Mend'} chat_template.jinja beside the tokenizer, or set "
+        "prompts.chat_template to another."
     )
 
 
@@ -274,4 +278,5 @@ class RenderedPrompts:
 
 def prompts_digest(prompts: Iterable[list[int]], bridges: Iterable[Bridge]) -> str:
     """SHA-256 of all that is put before attempts, as token ids: prompts in order, and bridges."""
-    return digest([[digest(ids) for ids in prompts], [bridge.ids for bridge in bridges]])
+    between = [(bridge.ids, bridge.end) for bridge in bridges]
+    return digest([[digest(ids) for ids in prompts], between])
