@@ -183,6 +183,10 @@ def test_template_that_rewrites_history_is_refused_with_the_difference(own, tmp_
             ["prompts.chat_template is 'smolvlm'", "leaves out the question", "docs/chat"],
         ),
         (
+            {"chat_template": "qwen3"},
+            ["ends an attempt with '<|im_end|>", "begins with no special token"],
+        ),
+        (
             {"chat_template_kwargs": {"enable_thinking": False}},
             ["prompts.chat_template_kwargs holds 'enable_thinking'", "doesn't read", "remove it"],
         ),

@@ -236,18 +236,15 @@ class Bridge:
         system_prompt: where conversations begin with one, since some templates move it.
         """
         text = work_out_text(tokenizer, correction_prompt, system_prompt)
-        ids, last = (
-            tokenizer(each, add_special_tokens=False)["input_ids"]
-            for each in (text.after, text.end)
-        )
-        special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
-        if not ids or ids[0] not in special:
+        ids = tokenizer(text.after, add_special_tokens=False)["input_ids"]
+        begins, ends = (_special_start(tokenizer, each) for each in (text.after, text.end))
+        if begins is None:
             raise ValueError(
-                f"the chat template ends an attempt with {tokenizer.decode(ids[:1])!r}, which is not a "
-                "special token; expected an end-of-turn token at which sampling stops. Mark it as "
-                "special in the tokenizer."
+                f"the chat template ends an attempt with {text.after[:20]!r}, which begins with no special "
+                "token of the tokenizer; expected an end-of-turn token at which sampling stops. Mark it "
+                "as special in the tokenizer, or set prompts.chat_template to one with its tokens."
             )
-        end = last[0] if last and last[0] in special else ids[0]
+        end = begins if ends is None else ends
         return cls(tuple(ids), end, text.opening, text.answer)
 
     def after(self, attempt: list[int]) -> list[int]:
@@ -258,6 +255,13 @@ class Bridge:
         """
         ended = attempt[-1:] in ([self.end], [self.ids[0]])
         return list(self.ids[1:] if ended else self.ids)
+
+
+def _special_start(tokenizer, text: str) -> int | None:
+    """The special token with which the text begins, if one does; <unk> in place of another is none."""
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    token = tokenizer.added_tokens_decoder.get(ids[0]) if ids else None
+    return ids[0] if token and token.special and text.startswith(token.content) else None
 
 
 class RenderedPrompts:
