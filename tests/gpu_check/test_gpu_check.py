@@ -38,7 +38,7 @@ MEASURED = {
 
 
 # What the check needs and a GPU node is known to lack.
-LACKING = {"trl", "datasets", "deepspeed", "math-verify", "snakemake", "gguf", "score"}
+LACKING = {"trl", "datasets", "deepspeed", "snakemake", "gguf", "score"}
 # Starts a command with no network but the loopback, where the processes of a training meet.
 ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "alone"]
 

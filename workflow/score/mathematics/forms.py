@@ -23,21 +23,22 @@ from fractions import Fraction
 
 from mpmath import mp, mpf
 
+from score.mathematics.exact import exact
 from score.mathematics.tree import Node, Unreadable, symbols
-from score.mathematics.values import DIGITS, exact, numeric
+from score.mathematics.values import DIGITS, numeric
 
 _ALWAYS = {"factorial", "binomial", "floor", "ceil", "max", "min", "gcd"}
-_FUNCTIONS = {"log", "ln", "exp", "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh"}
-_FUNCTIONS |= {"arcsin", "arccos", "arctan", "abs"}
+_ANGLES = {"sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan"}
+_FUNCTIONS = _ANGLES | {"log", "ln", "exp", "sinh", "cosh", "tanh", "abs"}
 _NAMES = {"add": "sum", "multiply": "product", "divide": "product"}
 _DENOMINATORS = 10_000  # a value with a larger denominator counts as irrational
 
 
 def left_to_do(tree: Node) -> frozenset[str]:
     """Names of the operations between numbers that an expression leaves to be done."""
-    found = {node.op for node in tree.walk() if node.op in _ALWAYS}
+    found = set()
     for node in tree.walk():
-        if not symbols(node) and _is_left(node):
+        if not symbols(node) and (node.op in _ALWAYS or _is_left(node)):
             found.add("function" if node.op in _FUNCTIONS else _NAMES.get(node.op, node.op))
     return frozenset(found)
 
@@ -52,11 +53,11 @@ def _is_left(node: Node) -> bool:
     if node.op == "multiply":
         return _uncollected(node)
     if node.op == "divide":
-        return node.form == r"\div" or _rational(node)
+        return node.form == r"\div" or _open_fraction(node)
     if node.op == "power":
         return _open_power(node)
     if node.op == "root" or node.op in _FUNCTIONS:
-        return _rational(node)
+        return _gaussian(node)
     return False
 
 
@@ -99,7 +100,7 @@ def _like_terms(terms: list[Node]) -> bool:
 
     So can two complex terms, unless one is real and the other imaginary, and two angle functions.
     """
-    if sum(any(part.op in _FUNCTIONS for part in term.walk()) for term in terms) > 1:
+    if sum(any(part.op in _ANGLES for part in term.walk()) for term in terms) > 1:
         return True
     with mp.workdps(DIGITS):
         values = []
@@ -123,15 +124,25 @@ def _can_be_added(one, other) -> bool:
 def _uncollected(node: Node) -> bool:
     factors = _chain(node, "multiply")
     roots = sum(any(part.op == "root" for part in factor.walk()) for factor in factors)
-    functions = sum(any(part.op in _FUNCTIONS for part in factor.walk()) for factor in factors)
+    functions = sum(any(part.op in _ANGLES for part in factor.walk()) for factor in factors)
     sums = sum(factor.op == "add" for factor in factors)
     return max(roots, functions, sums, sum(map(_rational, factors))) > 1 or _rational(node)
+
+
+def _open_fraction(node: Node) -> bool:
+    """A fraction of fractions, or of irrational numbers whose quotient is rational."""
+    parts = [part.args[0] if part.op == "negative" else part for part in node.args]
+    nested = any(part.op == "divide" or part.form in ("mixed", "repeating") for part in parts)
+    rational = None not in map(exact, parts)
+    if any(part.value == "i" for part in node.args[1].walk()):
+        return True  # 1/i is -i
+    return (nested and rational) or (not rational and _rational(node))
 
 
 def _open_power(node: Node) -> bool:
     base = node.args[0]
     if base.op == "constant":
-        return False
+        return _gaussian(node)
     return not _is_fraction(base) or _rational(node)
 
 
@@ -147,6 +158,18 @@ def _rational(node: Node) -> bool:
             return _is_rational(numeric(node))
         except Unreadable:
             return False
+
+
+def _gaussian(node: Node) -> bool:
+    """Whether the real and the imaginary part are rational: a closed value that can be written out."""
+    if exact(node) is not None:
+        return True
+    with mp.workdps(DIGITS):
+        try:
+            value = numeric(node)
+        except Unreadable:
+            return False
+        return _is_rational(mp.re(value)) and _is_rational(mp.im(value))
 
 
 def _is_rational(value) -> bool:

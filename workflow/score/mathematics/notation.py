@@ -29,6 +29,7 @@ _SIGNS = {
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "€": MONEY + "eur ",
     "£": MONEY + "gbp ", "¥": MONEY + "jpy ", "₹": MONEY + "inr ",
 }  # fmt: skip
+_SIGNS |= {"¢": " cents "}
 _GREEK = {
     "π": "pi", "θ": "theta", "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": "lambda",
     "φ": "phi", "ω": "omega", "μ": "mu", "σ": "sigma", "Δ": "Delta", "ρ": "rho", "ε": "epsilon",
@@ -43,6 +44,16 @@ _REWRITTEN = [  # (pattern, what takes its place), in this order
     (re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\!,|\{\\,\}|,\{\})\s*(?=\d{3}(?!\d))"), SEPARATOR),
     (re.compile(r"\\(?:left|right|bigl?|bigr|Bigl?|Bigr|biggl?|biggr|middle)(?![a-zA-Z])\.?"), " "),
     (re.compile(r"\\(?:displaystyle|textstyle|limits|nolimits|rm|bf|it)(?![a-zA-Z])"), " "),
+    (re.compile(r"\\(?:tiny|small|normalsize|[lL]arge|LARGE|[hH]uge)(?![a-zA-Z])"), " "),
+    (re.compile(r"\\(?:text)?color ?\{\w+\}"), " "),
+    (re.compile(r"\\(?:underline|bm|boldsymbol|ensuremath)(?= ?\{)"), " "),
+    (re.compile(r"\\(?:begin|end) ?\{(?:aligned|align\*?|gathered|equation\*?)\}"), " "),
+    (re.compile(r"\\text ?\{[ .]*\}"), " "),
+    (re.compile(r"\{([^{}]*)\\over(?![a-zA-Z])([^{}]*)\}"), r"\\frac{\1}{\2}"),
+    (re.compile(r"^([^{}]*)\\over(?![a-zA-Z])([^{}]*)$"), r"\\frac{\1}{\2}"),
+    (re.compile(r"_ ?\{ ?\\text ?\{ ?base ?\} ?(\w+) ?\}"), r"_{\1}"),
+    (re.compile(r" ?(?:\\text ?\{ ?)?\(?(?:in )?base (?:\} ?)?(\w+)\)? ?\}? ?$"), r"_{\1}"),
+    (re.compile(r"(\^\\circ) ?([CF])(?![a-zA-Z])"), r"\1\\text{ \2}"),
     (re.compile(r"\\!"), ""),
     (re.compile(r"\\[,;: >]|~|\\(?:quad|qquad|enspace|thinspace|hfill)(?![a-zA-Z])"), " "),
     (re.compile(r"\\[hv]?space\*?\{[^{}]*\}|\\[hv]?phantom\{[^{}]*\}|\\phantom\s*[^\\{]"), " "),
@@ -51,6 +62,8 @@ _REWRITTEN = [  # (pattern, what takes its place), in this order
     (re.compile(r"\\(?:leqslant|leqq|leq|le)(?![a-zA-Z])"), r"\\le "),
     (re.compile(r"\\(?:geqslant|geqq|geq|ge)(?![a-zA-Z])"), r"\\ge "),
     (re.compile(r"\\(?:neq|not\s*=)"), r"\\ne "),
+    (re.compile(r"\\p?mod(?![a-zA-Z]) ?\{? ?(\w+) ?\}?"), r"\\pmod \1 "),
+    (re.compile(r"\\colon(?![a-zA-Z])"), ":"),
     (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
     (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
     (re.compile(r"<="), r"\\le "),
@@ -70,8 +83,8 @@ _REWRITTEN = [  # (pattern, what takes its place), in this order
 _MARKDOWN = re.compile(r"\*\*|__|`")
 _LEAD = re.compile(
     r"\s*(?:=|\\approx|\\sim|\\therefore|\\implies|\\boxed(?=\s*\{)|\\fbox(?=\s*\{)"
-    r"|(?:about|approximately|approx\.?|roughly)(?![a-zA-Z])"
-    r"|(?:(?:so|thus|hence|therefore),? )?(?:the )?(?:final )?answer(?: is|:| =)+)\s*:?",
+    r"|(?:\\text\s*\{\s*)?(?:(?:about|exactly|approximately|approx\.?|roughly)(?![a-zA-Z])"
+    r"|(?:(?:so|thus|hence|therefore),? )?(?:the )?(?:final )?answer(?: is|:| =)+)(?:\s*:?\s*\})?)\s*:?",
     re.IGNORECASE,
 )
 
@@ -102,7 +115,7 @@ def _without_frame(text: str) -> str:
         text = text.strip()
         text = text[_LEAD.match(text).end() :] if _LEAD.match(text) else text
         text = re.sub(r"(?<!\\)[.,;:]+$", "", text.strip()).strip()
-        text = re.sub(r'^"(.*)"$', r"\1", text)
+        text = re.sub(r'^(["*])(.*)\1$', r"\2", text)
         if text.startswith("{") and _closes_at(text) == len(text) - 1:
             text = text[1:-1]
     return text

@@ -67,33 +67,34 @@ class Parser:
 
     def product(self, stops: frozenset = frozenset()) -> Node:
         result = self.factor()
-        last = self._bare(result)
         while True:
             sign = self.take(*_TIMES, *_DIVIDE)
             if sign is None and (self.next.text in stops or not self._starts_factor()):
                 return result
             negative = sign is not None and self.take("-") is not None
+            written = self.next.text not in ("(", "[", "{")
             factor = self.factor()
             factor = Node("negative", (factor,)) if negative else factor
             if sign is None:
-                result = self._juxtaposed(result, last, factor)
+                result = self._juxtaposed(result, factor, written)
             elif sign in _TIMES:
                 result = Node("multiply", (result, factor), form=sign)
             else:
                 result = Node("divide", (result, factor), form=sign)
-            last = self._bare(factor)
 
-    def _bare(self, factor: Node) -> bool:
-        """Whether the factor that was just read ends in a digit or a letter, not in a bracket."""
-        before = self.tokens[self.at - 1]
-        return before.kind in ("number", "letter") or before.text in _CONSTANTS
+    def _juxtaposed(self, left: Node, right: Node, written: bool) -> Node:
+        """left right, with no sign between them: a mixed number or a product.
 
-    def _juxtaposed(self, left: Node, bare: bool, right: Node) -> Node:
-        """left right, with no sign between them: a mixed number or a product."""
-        if left.op == "number" and left.form == "integer":
+        written: whether the right one stands there without brackets.
+        """
+        product = Node("multiply", (left, right), form="juxtaposed")
+        if left.op == "number" and left.form == "integer" and written:
+            if right.op == "percent":  # 12\\frac12\\% is a mixed number of percents
+                mixed = self._juxtaposed(left, right.args[0], written)
+                return Node("percent", (mixed,)) if mixed.form == "mixed" else product
             if right.op == "divide" and right.form in (r"\frac", "/") and self._proper(right):
                 return number(left.value + right.args[0].value / right.args[1].value, "mixed")
-        return Node("multiply", (left, right), form="juxtaposed")
+        return product
 
     @staticmethod
     def _proper(fraction: Node) -> bool:
@@ -201,9 +202,11 @@ class Parser:
         return Node("symbol", value=name)
 
     def _subscript(self) -> str:
+        if self.next is END:
+            raise Unreadable("a subscript is missing")
         if not self.take("{"):
             self.at += 1
-            return self.tokens[self.at - 1].text if self.at <= len(self.tokens) else ""
+            return self.tokens[self.at - 1].text
         start = self.at
         while self.next is not END and not self.take("}"):
             self.at += 1

@@ -4,8 +4,11 @@ from score.mathematics import units
 from score.mathematics.answers import Items, Quantity
 from score.mathematics.parser import parse
 from score.mathematics.tokens import Token
-from score.mathematics.tree import Node, Unreadable
+from score.mathematics.tree import Node, Unreadable, number
 from score.mathematics.units import Unit
+
+_SCALES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+_SCALES |= {"trillion": 10**12}
 
 
 def quantity(tokens: list[Token]):
@@ -19,6 +22,9 @@ def quantity(tokens: list[Token]):
         while behind < len(tokens) and _in_unit(tokens, behind):
             behind += 1
         tree = parse(tokens[:first_word])
+        if first_word < len(tokens) and tokens[first_word].text in _SCALES and tree.op == "number":
+            tree = number(tree.value * _SCALES[tokens[first_word].text], tree.form)
+            first_word += 1
         unit, spoken = _unit(tokens[first_word:behind], tree)
         if unit is not None and tree.op == "degree":
             tree = tree.args[0]
@@ -28,7 +34,9 @@ def quantity(tokens: list[Token]):
         if tokens and tokens[0].text == "and":
             tokens = tokens[1:]
     if money is not None:
-        if len(parts) != 1 or parts[0][1] not in (None, money):
+        if words[:1] == ["per"]:  # $5 per hour
+            money = Unit(f"{money.dimension} per {' '.join(words[1:])}", money.factor)
+        elif len(parts) != 1 or parts[0][1] not in (None, money):
             raise Unreadable("two units")
         parts = [(parts[0][0], money)]
     parts = [_degrees(*part) for part in parts]
@@ -53,12 +61,14 @@ def _in_unit(tokens: list[Token], place: int) -> bool:
     token = tokens[place]
     if token.kind == "word" and token.text != "and":
         return True
-    if token.text in ("^", "/", "{", "}") or token.text == ".":
+    if token.text in ("^", "/", "{", "}", ".", "-"):
         return True
     return token.kind == "number" and tokens[place - 1].text in ("^", "{")
 
 
 def _currency(tokens: list[Token]) -> tuple[Unit | None, list[Token]]:
+    if tokens and tokens[-1].kind == "currency":
+        return units.find([tokens[-1].text]), tokens[:-1]
     for place, token in enumerate(tokens[:2]):
         if token.kind == "currency" and (place == 0 or tokens[0].text == "-"):
             return units.find([token.text]), tokens[:place] + tokens[place + 1 :]
@@ -70,10 +80,16 @@ def _unit(tokens: list[Token], tree: Node) -> tuple[Unit | None, list[str]]:
     if not tokens:
         return None, []
     words = [
-        "per" if t.text == "/" else t.text for t in tokens if t.text not in ("^", "{", "}", ".")
+        "per" if t.text == "/" else t.text
+        for t in tokens
+        if t.text not in ("^", "{", "}", ".", "-")
     ]
     powers = [token for token in tokens if token.kind == "number"]
     names = [word for word in words if not word.isdigit()]
+    if "of" in names:
+        names = names[: names.index("of")]  # slices of pizza
+    if names[1:] == ["old"]:
+        names = names[:1]  # years old
     if len(powers) > 1:
         raise Unreadable("two exponents")
     if tree.op == "degree" and names[0].lower() in ("c", "f"):

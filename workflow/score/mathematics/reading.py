@@ -31,23 +31,21 @@ _NUMBER_WORDS = """
     zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
     fifteen sixteen seventeen eighteen nineteen twenty
     """.split()
+_WORDS = re.compile(r"[A-Za-z'-]+(?: +[A-Za-z'-]+)*")
 _TIME = re.compile(r"(\d{1,2})(?: ?: ?(\d\d))?(?: ?: ?(\d\d))? ?([ap])\.? ?m\.?", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2}) ?: ?(\d\d)(?: ?: ?(\d\d))?")
-_MATRIX = re.compile(
-    r"\\begin ?\{([bpBvV]?matrix|array)\}(?: ?\{[clr| ]*\})?(.*)\\end ?\{\1\}", re.DOTALL
+_MATRIX = re.compile(  # with a name before it and brackets around it
+    r"(?:(?:[A-Z]|\\mathbf ?\{ ?[A-Za-z] ?\}|\\vec ?\{ ?[a-z] ?\}) ?= ?)?[(\[]? ?"
+    r"\\begin ?\{([bpBvV]?matrix|array)\}(?: ?\{[clr| ]*\})?(.*)\\end ?\{\1\} ?[)\]]?",
+    re.DOTALL,
 )
 _SYSTEM = re.compile(r"\\begin ?\{cases\}(.*)\\end ?\{cases\}", re.DOTALL)
-_WRAPPED = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|bf) ?\{ ?%s ?\}"
-_CHOICE = re.compile(  # \text{P}, \text{(P)}, (\text{P}), and (A) or A for one of the first letters
-    "|".join(
-        (
-            _WRAPPED % r"(?:\( ?([A-Za-z]) ?\)|([A-Za-z])) ?\.?" + "(.*)",
-            r"\( ?" + _WRAPPED % "([A-Za-z])" + r" ?\)(.*)",
-            r"\(? ?([A-Ja-j]) ?\)(.*)",
-            r"([A-J])",
-        )
-    ),
-    re.DOTALL,
+_SPOKEN = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|bf) ?\{ ?([^{}]*?) ?\}")
+_CHOICE = (
+    re.compile(  # (B), B), B., B: and B, with its value; any letter where it is written as text
+        r"(?:(?:option|choice|answer):? )?(?:\( ?([A-Z]) ?\)|([A-Z]) ?[.:)](?= |$)|([A-Z])$)(.*)",
+        re.DOTALL | re.IGNORECASE,
+    )
 )
 
 
@@ -73,6 +71,14 @@ def _is_nothing(plain: str) -> bool:
     return not commands and not re.search(r"[^\W_]", words) and plain.replace(" ", "") != r"\{\}"
 
 
+def spoken(plain: str) -> tuple[str, ...] | None:
+    """The words of an answer that is nothing else, without case and articles; None for others."""
+    text = _SPOKEN.sub(r" \1 ", plain)
+    if not _WORDS.fullmatch(text.strip()) or not any(len(word) > 2 for word in text.split()):
+        return None
+    return tuple(word for word in text.casefold().split() if word not in _ARTICLES)
+
+
 def flat(text: str) -> str:
     """A text as it is compared with another: without spaces, wrappers of words and case of commands."""
     text = re.sub(r"\\(?:text|textbf|mbox|mathrm|textnormal|textit) ?\{([^{}]*)\}", r"\1", text)
@@ -92,17 +98,24 @@ def _read(plain: str):
 
 
 def _choice(plain: str) -> Choice | None:
-    match = _CHOICE.fullmatch(plain)
+    spoken = _SPOKEN.sub(r"\1", plain).strip()
+    match = _CHOICE.fullmatch(spoken)
     if match is None:
         return None
-    letter = next(group for group in (match[1], match[2], match[4], match[6], match[8]) if group)
-    value = next((rest.strip() for rest in (match[3], match[5], match[7]) if rest), "")
+    letter = match[1] or match[2] or match[3]
+    worded = spoken != plain or match.start(3) > 0 or len(spoken) > len(letter) + 2
+    if not worded and not (letter.isupper() or match[1]):
+        return None  # x is a variable
+    if not worded and letter.upper() > "J":
+        return None
+    value = match[4].strip()
     if not value:
         return Choice(letter.upper())
+    if value[0] in "(+-^!_'=,/*" or value.casefold().startswith(("or ", "and ")):
+        return None
     answer = read(value)
-    # (C) 12 is a choice with its value; A or B, and (a)(b), are something else
-    bracketed = match[2] is None and isinstance(answer, Quantity) and value[0] not in "(+-^!_'"
-    return Choice(letter.upper(), answer) if bracketed else None
+    several = isinstance(answer, Raw) or (isinstance(answer, Items) and not answer.braces)
+    return None if answer is None or several else Choice(letter.upper(), answer)
 
 
 def _time(plain: str) -> Time | None:
@@ -192,10 +205,13 @@ def _single(tokens: list[Token]):
         return Based("".join(token.text for token in tokens))
     if len(tokens) == 1 and tokens[0].kind == "word":
         return _word(tokens[0].text)
+    if [t.text for t in (tokens[0], tokens[-1])] == ["(", ")"] and len(tokens) == 3:
+        if tokens[1].kind == "word":
+            return _word(tokens[1].text)  # \text{(A) and (C)}
     sides = split(tokens, SIGNS)
     if len(sides) > 1:
         return related(tokens, sides, _structured)
-    ratio = split(tokens, {":"})
+    ratio = split(tokens, {":", "to"})
     if len(ratio) > 1:
         return Ratio(tuple(parse(part) for part in ratio))
     if tokens[0].text in ("(", "[", r"\{", "]") and tokens[-1].text in (")", "]", r"\}", "["):
@@ -222,13 +238,8 @@ def _bracketed(tokens: list[Token]):
         depth += (token.text in OPENING) - (token.text in CLOSING)
         if depth < 0:
             return None  # (1)(2): the first bracket closes before the end
-    if (
-        opening == r"\{"
-        and len(inside) > 3
-        and inside[0].kind == "letter"
-        and inside[1].text in "|:"
-    ):
-        return _structured(inside[2:])  # {x | x > 2}
+    if opening == r"\{" and (condition := _condition(inside)):
+        return _structured(condition)
     parts = split(inside, {",", ";"})
     if opening == r"\{" and closing == r"\}":
         if not inside:
@@ -243,13 +254,21 @@ def _bracketed(tokens: list[Token]):
     return Tuple(opening + closing, answers)
 
 
+def _condition(inside: list[Token]) -> list[Token]:
+    r"""What follows in x | x > 2, or in x \in \mathbb{R} : x > 2; nothing where it is no condition."""
+    texts = [token.text for token in inside[:4]]
+    sign = next((place for place, text in enumerate(texts) if text in ("|", ":")), 0)
+    named = sign and inside[0].kind == "letter" and texts[1:sign] in ([], [r"\in", r"\reals"])
+    return inside[sign + 1 :] if named else []
+
+
 def _text(plain: str, tokens: list[Token]) -> Text | Raw:
     """Words, where nothing but words, numbers and punctuation stands there."""
     words = []
     for token in tokens:
         if token.kind in ("word", "letter", "number"):
             words.append(token.text.casefold())
-        elif token.text not in set(",.;:()'-!?") | {r"\{", r"\}"}:
+        elif token.text not in set(",.;:()'-!?\"") | {r"\{", r"\}"}:
             return Raw(flat(plain))
     if not any(token.kind == "word" for token in tokens):
         return Raw(flat(plain))

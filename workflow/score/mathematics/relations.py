@@ -4,11 +4,11 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from score.mathematics.answers import Items, Quantity, Region, Relation, Tuple
+from score.mathematics.exact import exact
 from score.mathematics.parser import parse
 from score.mathematics.quantities import quantity, signs_chosen
 from score.mathematics.tokens import Token, outside
 from score.mathematics.tree import Node, Unreadable, number
-from score.mathematics.values import exact
 
 SIGNS = {"=", "<", ">", r"\le", r"\ge", r"\ne", r"\in"}
 _INVERSE = Node("power", (Node("symbol", value="f"), Node("negative", (number(1),))))
@@ -20,6 +20,8 @@ def related(tokens: list[Token], sides: list[list[Token]], read: Callable):
     signs = [t.text for t in outside(tokens) if t.text in SIGNS]
     if signs == [r"\in"]:
         inside = read(sides[1])
+        if sides[0] and sides[0][0].text == "(":  # (x, y) \in \{(1, 2), (2, 1)\}
+            return inside
         name = _name(sides[0])[0]
         if isinstance(inside, Items):
             return Items(tuple(_named(name, sides[0], part) for part in inside.parts))
@@ -31,7 +33,9 @@ def related(tokens: list[Token], sides: list[list[Token]], read: Callable):
     sign, (left, right) = signs[0], sides
     if sign == "=":
         named_last = not _name(left)[0] and _name(right)[0]  # 5 = x
-        return _point(left, right, read) or _equation(*(sides[::-1] if named_last else sides))
+        return _point(left, right, read) or _equation(*(sides[::-1] if named_last else sides), read)
+    if absolute := _absolute(left, sign, right):
+        return absolute
     trees = parse(left), parse(right)
     for name, sign_of_name, bound in ((left, sign, trees[1]), (right, TURNED[sign], trees[0])):
         if _name(name)[0] and not any(node.op == "symbol" for node in bound.walk()):
@@ -50,11 +54,13 @@ def _point(left: list[Token], right: list[Token], read: Callable) -> Tuple | Non
     return point if same and names == sorted(names) else None
 
 
-def _equation(left: list[Token], right: list[Token]) -> Relation | Items:
+def _equation(left: list[Token], right: list[Token], read: Callable):
     name, values = _name(left), _values(right)
-    side = Node("symbol", value=name[0]) if left[0].kind == "word" and name[0] else parse(left)
+    side = Node("symbol", value=name[0]) if name[0] else parse(left)
     if name[0] and len(values) > 1:  # x = 1 \pm 2
         return Items(tuple(Relation(side, "=", value, name) for value in values))
+    if name[0] and not values:  # x = 5 cm and N = 43_5 state what is on the right
+        return read(right)
     return Relation(side, "=", _value(right), name)
 
 
@@ -83,6 +89,9 @@ def _name(tokens: list[Token]) -> tuple[str, str]:
     """What a side of an equation names: ("x", ""), ("a_n", ""), ("f", "x") for f(x); else ("", "")."""
     if len(tokens) == 1 and tokens[0].kind == "word":
         return tokens[0].text.casefold(), ""  # Area = 5
+    angle = next((n for n, token in enumerate(tokens[:2]) if token.text == r"\angle"), None)
+    if angle == 0 or (angle == 1 and tokens[0].text == "m"):
+        return "".join(token.text for token in tokens[angle:]), ""  # m\angle ABC
     if not tokens or tokens[0].kind not in ("letter", "command"):
         return "", ""
     if all(token.kind == "letter" and token.text.isupper() for token in tokens):
@@ -90,7 +99,7 @@ def _name(tokens: list[Token]) -> tuple[str, str]:
     head, argument = tokens, []
     if [t.text for t in tokens[-1:]] == [")"] and len(tokens) > 3 and tokens[-3].text == "(":
         head, argument = tokens[:-3], tokens[-2:-1]
-        if argument[0].kind != "letter":
+        if argument[0].kind not in ("letter", "number"):
             return "", ""
     try:
         tree = parse(head)
@@ -112,6 +121,18 @@ def _half_line(variable: str, sign: str, bound: Node) -> Region:
     if sign in ("<", r"\le"):
         return Region(((lowest, False, bound, closed),), variable)
     return Region(((bound, closed, infinity, False),), variable)
+
+
+def _absolute(left: list[Token], sign: str, right: list[Token]) -> Region | None:
+    """|x| < 2 as -2 < x < 2, and |x| > 2 as x < -2 or x > 2."""
+    if [t.text for t in (*left[:1], *left[2:])] != ["|", "|"] or sign == r"\ne":
+        return None
+    bound, name = parse(right), left[1].text
+    negative = Node("negative", (bound,))
+    if sign in ("<", r"\le"):
+        return Region(((negative, sign == r"\le", bound, sign == r"\le"),), name)
+    parts = _half_line(name, TURNED[sign], negative).parts + _half_line(name, sign, bound).parts
+    return Region(parts, name)
 
 
 def _between(sides: list[list[Token]], signs: list[str]) -> Region:

@@ -27,10 +27,11 @@ _NUMBER_IN_BRACKETS = re.compile(_DECIMAL % (SEPARATOR + " "))
 _EXPONENT = re.compile(r"[eE]([+-]?\d{1,4})(?![\d.a-zA-Z])")
 _REPEATING = re.compile(r"(\d*)\.(\d*) ?\\(?:overline|bar|dot)(?![a-zA-Z]) ?(?:\{ ?(\d+) ?\}|(\d))")
 _GOES_ON = re.compile(r"(\d*)\.(\d*?)(\d+?)\3+ ?\\ldots(?![a-zA-Z])")
-_BASED = re.compile(
-    r"(?:\\(?:text|mbox|mathrm) ?\{ ?([0-9A-Za-z]+) ?\}"
-    rf"|([0-9{SEPARATOR}]+(?:\.[0-9]+)?(?:[0-9A-Za-z]|\\text\{{[A-Z]\}})*|[A-Za-z]{{2,}}[0-9A-Za-z]*))"
-    r" ?_ ?(?:\{ ?(?:\\text ?\{)?(\d{1,2}|[a-z]+)\}? ?\}|(\d))"
+_BASED = re.compile(  # 43_5, 1 011_2, \text{A5}_{11}, (1011)_2, 1011_{\text{two}}
+    r"(?:(?:\\(?:text|mbox|mathrm) ?\{|\() ?([0-9A-Za-z]+) ?[})]"
+    r"|([0-9]{1,3}(?: [0-9]{3})+"
+    rf"|[0-9{SEPARATOR}]+(?:\.[0-9]+)?(?:[0-9A-Za-z]|\\text\{{[A-Z]\}})*|[A-Za-z][0-9A-Za-z]+))"
+    r" ?_ ?(?:\{ ?(?:\\(?:text|mathrm) ?\{|\()?(\d{1,2}|[a-z]+)[})]? ?\}|(\d)|\\text ?\{([a-z]+)\})"
 )
 _BASE_WORDS = "two three four five six seven eight nine ten eleven twelve".split()
 _TEXT = re.compile(
@@ -54,6 +55,8 @@ _SHORT_WORDS = frozenset(
     pm mph kph sq cu
     """.split()
 )
+_CURRENCIES = frozenset("usd eur gbp jpy inr".split())
+_ANY_CASE = _CURRENCIES | {"no", "yes"}
 _WORD_LENGTH = 4  # a longer run of letters is a word, a shorter one a product: abc, but Dana
 
 
@@ -102,18 +105,26 @@ def _next(text: str, place: int, in_brackets: bool, in_words: bool) -> tuple[lis
         return [Token("currency", match[1])], match.end()
     if match := (_WORD if in_words else _RUN).match(text, place):
         words = in_words or not match[0].isascii() or "." in match[0]
-        return [Token("word", match[0])] if words else _letters(match[0]), match.end()
+        return [_word(match[0])] if words else _letters(match[0]), match.end()
     if match := _COMMAND.match(text, place):
         name = match[1]
         return [Token("command" if name.isalpha() else "other", match[0])], match.end()
     return [Token("other", text[place])], place + 1
 
 
+def _word(word: str) -> Token:
+    if word in FUNCTIONS and word != "sec":  # which is a unit  # \\operatorname{ln}
+        return Token("command", "\\" + word)
+    if word.casefold() == "percent":
+        return Token("other", "%")
+    return Token("currency" if word.casefold() in _CURRENCIES else "word", word)
+
+
 def _letters(run: str) -> list[Token]:
     if run in _AS_COMMANDS:
         return [Token("command", "\\" + _AS_COMMANDS[run])]
-    if run in _SHORT_WORDS or len(run) >= _WORD_LENGTH:
-        return [Token("word", run)]
+    if run in _SHORT_WORDS or run.casefold() in _ANY_CASE or len(run) >= _WORD_LENGTH:
+        return [_word(run)]
     return [Token("letter", letter) for letter in run]
 
 
@@ -134,9 +145,9 @@ def _repeating(match: re.Match) -> Token | None:
 
 
 def _based(match: re.Match) -> Token | None:
-    digits = (match[1] or match[2]).replace(SEPARATOR, "")
+    digits = (match[1] or match[2]).replace(SEPARATOR, "").replace(" ", "")
     digits = re.sub(r"\\text\{([A-Z])\}", r"\1", digits).upper()
-    base = match[3] or match[4]
+    base = match[3] or match[4] or match[5]
     if base.isalpha():
         if base not in _BASE_WORDS:
             return None

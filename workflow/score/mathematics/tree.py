@@ -41,3 +41,11 @@ def number(value, form: str = "integer") -> Node:
 def symbols(tree: Node) -> frozenset[str]:
     """Names of the variables in a tree."""
     return frozenset(node.value for node in tree.walk() if node.op == "symbol")
+
+
+def renamed(tree: Node, old: str, new: str) -> Node:
+    """The tree with another name for a variable; the same where there is none of the old name."""
+    if tree.op == "symbol" and tree.value == old:
+        return Node("symbol", value=new)
+    args = tuple(renamed(arg, old, new) for arg in tree.args)
+    return Node(tree.op, args, tree.value, tree.form)

@@ -26,6 +26,11 @@ _SCALES = {  # dimension: {names separated by |: factor}
         "ms|millisecond": "1/1000",
     },
     "calendar": {"month": 1, "yr|year": 12, "decade": 120},
+    "distance": {
+        "angstrom": "1e-10", "au": "1.495978707e11", "pc|parsec": "3.0856775814914e16",
+        "kpc": "3.0856775814914e19", "mpc": "3.0856775814914e22", "lightyear|ly": "9.4607304725808e15",
+    },
+    "arc": {"arcsec|arcsecond": 1, "arcmin|arcminute": 60},
     "mass": {
         "g|gm|gram": 1, "kg|kilogram": 1000, "mg|milligram": "1/1000", "lb|pound": "453.59237",
         "oz|ounce": "28.349523125", "ton|tonne": 1000000,
@@ -84,15 +89,25 @@ def find(words: list[str], power: int = 1) -> Unit | None:
 
     Both "square feet" and "feet" with power 2 are square feet.
     """
+    if not 1 <= power <= 6:
+        return None
     words = [word.casefold().strip(".").strip() for word in words]
     if "per" in words:
-        return _quotient(words)
+        return _quotient(words, power)
     if words and words[0] in _POWERS and len(words) > 1:
         power, words = power * _POWERS[words[0]], words[1:]
     if words and words[-1] in ("squared", "cubed") and len(words) > 1:
         power, words = power * {"squared": 2, "cubed": 3}[words[-1]], words[:-1]
+    if words[:1] == ["degrees"] and words[1:] in (["celsius"], ["fahrenheit"]):
+        words = words[1:]
     if len(words) != 1:
-        return None
+        found = [_single(word) for word in words]
+        known = len(found) == 2 and None not in found and power == 1
+        return (
+            Unit(f"{found[0].dimension} {found[1].dimension}", found[0].factor * found[1].factor)
+            if known
+            else None
+        )
     if words[0] in ("unit", "units"):
         return Unit(f"unit^{power}" if power != 1 else "unit")
     unit = _single(words[0])
@@ -110,10 +125,10 @@ def _single(word: str) -> Unit | None:
     return None
 
 
-def _quotient(words: list[str]) -> Unit | None:
-    """miles per hour and the like; mph is one of them."""
+def _quotient(words: list[str], power: int) -> Unit | None:
+    """miles per hour and the like; mph is one of them. power: of the unit below."""
     place = words.index("per")
-    above, below = find(words[:place]), find(words[place + 1 :])
+    above, below = find(words[:place]), find(words[place + 1 :], power)
     if above is None or below is None:
         return None
     if (above.dimension, below.dimension) == ("length", "time"):

@@ -18,11 +18,11 @@ from functools import lru_cache
 
 from score.mathematics.answers import Quantity, Raw, Text
 from score.mathematics.compare import is_right
+from score.mathematics.exact import exact
 from score.mathematics.notation import normalise
 from score.mathematics.reading import flat, read
 from score.mathematics.second_opinion import opinion
 from score.mathematics.tree import LENGTH_LIMIT
-from score.mathematics.values import exact
 
 FIRST_PROMPT = (
     "Solve this math problem. Work step by step, and end with your answer in exactly this form: "
@@ -244,7 +244,7 @@ def vote_key(extracted: str) -> str:
     if isinstance(answer, Quantity) and len(answer.parts) == 1:
         value = exact(answer.parts[0][0])
         if value is not None:
-            return str(value)
+            return f"{value.numerator:x}/{value.denominator:x}"  # decimal digits are slow to find
     return flat(normalise(extracted))
 
 
