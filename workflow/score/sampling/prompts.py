@@ -240,8 +240,8 @@ class Bridge:
         begins, ends = (_special_start(tokenizer, each) for each in (text.after, text.end))
         if begins is None:
             raise ValueError(
-                f"the chat template ends an attempt with {text.after[:20]!r}, which begins with no special "
-                "token of the tokenizer; expected an end-of-turn token at which sampling stops. Mark it "
+                f"the chat template ends an attempt with {text.after[:20]!r}, which begins with no "
+                "special token of the tokenizer; expected an end-of-turn token at which sampling stops. Mark it "
                 "as special in the tokenizer, or set prompts.chat_template to one with its tokens."
             )
         end = begins if ends is None else ends
