@@ -241,8 +241,8 @@ class Bridge:
         if begins is None:
             raise ValueError(
                 f"the chat template ends an attempt with {text.after[:20]!r}, which begins with no "
-                "special token of the tokenizer; expected an end-of-turn token at which sampling stops. Mark it "
-                "as special in the tokenizer, or set prompts.chat_template to one with its tokens."
+                "special token of the tokenizer; expected an end-of-turn token at which sampling stops. "
+                "Mark it as special, or set prompts.chat_template to one with the tokenizer's tokens."
             )
         end = begins if ends is None else ends
         return cls(tuple(ids), end, text.opening, text.answer)
