@@ -1,7 +1,7 @@
 """What is said to a policy: settings that those of every job with prompts extend."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import ModuleType, SimpleNamespace
 
@@ -18,6 +18,8 @@ class PromptSettings(Settings):
 
     first_prompt holds "{question}". critique_prompt, refine_prompt: of prompting self_refine alone.
     template_date: the day that chat templates print for today, as an ISO date; null: the clock's.
+    chat_template: a Jinja file, or the name of a template that TRL ships, in place of the tokenizer's
+    own; null: that. chat_template_kwargs: variables of the template, such as enable_thinking.
     """
 
     system_prompt: str | None = None
@@ -26,6 +28,8 @@ class PromptSettings(Settings):
     critique_prompt: str | None = None
     refine_prompt: str | None = None
     template_date: str | None = TEMPLATE_DATE
+    chat_template: str | None = None
+    chat_template_kwargs: dict = field(default_factory=dict)
 
 
 def task_of(settings: PromptSettings) -> ModuleType | SimpleNamespace:

@@ -12,9 +12,9 @@ from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     Bridge,
     Messages,
+    asking_tokenizer,
     correction_prompts,
     first_messages,
-    load_tokenizer,
     prompt_ids,
     prompts_digest,
     system_prompt_of,
@@ -48,9 +48,8 @@ class SamplingPlan:
         self.first_attempts = first_attempts
         self.by_id = {problem.id: problem for problem in problems}
         task = task_of(settings)
-        trusted = {"trust_remote_code": settings.trust_remote_code}
-        rows = check_policy(path, settings.cache_dir, **trusted)
-        self.tokenizer = load_tokenizer(path, settings.cache_dir, settings.template_date, **trusted)
+        rows = check_policy(path, settings.cache_dir, settings.trust_remote_code)
+        self.tokenizer = asking_tokenizer(path, settings)
         check_vocabulary(self.tokenizer, rows)
         self.bridges = tuple(
             Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(task))

@@ -23,9 +23,9 @@ from score.problems.problem import read_problems
 from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     Bridge,
+    asking_tokenizer,
     check_tags_are_text,
     first_messages,
-    load_tokenizer,
     prompt_ids,
     prompts_digest,
     read_few_shot,
@@ -96,12 +96,7 @@ def _rendered_digest(settings: TrainSettings, flags: argparse.Namespace) -> str:
 
 
 def _tokenizer(settings: TrainSettings, flags: argparse.Namespace):
-    return load_tokenizer(
-        flags.init,
-        settings.cache_dir,
-        settings.template_date,
-        trust_remote_code=settings.trust_remote_code,
-    )
+    return asking_tokenizer(flags.init, settings)
 
 
 def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
