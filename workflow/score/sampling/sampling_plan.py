@@ -70,7 +70,7 @@ class SamplingPlan:
                 first_attempts,
                 self.prompts,
                 settings.samples,
-                vocabulary_size(path, settings.cache_dir, **trusted),
+                vocabulary_size(path, settings.cache_dir, settings.trust_remote_code),
             )
 
     def provenance(self) -> dict:
