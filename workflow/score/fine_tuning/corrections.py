@@ -24,6 +24,7 @@ from score.jobs.command import Command
 from score.policies.fitness import check_policy
 from score.policies.load import declared_generation, vocabulary_size
 from score.sampling.generate import stop_ids_of
+from score.sampling.plain_prompts import in_format
 from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import Bridge, load_tokenizer, system_prompt_of
 from score.sampling.rollout import Rollout, attempt_texts, cut_off
@@ -105,7 +106,7 @@ def make_examples(
 
     vocabulary: how many token ids the policy knows. ValueError where the ids don't spell the
     attempts' texts, so come from another tokenizer, or where a correction does not end with an
-    end-of-turn token.
+    end-of-turn token or a stop string.
     """
     rollouts = [_conversation(pair, bridge, stop_ids) for pair in pairs]
     examples = []
@@ -113,7 +114,7 @@ def make_examples(
         ids, turn = rollout.tokens()
         if any(not 0 <= i < vocabulary for i in ids):
             raise ValueError(_not_ours(pair, f"holds other ids than its 0 to {vocabulary - 1}"))
-        if not stop_ids.intersection(pair.ids_t2[-1:]):
+        if cut_off(pair.ids_t2, stop_ids):
             raise ValueError(_not_ours(pair, "ends with none of its end-of-turn tokens"))
         context = turn.index(2)
         examples.append(
@@ -176,6 +177,7 @@ def main(arguments: list[str] | None = None) -> None:
         settings = CorrectionSettings.read(flags.settings)
         check_policy(flags.policy, settings.cache_dir)
         tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
+        in_format(tokenizer, settings)
         task = task_of(settings)
         bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
         declared = declared_generation(flags.policy, settings.cache_dir)

@@ -18,6 +18,8 @@ class PromptSettings(Settings):
 
     first_prompt holds "{question}". critique_prompt, refine_prompt: of prompting self_refine alone.
     template_date: the day that chat templates print for today, as an ISO date; null: the clock's.
+    prompt_format: chat (the policy's template) or plain (text of a fixed layout, plain_prompts.py).
+    stop_strings: with plain, texts at which an attempt ends; null: the layout's own.
     """
 
     system_prompt: str | None = None
@@ -26,6 +28,8 @@ class PromptSettings(Settings):
     critique_prompt: str | None = None
     refine_prompt: str | None = None
     template_date: str | None = TEMPLATE_DATE
+    prompt_format: str = "chat"
+    stop_strings: list | None = None
 
 
 def task_of(settings: PromptSettings) -> ModuleType | SimpleNamespace:

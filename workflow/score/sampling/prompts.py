@@ -17,6 +17,7 @@ from types import ModuleType
 from jinja2 import TemplateError, TemplateSyntaxError
 
 from score.files.digests import digest
+from score.sampling.plain_prompts import PlainBridge, plain_prompts_of
 from score.sampling.prompt_settings import TEMPLATE_DATE, pinned_date
 
 Messages = list[dict[str, str]]
@@ -181,6 +182,8 @@ def _dates(tokenizer) -> dict:
 
 def prompt_ids(tokenizer, messages: Messages) -> list[int]:
     """Token ids of a prompt that ends where the attempt begins."""
+    if (plain := plain_prompts_of(tokenizer)) is not None:
+        return plain.prompt_ids(messages)
     text = render(tokenizer, messages, add_generation_prompt=True)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
@@ -201,11 +204,14 @@ class Bridge:
     @classmethod
     def from_tokenizer(
         cls, tokenizer, correction_prompt: str, system_prompt: str | None = None
-    ) -> "Bridge":
+    ) -> "Bridge | PlainBridge":
         """Work the bridge out from the chat template; ValueError where it rewrites history.
 
-        system_prompt: where conversations begin with one, since some templates move it.
+        system_prompt: where conversations begin with one, since some templates move it. With
+        prompt_format plain it is that of the plain layout.
         """
+        if (plain := plain_prompts_of(tokenizer)) is not None:
+            return plain.bridge(correction_prompt)
         user = {"role": "user", "content": "What is 6 times 7?"}
         correction = {"role": "user", "content": correction_prompt}
         question = [*_system(system_prompt), user]
