@@ -140,7 +140,7 @@ class PlainPrompts:
                 raise ValueError(
                     f"stop_strings holds {found[1]!r}, which the few-shot answer "
                     f"{message['content'][:60]!r} holds too; expected stop strings that no worked "
-                    "example holds, since an attempt like it would be cut off there. Change stop_strings "
+                    "example holds, since attempts like it would be cut there. Change stop_strings "
                     "or the example."
                 )
         shown = [_SHOWN[m["role"]].format(m["content"].strip()) for m in messages]

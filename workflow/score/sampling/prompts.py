@@ -141,7 +141,8 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
     if not tokenizer.chat_template:
         raise ValueError(
             "the tokenizer has no chat template; expected one, since both turns are chat messages. "
-            "Use an instruction-tuned policy, or save its tokenizer with a chat_template.jinja."
+            "Use an instruction-tuned policy, save its tokenizer with a chat_template.jinja, or set "
+            "prompts.prompt_format: plain, as for base models."
         )
     system = [message["content"] for message in messages if message["role"] == "system"]
     try:
