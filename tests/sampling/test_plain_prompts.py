@@ -82,7 +82,9 @@ def test_bridge_goes_on_from_how_the_attempt_ended(path):
     [
         ("\n\n", "Question: Again.\n\nAnswer:"),
         ("Question:", " Again.\n\nAnswer:"),
+        ("\nQuestion:", " Again.\n\nAnswer:"),
         ("Problem:", "\n\nQuestion: Again.\n\nAnswer:"),
+        ("ion", "\n\nQuestion: Again.\n\nAnswer:"),
     ],
 )
 def test_own_stop_string_is_followed_by_what_the_layout_lacks(path, stop, behind):

@@ -19,9 +19,9 @@ attempt an answer, a system message stands alone, and blank lines stand between 
 
 An attempt begins with the space behind "Answer:". It ends at a stop string, which is the start of the
 next question unless the config names others, or at the policy's end-of-text token. What the bridge adds
-depends on that alone: behind a stop string that is a part of "\\n\\nQuestion:", the rest of it and the
-message; in all other cases, a cut-off attempt and one that ended with end-of-text among them,
-"\\n\\nQuestion:" and the message. What the last token holds behind the stop string stays where it is.
+depends on that alone: behind a stop string with which "\\n\\nQuestion:", "\\nQuestion:" or "Question:" begins,
+the rest of it and the message; in all other cases, a cut-off attempt and one that ended with end-of-text
+among them, "\\n\\nQuestion:" and the message. What the last token holds behind the stop string stays where it is.
 """
 
 from collections.abc import Mapping
@@ -80,9 +80,9 @@ def in_format(tokenizer, settings: PromptSettings | Mapping):
     """
     told = settings if isinstance(settings, Mapping) else vars(settings)
     check_prompt_format(told)
-    plain = told["prompt_format"] == "plain"
-    stops = told["stop_strings"] or [NEXT_QUESTION]
-    tokenizer.plain_prompts = PlainPrompts(tokenizer, stops) if plain else None
+    if told["prompt_format"] == "plain":
+        stops = told["stop_strings"] or [NEXT_QUESTION]
+        tokenizer.plain_prompts = PlainPrompts(tokenizer, stops)
     return tokenizer
 
 
@@ -169,11 +169,8 @@ class PlainPrompts:
     def bridge(self, message: str) -> PlainBridge:
         """From one attempt to the next, with `message` between them."""
         asked = f" {message.strip()}\n\nAnswer:"
-        behind = {
-            stop: tuple(self._inner_ids(NEXT_QUESTION.partition(stop)[2] + asked))
-            for stop in self.stops.strings
-            if stop in NEXT_QUESTION
-        }
+        lacking = {stop: _lacking_behind(stop) for stop in self.stops.strings}
+        behind = {stop: tuple(self._inner_ids(rest + asked)) for stop, rest in lacking.items()}
         return PlainBridge(tuple(self._inner_ids(NEXT_QUESTION + asked)), behind, self.stops)
 
     def _ids(self, text: str) -> list[int]:
@@ -186,6 +183,14 @@ class PlainPrompts:
             if both[: len(before)] == before:
                 return both[len(before) :]
         return self._ids(text)
+
+
+def _lacking_behind(stop: str) -> str:
+    """What a text that ends in a stop string lacks until the next question's text begins."""
+    for begun in (NEXT_QUESTION, NEXT_QUESTION[1:], NEXT_QUESTION[2:]):
+        if begun.startswith(stop):
+            return begun.removeprefix(stop)
+    return NEXT_QUESTION
 
 
 def _answer(message: dict[str, str]) -> str:
