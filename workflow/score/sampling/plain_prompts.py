@@ -18,10 +18,11 @@ attempt an answer, a system message stands alone, and blank lines stand between 
     Answer:{attempt 2}
 
 An attempt begins with the space behind "Answer:". It ends at a stop string, which is the start of the
-next question unless the config names others, or at the policy's end-of-text token. What the bridge adds
-depends on that alone: behind a stop string with which "\\n\\nQuestion:", "\\nQuestion:" or "Question:" begins,
-the rest of it and the message; in all other cases, a cut-off attempt and one that ended with end-of-text
-among them, "\\n\\nQuestion:" and the message. What the last token holds behind the stop string stays where it is.
+next question unless the config names others, or at the policy's end-of-text token. What the bridge
+adds depends on that alone: behind a stop string with which "\\n\\nQuestion:", "\\nQuestion:" or
+"Question:" begins, the rest of it and the message; in all other cases, a cut-off attempt and one that
+ended with end-of-text among them, "\\n\\nQuestion:" and the message. What the last token holds behind
+the stop string stays where it is.
 """
 
 from collections.abc import Mapping
