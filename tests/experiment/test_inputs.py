@@ -184,14 +184,49 @@ def test_template_that_rewrites_history_is_refused_with_the_difference(own, tmp_
     shutil.copytree(own["model_path"], policy)
     tokenizer = load_tokenizer(policy)
     tokenizer.chat_template = (
-        "{% for m in messages %}{{ m.content.split('</think>')[-1] }}<end>{% endfor %}"
+        "{% for m in messages %}{{ loop.revindex }} {{ m.content }}<end>{% endfor %}"
     )
     (policy / "chat_template.jinja").unlink()
     tokenizer.save_pretrained(policy)
     own["model_path"] = str(policy)
     message = refusal(check_inputs, own)
     says(message, [f"model_path is {str(policy)!r}: the chat template", "does not only append"])
-    says(message, ["--- turn 1 as sampled", "+++ turn 1 as the template shows it", "\n-", "Use a"])
+    says(
+        message, ["--- question of turn 1 as asked", "+++ question of turn 1 as the", "\n-", "Set "]
+    )
+
+
+@pytest.mark.parametrize(
+    ("prompts", "parts"),
+    [
+        (
+            {"chat_template": "data/puzzle/policy/chat_template.jinja"},
+            ["prompts.chat_template is 'data/puzzle", "is the tokenizer's own", "Set it to null"],
+        ),
+        ({"chat_template": "no.jinja"}, ["prompts.chat_template is 'no.jinja'; expected a Jinja"]),
+        (
+            {"chat_template": "smolvlm"},
+            ["prompts.chat_template is 'smolvlm'", "leaves out the question", "docs/chat"],
+        ),
+        (
+            {"chat_template_kwargs": {"enable_thinking": False}},
+            ["prompts.chat_template_kwargs holds 'enable_thinking'", "doesn't read", "remove it"],
+        ),
+    ],
+)
+def test_chat_template_that_does_nothing_or_is_of_no_use_is_refused(own, prompts, parts):
+    own["prompts"] |= prompts
+    says(refusal(check_inputs, own), parts)
+
+
+def test_template_that_loops_is_refused_before_any_job(own, tmp_path, monkeypatch):
+    monkeypatch.setattr("score.sampling.chat_template.DEADLINE", 0.3)
+    hundred_thousand = "{% for i in range(99999) %}"
+    loop = f"{hundred_thousand * 2}{{{{ i }}}}{'{% endfor %}' * 2}"
+    own = _spoilt(own, tmp_path, "chat_template.jinja", loop)
+    says(
+        refusal(check_inputs, own), ["model_path is", "is not done after 0.3 s", "Look for a loop"]
+    )
 
 
 def test_hub_policy_is_refused_where_the_hub_has_none_and_left_to_its_jobs_where_out_of_reach(

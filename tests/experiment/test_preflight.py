@@ -80,6 +80,14 @@ BAD_CONFIGS = [
         {"prompts.template_date": "today"},
         ["prompts.template_date is 'today'; expected an ISO date"],
     ),
+    (
+        {"prompts.chat_template_kwargs": {"date_string": "26 Jul 2024"}},
+        ["prompts.chat_template_kwargs holds 'date_string'", "is prompts.template_date"],
+    ),
+    (
+        {"prompts.chat_template_kwargs": {"tools": []}},
+        ["prompts.chat_template_kwargs.tools is []; expected string or num"],
+    ),
     ({"wandb_project_name": "me/mine"}, ['wandb_project_name is "me/mine"; expected a name in']),
     ({"wandb_api_key": "abc"}, ["wandb_api_key holds what", "environment variable WANDB_API_KEY"]),
     ({"num_turns": 1}, ["num_turns is 1; expected 2 or more"]),

@@ -14,3 +14,11 @@ def test_a_file_that_a_file_manager_or_a_download_writes_makes_no_rule_run_again
     config["problems"] |= {"data_path": str(top), "test_path": [str(top / "test.jsonl")]}
     found = RunFiles(Plan(config)).problem_sources()
     assert found == [*(str(top / name) for name in data), str(top / "test.jsonl")]
+
+
+def test_jobs_with_prompts_run_again_when_the_file_of_their_chat_template_changes(config, tmp_path):
+    template = tmp_path / "mine.jinja"
+    template.write_text("{{ messages }}")
+    for value, files in ((str(template), [str(template)]), ("qwen3", []), (None, [])):
+        config["prompts"]["chat_template"] = value
+        assert RunFiles(Plan(config)).prompts() == files

@@ -16,6 +16,7 @@ from places import DEFAULT, ROOT
 from score.experiment.job_settings import JobSettings
 from score.experiment.plan import Plan
 from score.sampling import settings as sampling_settings
+from score.sampling.prompt_settings import PROMPTS
 from score.training import train
 from score.training.settings import TrainSettings
 
@@ -144,7 +145,7 @@ def trained(repository, monkeypatch):
         ("SCoReTrainer", keep),
         ("Verifier", SimpleNamespace(from_settings=verifier)),
         ("load_policy", load_policy),
-        ("load_tokenizer", lambda *_: None),
+        ("asking_tokenizer", lambda *_: None),
     ]:
         monkeypatch.setattr(train, name, replacement)
 
@@ -259,7 +260,11 @@ def test_prompts_reach_sampling_and_training_and_neither_problems_nor_verdicts(
 
 
 def test_prompts_reach_every_job_that_makes_some_and_those_of_refining_no_other(config):
-    config["prompts"] = {name: f"{name} {{question}}" for name in config["prompts"]}
+    config["prompts"] |= {name: f"{name} {{question}}" for name in PROMPTS}
+    config["prompts"] |= {
+        "chat_template": "qwen3",
+        "chat_template_kwargs": {"enable_thinking": False},
+    }
     config["policies"] = {
         "star": {"init": "base", "objective": "self_taught"},
         "given": {"init": "base", "objective": "supervised", "attempts_path": "x.csv"},
@@ -273,6 +278,8 @@ def test_prompts_reach_every_job_that_makes_some_and_those_of_refining_no_other(
         told = json.loads(settings.to_json())
         for name in ("system_prompt", "first_prompt", "correction_prompt"):
             assert told[name] == f"{name} {{question}}"
+        assert told["chat_template"] == "qwen3"
+        assert told["chat_template_kwargs"] == {"enable_thinking": False}
         assert ("critique_prompt" in told) == (settings not in made)
 
 

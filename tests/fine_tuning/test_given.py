@@ -1,6 +1,7 @@
 """Given attempts become examples: ids of their texts, loss where it is asked for, nothing held out."""
 
 import json
+from pathlib import Path
 
 import pytest
 from score.fine_tuning.examples import read_examples
@@ -8,6 +9,7 @@ from score.fine_tuning.given import main
 from score.problems.problem import Problem, write_problems
 from score.sampling.prompts import Bridge, load_tokenizer
 from score.tasks import load_task
+from templates import opens_a_block
 
 BASE = "data/puzzle/policy"
 QUESTION, ELSEWHERE = "2 8 1 9 17 3 make 12", "4 7 19 13 18 3 make 26"
@@ -72,3 +74,20 @@ def test_what_can_not_be_imitated_is_refused_in_one_line(tmp_path, rows, setting
     with pytest.raises(SystemExit, match=f"given: .*{named}"):
         run(tmp_path, rows, **settings)
     assert not (tmp_path / "examples.jsonl").exists()
+
+
+def test_attempt_stands_behind_what_the_template_writes_before_an_answer(tmp_path):
+    """As gpt-oss and Qwen3 do, between the prompt and an answer without reasoning."""
+    own = Path(f"{BASE}/chat_template.jinja").read_text()
+    template = tmp_path / "headed.jinja"
+    template.write_text(own.replace("{% else %}", "{% else %}ok "))
+    (example,), _ = run(tmp_path, [ROW], chat_template=str(template))
+    assert example.input_ids == ids(f"{QUESTION} : ok {FIRST} <end>")
+    assert example.context == len(ids(f"{QUESTION} :"))
+
+
+def test_answer_within_a_block_that_the_template_opens_is_refused(tmp_path):
+    template = tmp_path / "opens.jinja"
+    template.write_text(opens_a_block(Path(f"{BASE}/chat_template.jinja").read_text()))
+    with pytest.raises(SystemExit, match=r"row 1: attempt_1 holds no </think>.*enable_thinking"):
+        run(tmp_path, [ROW], chat_template=str(template))

@@ -158,6 +158,8 @@ def test_settings_that_change_nothing_or_end_every_attempt_are_refused(path):
         ({"stop_strings": []}, "expected at least one text"),
         ({"stop_strings": ["x", " "]}, "would end every attempt where it begins"),
         ({"template_date": "2025-01-01"}, "chat templates alone read it"),
+        ({"chat_template": "qwen3"}, "chat templates alone read it"),
+        ({"chat_template_kwargs": {"enable_thinking": False}}, "chat templates alone read it"),
     ):
         with pytest.raises(ValueError, match=found):
             in_format(plain(path), {**told, **changes})

@@ -221,22 +221,25 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     from score.policies.fitness import check_policy, check_vocabulary
+    from score.sampling.chat_template import check_of_use, within_deadline
     from score.sampling.plain_prompts import in_format, plain_prompts_of
     from score.sampling.prompt_settings import task_with
     from score.sampling.prompts import (
         Bridge,
         check_tags_are_text,
         load_tokenizer,
+        set_template,
         system_prompt_of,
+        work_out_text,
     )
 
-    path = config["model_path"]
+    path, prompts = config["model_path"], config["prompts"]
     try:
         rows = check_policy(path, config["cache_dir"])
     except ValueError as error:
         raise ValueError(f"model_path is {path!r}: {error}") from None
     try:
-        tokenizer = load_tokenizer(path, config["cache_dir"], config["prompts"]["template_date"])
+        tokenizer = load_tokenizer(path, config["cache_dir"], prompts["template_date"])
     except Exception as error:  # tokenizers raises Exception itself, other files KeyError and more
         unknown = isinstance(error.__cause__, RepositoryNotFoundError)
         if isinstance(error, OSError) and not unknown and not Path(path).exists():
@@ -246,14 +249,24 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
             f"model_path is {path!r}; expected a folder or a hub name of a policy with its "
             f"tokenizer. Correct it. Loading the tokenizer failed: {error}"
         ) from None
-    task = task_with(config["task_type"], config["prompts"])
+    task = task_with(config["task_type"], prompts)
+    template = (prompts["chat_template"], prompts["chat_template_kwargs"])
+    shown = f"prompts.chat_template is {template[0]!r}, model_path" if template[0] else "model_path"
+    said = (tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
+    try:
+        check_of_use(tokenizer.chat_template, *template)
+        set_template(tokenizer, *template)
+    except ValueError as error:
+        raise ValueError(f"prompts.{error}") from None
     try:
         check_vocabulary(tokenizer, rows)
         check_tags_are_text(tokenizer, config["verifier"]["reasoning_tags"])
-        in_format(tokenizer, config["prompts"])
-        Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
+        in_format(tokenizer, prompts)
+        if plain_prompts_of(tokenizer) is None:
+            within_deadline(lambda: work_out_text(*said))
+        Bridge.from_tokenizer(*said)
     except ValueError as error:
-        raise ValueError(f"model_path is {path!r}: {error}") from None
+        raise ValueError(f"{shown} is {path!r}: {error}") from None
     if (plain := plain_prompts_of(tokenizer)) is not None:
         try:
             plain.text(few_shot)

@@ -25,10 +25,11 @@ class RunFiles:
         return _files_below(self.config["task_type"])
 
     def prompts(self) -> list[str]:
-        """What prompts are made of besides the questions: worked examples and the task's own words."""
+        """Files behind the prompts besides the questions: worked examples, chat template, own task."""
         folder, task = self.config["few_shot_dir"], Path(self.config["task_type"]).stem
         few_shot = sorted(map(str, Path(folder).glob(f"{task}_*.json"))) if folder else []
-        return [*few_shot, *self.task()]
+        template = self.config["prompts"]["chat_template"]
+        return [*few_shot, *(_files_below(template) if template else []), *self.task()]
 
     def few_shot_flag(self) -> list[str]:
         return flag("--few-shot-dir", self.config["few_shot_dir"])

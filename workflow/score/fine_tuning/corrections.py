@@ -24,9 +24,8 @@ from score.jobs.command import Command
 from score.policies.fitness import check_policy
 from score.policies.load import declared_generation, vocabulary_size
 from score.sampling.generate import stop_ids_of
-from score.sampling.plain_prompts import in_format
 from score.sampling.prompt_settings import task_of
-from score.sampling.prompts import Bridge, load_tokenizer, system_prompt_of
+from score.sampling.prompts import Bridge, asking_tokenizer, system_prompt_of
 from score.sampling.rollout import Rollout, attempt_texts, cut_off
 from score.sampling.sampled import read_sampled
 
@@ -176,8 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
     with COMMAND.errors():
         settings = CorrectionSettings.read(flags.settings)
         check_policy(flags.policy, settings.cache_dir)
-        tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
-        in_format(tokenizer, settings)
+        tokenizer = asking_tokenizer(flags.policy, settings)
         task = task_of(settings)
         bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
         declared = declared_generation(flags.policy, settings.cache_dir)

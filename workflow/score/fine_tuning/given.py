@@ -22,16 +22,18 @@ from score.policies.fitness import check_policy
 from score.problems.numbers import missing
 from score.problems.problem import question_key, read_problems
 from score.problems.sources import read_source
-from score.sampling.plain_prompts import PlainPrompts, in_format, plain_prompts_of
+from score.sampling.plain_prompts import PlainPrompts, plain_prompts_of
 from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     Bridge,
+    asking_tokenizer,
     first_messages,
-    load_tokenizer,
     prompt_ids,
     read_few_shot,
     system_prompt_of,
 )
+
+THINKING = ("<think>", "</think>")  # what nearly all templates write around reasoning
 
 COMMAND = Command(__spec__, __doc__)
 
@@ -85,14 +87,15 @@ def make_examples(
     for number, row in enumerate(rows, start=1):
         ids = prompt_ids(tokenizer, first_messages(row["question"], task, few_shot))
         for turn in range(1, max(turns) + 1):
-            attempt = tokenizer(row[f"attempt_{turn}"], add_special_tokens=False)["input_ids"]
-            if special.intersection(attempt):
+            text = row[f"attempt_{turn}"]
+            if special.intersection(tokenizer(text, add_special_tokens=False)["input_ids"]):
                 raise ValueError(
                     f"given attempts, row {number}: attempt_{turn} holds a special token of the policy; "
                     "expected the text alone, since the end of turn is added here. Remove it."
                 )
             if plain is None:
-                attempt = [*attempt, bridge.end]
+                text = _begun(text, bridge, f"row {number}: attempt_{turn}")
+                attempt = [*tokenizer(text, add_special_tokens=False)["input_ids"], bridge.end]
             else:
                 attempt = _plain_attempt(plain, row, turn, number)
             if turn in turns:
@@ -109,6 +112,24 @@ def _plain_attempt(plain: PlainPrompts, row: dict[str, str], turn: int, number: 
         return plain.attempt_ids(row[f"attempt_{turn}"])
     except ValueError as error:
         raise ValueError(f"given attempts, row {number}: attempt_{turn} {error}") from None
+
+
+def _begun(text: str, bridge: Bridge, where: str) -> str:
+    """The attempt behind what the template writes before one without reasoning, where it has none.
+
+    ValueError where the template opens a block of reasoning that the attempt doesn't end.
+    """
+    opening, ending = THINKING
+    if ending in text:
+        return text
+    before = bridge.opening + bridge.answer
+    if before.rfind(opening) > before.rfind(ending):
+        raise ValueError(
+            f"given attempts, {where} holds no {ending}, and the chat template begins attempts with "
+            f"{opening}; expected reasoning that ends. Write it and {ending} before the answer, or set "
+            "prompts.chat_template_kwargs to {enable_thinking: false} where the template reads that."
+        )
+    return bridge.answer + text
 
 
 def report(rows: list[dict[str, str]], examples: list[Example]) -> dict:
@@ -141,8 +162,7 @@ def main(arguments: list[str] | None = None) -> None:
         rows = read_attempts(flags.attempts, settings.loss_on)
         refuse_held_out(rows, flags.held_out, task)
         check_policy(flags.policy, settings.cache_dir)
-        tokenizer = load_tokenizer(flags.policy, settings.cache_dir, settings.template_date)
-        in_format(tokenizer, settings)
+        tokenizer = asking_tokenizer(flags.policy, settings)
         few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
         examples = make_examples(rows, LOSS_ON[settings.loss_on], tokenizer, task, few_shot)
     counts = report(rows, examples)

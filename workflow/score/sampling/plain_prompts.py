@@ -26,7 +26,7 @@ the stop string stays where it is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from score.sampling.prompt_settings import PROMPTS, PromptSettings
 from score.sampling.stop_strings import StopStrings
@@ -55,8 +55,7 @@ def check_prompt_format(prompts: Mapping) -> None:
         return
     if stops is not None:
         _check_stop_strings(stops)
-    for setting in fields(PromptSettings):
-        name, default = setting.name, setting.default
+    for name, default in vars(PromptSettings()).items():
         if name not in (*PROMPTS, *_OWN) and prompts.get(name, default) != default:
             raise ValueError(
                 f"{name} is {prompts[name]!r} with prompt_format plain; expected its default "

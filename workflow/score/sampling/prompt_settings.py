@@ -1,7 +1,7 @@
 """What is said to a policy: settings that those of every job with prompts extend."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import ModuleType, SimpleNamespace
 
@@ -20,6 +20,8 @@ class PromptSettings(Settings):
     template_date: the day that chat templates print for today, as an ISO date; null: the clock's.
     prompt_format: chat (the policy's template) or plain (text of a fixed layout, plain_prompts.py).
     stop_strings: with plain, texts at which an attempt ends; null: the layout's own.
+    chat_template: a Jinja file, or the name of a template that TRL ships, in place of the tokenizer's
+    own; null: that. chat_template_kwargs: variables of the template, such as enable_thinking.
     """
 
     system_prompt: str | None = None
@@ -30,6 +32,8 @@ class PromptSettings(Settings):
     template_date: str | None = TEMPLATE_DATE
     prompt_format: str = "chat"
     stop_strings: list | None = None
+    chat_template: str | None = None
+    chat_template_kwargs: dict = field(default_factory=dict)
 
 
 def task_of(settings: PromptSettings) -> ModuleType | SimpleNamespace:

@@ -3,27 +3,24 @@
 Turn 2 continues turn 1: its prompt is the ids of turn 1's prompt, the ids of attempt 1 exactly as
 they were sampled, and a fixed run of ids, the bridge: end of attempt, correction message, start of
 the next attempt. Attempts are never decoded and tokenised again. This needs a chat template that
-only appends, which `Bridge` checks before any work starts.
+writes the same after any attempt, which `bridge_text` checks before any work starts.
 """
 
-import difflib
 import json
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 from jinja2 import TemplateError, TemplateSyntaxError
 
 from score.files.digests import digest
-from score.sampling.plain_prompts import PlainBridge, plain_prompts_of
-from score.sampling.prompt_settings import TEMPLATE_DATE, pinned_date
-
-Messages = list[dict[str, str]]
-
-# Attempts that a template may be tempted to rewrite: plain, with reasoning tags, with odd spaces.
-_PROBES = ("42", "<think>\nhm\n</think>\n\n42", "  two  lines\n\n")
+from score.sampling.bridge_text import BridgeText, Messages, bridge_text
+from score.sampling.chat_template import template_text
+from score.sampling.plain_prompts import PlainBridge, in_format, plain_prompts_of
+from score.sampling.prompt_settings import TEMPLATE_DATE, PromptSettings, pinned_date
 
 
 def read_few_shot(directory: str | None, task_type: str) -> Messages:
@@ -109,11 +106,16 @@ def correction_prompts(task: ModuleType, prompting: str) -> tuple[str, ...]:
 
 
 def load_tokenizer(
-    path: str, cache_dir: str | None = None, template_date: str | None = TEMPLATE_DATE
+    path: str,
+    cache_dir: str | None = None,
+    template_date: str | None = TEMPLATE_DATE,
+    chat_template: str | None = None,
+    chat_template_kwargs: Mapping | None = None,
 ):
     """The policy's tokenizer, padding on the left; pads with end-of-turn where it has no own token.
 
     template_date: the day that its chat template prints for today (`render`); None: the clock's.
+    chat_template: see `template_text`; None: its own. chat_template_kwargs: variables of the template.
     """
     from transformers import AutoTokenizer  # slow to import, not needed for messages
 
@@ -121,7 +123,22 @@ def load_tokenizer(
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.template_date = pinned_date(template_date)
+    set_template(tokenizer, chat_template, chat_template_kwargs or {})
     return tokenizer
+
+
+def set_template(tokenizer, chat_template: str | None, variables: Mapping) -> None:
+    """Have the tokenizer's prompts rendered by this template, None: its own, with these variables."""
+    if chat_template is not None:
+        tokenizer.chat_template = template_text(chat_template)
+    tokenizer.template_variables = dict(variables)
+
+
+def asking_tokenizer(path: str, settings: PromptSettings):
+    """The tokenizer of a policy as the settings of a job, which also have a `cache_dir`, ask it."""
+    date, template = settings.template_date, settings.chat_template
+    told = (date, template, settings.chat_template_kwargs)
+    return in_format(load_tokenizer(path, settings.cache_dir, *told), settings)
 
 
 def check_tags_are_text(tokenizer, tags: list[str] | None) -> None:
@@ -141,13 +158,13 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
     if not tokenizer.chat_template:
         raise ValueError(
             "the tokenizer has no chat template; expected one, since both turns are chat messages. "
-            "Use an instruction-tuned policy, save its tokenizer with a chat_template.jinja, or set "
-            "prompts.prompt_format: plain, as for base models."
+            "Use an instruction-tuned policy, set prompts.chat_template, or set prompts.prompt_format: "
+            "plain, as for base models."
         )
     system = [message["content"] for message in messages if message["role"] == "system"]
     try:
         text = tokenizer.apply_chat_template(
-            messages, tokenize=False, **_dates(tokenizer), **kwargs
+            messages, tokenize=False, **_variables(tokenizer), **kwargs
         )
         refusal = ""
     except Exception as error:  # of jinja, or whatever an expression in the template raises
@@ -156,7 +173,8 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
             or not isinstance(error, TemplateError)
             or isinstance(error, TemplateSyntaxError)
         ):
-            raise ValueError(_broken_template(error)) from error
+            raise ValueError(_broken_template(error, tokenizer)) from error
+        render(tokenizer, [m for m in messages if m["role"] != "system"], **kwargs)
         text, refusal = "", f" ({error})"
     if any(content.strip() not in text for content in system):
         raise ValueError(
@@ -166,19 +184,23 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
     return text
 
 
-def _broken_template(error: Exception) -> str:
+def _broken_template(error: Exception, tokenizer) -> str:
+    variables = getattr(tokenizer, "template_variables", {})
+    given = f"Correct prompts.chat_template_kwargs, {variables}; or " if variables else ""
     line = f"line {error.lineno}: " if isinstance(error, TemplateSyntaxError) else ""
     return (
         f"the chat template can't be rendered ({line}{type(error).__name__}: {error}); expected one "
-        "that shows a question, an attempt and the request for a correction. Mend chat_template.jinja "
-        "beside the tokenizer, or take the policy's own."
+        f"that shows a question, an attempt and the request for a correction. {given}"
+        f"{'mend' if given else 'Mend'} chat_template.jinja beside the tokenizer, or set "
+        "prompts.chat_template to another."
     )
 
 
-def _dates(tokenizer) -> dict:
-    """What templates take today's date from: the one fixed by `load_tokenizer`, else the clock's."""
+def _variables(tokenizer) -> dict:
+    """The template's variables by `load_tokenizer`, and today's date: the one fixed, or the clock's."""
     day = getattr(tokenizer, "template_date", None)
-    return {} if day is None else {"strftime_now": day.strftime, "date_string": f"{day:%d %b %Y}"}
+    dates = {} if day is None else {"strftime_now": day.strftime, "date_string": f"{day:%d %b %Y}"}
+    return {**getattr(tokenizer, "template_variables", {}), **dates}
 
 
 def prompt_ids(tokenizer, messages: Messages) -> list[int]:
@@ -189,52 +211,43 @@ def prompt_ids(tokenizer, messages: Messages) -> list[int]:
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
+def work_out_text(tokenizer, correction_prompt: str, system_prompt: str | None) -> BridgeText:
+    """`bridge_text` by the tokenizer's chat template, which alone is run here."""
+    return bridge_text(partial(render, tokenizer), correction_prompt, _system(system_prompt))
+
+
 @dataclass(frozen=True)
 class Bridge:
     """Token ids from the end of one attempt to the start of the next.
 
-    ids: the run that follows an attempt without the template's end-of-turn token. end: that token,
-    with which `ids` begins. An attempt that wrote it itself is followed by the rest. opening: the
-    text that the template writes between a user message and the attempt at it.
+    ids: the run that follows an attempt which no stop token ends; it begins with the token by which the
+    template ends an attempt that others follow. end: the token by which it ends the last one, at which
+    sampling stops; nearly always the same (of gpt-oss <|end|> and <|return|>). opening: the text that
+    the template writes between a user message and the attempt at it. answer: what it writes between
+    that and an attempt without reasoning; sampled attempts begin as the policy has them begin.
     """
 
     ids: tuple[int, ...]
     end: int
     opening: str = ""
+    answer: str = ""
 
     @classmethod
     def from_tokenizer(
         cls, tokenizer, correction_prompt: str, system_prompt: str | None = None
     ) -> "Bridge | PlainBridge":
-        """Work the bridge out from the chat template; ValueError where it rewrites history.
+        """Work the bridge out from the chat template; ValueError where there is no one bridge.
 
         system_prompt: where conversations begin with one, since some templates move it. With
         prompt_format plain it is that of the plain layout.
         """
         if (plain := plain_prompts_of(tokenizer)) is not None:
             return plain.bridge(correction_prompt)
-        user = {"role": "user", "content": "What is 6 times 7?"}
-        correction = {"role": "user", "content": correction_prompt}
-        question = [*_system(system_prompt), user]
-        asked = render(tokenizer, question, add_generation_prompt=True)
-        runs = set()
-        for probe in _PROBES:
-            answered = [*question, {"role": "assistant", "content": probe}, correction]
-            text = render(tokenizer, answered, add_generation_prompt=True)
-            if not text.startswith(asked + probe):
-                # Templates may strip the white space around a message: that alters the text of the
-                # probe, never the ids we carry.
-                if text.startswith(asked + probe.strip()):
-                    probe = probe.strip()
-                else:
-                    raise ValueError(_rewritten(asked + probe, text))
-            runs.add(text[len(asked + probe) :].lstrip())
-        if len(runs) > 1:
-            raise ValueError(
-                "the chat template writes different text after different attempts: "
-                f"{sorted(runs)!r}; expected one and the same. Use a template that only appends."
-            )
-        ids = tokenizer(runs.pop(), add_special_tokens=False)["input_ids"]
+        text = work_out_text(tokenizer, correction_prompt, system_prompt)
+        ids, last = (
+            tokenizer(each, add_special_tokens=False)["input_ids"]
+            for each in (text.after, text.end)
+        )
         special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
         if not ids or ids[0] not in special:
             raise ValueError(
@@ -242,32 +255,17 @@ class Bridge:
                 "special token; expected an end-of-turn token at which sampling stops. Mark it as "
                 "special in the tokenizer."
             )
-        return cls(tuple(ids), ids[0], asked.rpartition(user["content"])[2])
+        end = last[0] if last and last[0] in special else ids[0]
+        return cls(tuple(ids), end, text.opening, text.answer)
 
     def after(self, attempt: list[int]) -> list[int]:
-        """The run that follows `attempt`, so that the template's end of turn always stands between.
+        """The run that follows `attempt`, so that an end of turn of the template's stands between.
 
         An attempt that ended in another stop token (a policy may declare several) keeps it, for that is
         what was sampled and is trained, and the template's own follows.
         """
-        return list(self.ids[1:] if attempt[-1:] == [self.end] else self.ids)
-
-
-def _rewritten(expected: str, text: str) -> str:
-    difference = "\n".join(
-        difflib.unified_diff(
-            expected.splitlines(),
-            text[: len(expected) + 80].splitlines(),
-            "turn 1 as sampled",
-            "turn 1 as the template shows it in turn 2",
-            lineterm="",
-        )
-    )
-    return (
-        "the chat template does not only append: the prompt of turn 2 does not begin with turn 1.\n"
-        f"{difference}\nUse a chat template that keeps earlier messages as they were (for templates "
-        "that drop reasoning from history, save the tokenizer with a version that keeps it)."
-    )
+        ended = attempt[-1:] in ([self.end], [self.ids[0]])
+        return list(self.ids[1:] if ended else self.ids)
 
 
 class RenderedPrompts:
@@ -288,4 +286,5 @@ class RenderedPrompts:
 
 def prompts_digest(prompts: Iterable[list[int]], bridges: Iterable[Bridge]) -> str:
     """SHA-256 of all that is put before attempts, as token ids: prompts in order, and bridges."""
-    return digest([[digest(ids) for ids in prompts], [bridge.ids for bridge in bridges]])
+    between = [(bridge.ids, bridge.end) for bridge in bridges]
+    return digest([[digest(ids) for ids in prompts], between])

@@ -8,14 +8,13 @@ from score.policies.fitness import check_policy, check_vocabulary
 from score.policies.load import policy_digest, vocabulary_size
 from score.problems.problem import Problem
 from score.sampling.draws import turn_seeds
-from score.sampling.plain_prompts import in_format
 from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     Bridge,
     Messages,
+    asking_tokenizer,
     correction_prompts,
     first_messages,
-    load_tokenizer,
     prompt_ids,
     prompts_digest,
     system_prompt_of,
@@ -50,8 +49,7 @@ class SamplingPlan:
         self.by_id = {problem.id: problem for problem in problems}
         task = task_of(settings)
         rows = check_policy(path, settings.cache_dir)
-        self.tokenizer = load_tokenizer(path, settings.cache_dir, settings.template_date)
-        in_format(self.tokenizer, settings)
+        self.tokenizer = asking_tokenizer(path, settings)
         check_vocabulary(self.tokenizer, rows)
         self.bridges = tuple(
             Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(task))

@@ -20,13 +20,12 @@ from score.jobs.distributed import is_first_process, leave_launcher
 from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
 from score.problems.problem import read_problems
-from score.sampling.plain_prompts import in_format
 from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     Bridge,
+    asking_tokenizer,
     check_tags_are_text,
     first_messages,
-    load_tokenizer,
     prompt_ids,
     prompts_digest,
     read_few_shot,
@@ -97,8 +96,7 @@ def _rendered_digest(settings: TrainSettings, flags: argparse.Namespace) -> str:
 
 
 def _tokenizer(settings: TrainSettings, flags: argparse.Namespace):
-    tokenizer = load_tokenizer(flags.init, settings.cache_dir, settings.template_date)
-    return in_format(tokenizer, settings)
+    return asking_tokenizer(flags.init, settings)
 
 
 def make_dataset(settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
