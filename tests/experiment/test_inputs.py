@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from base_policies import byte_level, save_policy
 from huggingface_hub.errors import RepositoryNotFoundError
 from own_code import policy_with_own_code
 from refusals import refusal, says, with_changes
@@ -105,6 +106,31 @@ def test_few_shot_file_that_is_no_list_of_messages_is_refused_by_name(own, tmp_p
 def test_few_shot_folder_without_a_file_of_the_task_is_refused(own, tmp_path):
     own["few_shot_dir"] = str(tmp_path)
     says(refusal(check_inputs, own), ["neither puzzle_initial.json nor puzzle_correction.json"])
+
+
+def test_plain_text_needs_no_chat_template_and_worked_examples_that_no_stop_string_cuts(
+    own, tmp_path, capsys
+):
+    own["model_path"] = save_policy(tmp_path / "base")
+    own["few_shot_dir"] = str(tmp_path)
+    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "one\n\ntwo"}]
+    (tmp_path / "puzzle_initial.json").write_text(json.dumps(messages))
+    says(refusal(check_inputs, own), ["no chat template", "prompts.prompt_format: plain"])
+    own["prompts"]["prompt_format"] = "plain"
+    check_inputs(own)
+    assert "left unused" not in capsys.readouterr().out
+    own["prompts"]["stop_strings"] = ["\n\n"]
+    parts = ["prompts.stop_strings holds '\\n\\n'", "few-shot answer 'one\\n\\ntwo'"]
+    says(refusal(check_inputs, own), parts)
+
+
+def test_chat_template_that_plain_text_leaves_unused_is_told(own, tmp_path, capsys):
+    tokenizer = byte_level()
+    tokenizer.chat_template = "{{ messages }}"
+    own["model_path"] = save_policy(tmp_path / "base", tokenizer)
+    own["prompts"]["prompt_format"] = "plain"
+    check_inputs(own)
+    assert "the chat template of" in capsys.readouterr().out
 
 
 def test_marker_that_nothing_asks_for_is_warned_of_with_the_cure(own, capsys):

@@ -66,6 +66,16 @@ BAD_CONFIGS = [
         {"prompts.template_date": datetime.date(2024, 7, 26)},
         ['prompts.template_date is "2024-07-26"; expected string or null', "write it in quotes"],
     ),
+    ({"prompts.prompt_format": "base"}, ['prompts.prompt_format is "base"; expected one of chat']),
+    ({"prompts.stop_strings": ["x"]}, ["prompts.stop_strings is ['x'] with prompt_format chat"]),
+    (
+        {"prompts.prompt_format": "plain", "prompts.stop_strings": [""]},
+        ["prompts.stop_strings is ['']; expected at least one text, and none that is empty"],
+    ),
+    (
+        {"prompts.prompt_format": "plain", "prompts.template_date": "2025-01-01"},
+        ["prompts.template_date is '2025-01-01' with prompt_format plain", "Leave it out"],
+    ),
     (
         {"prompts.template_date": "today"},
         ["prompts.template_date is 'today'; expected an ISO date"],

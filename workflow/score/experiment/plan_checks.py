@@ -6,6 +6,7 @@ Each check raises ValueError with the key, its value and the cure, before any jo
 from score.experiment.plan import PROMPTED, Plan
 from score.fine_tuning.settings import FINE_TUNED
 from score.sampling.chat_template import check_reserved
+from score.sampling.plain_prompts import check_prompt_format
 from score.sampling.prompt_settings import pinned_date, task_with
 from score.tasks import load_task
 from score.training.objectives import OBJECTIVES
@@ -143,6 +144,7 @@ def _check_named_policies(config: dict) -> None:
 def _check_prompted(config: dict) -> None:
     load_task(config["task_type"])
     try:
+        check_prompt_format(config["prompts"])
         pinned_date(config["prompts"]["template_date"])
         check_reserved(config["prompts"]["chat_template_kwargs"])
         task = task_with(config["task_type"], config["prompts"])

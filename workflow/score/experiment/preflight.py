@@ -109,7 +109,7 @@ def check_inputs(config: dict) -> None:
     few_shot = read_few_shot(config["few_shot_dir"], config["task_type"])
     _warn_of_unasked_marker(config, few_shot)
     _check_problems(config)
-    _check_policy(config)
+    _check_policy(config, few_shot)
 
 
 def _check_given_attempts(config: dict) -> None:
@@ -216,13 +216,14 @@ def _check_sizes(wanted: dict[str, int], rows: int | None, place: str | list) ->
         )
 
 
-def _check_policy(config: dict) -> None:
+def _check_policy(config: dict, few_shot: list[dict]) -> None:
     """It can run, and turn 2 continues turn 1. A hub policy out of reach now is checked by its jobs."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     from score.policies.attention import check_attention
     from score.policies.fitness import check_policy, check_vocabulary, config_of
     from score.sampling.chat_template import check_of_use, within_deadline
+    from score.sampling.plain_prompts import in_format, plain_prompts_of
     from score.sampling.prompt_settings import task_with
     from score.sampling.prompts import (
         Bridge,
@@ -264,7 +265,19 @@ def _check_policy(config: dict) -> None:
     try:
         check_vocabulary(tokenizer, rows)
         check_tags_are_text(tokenizer, config["verifier"]["reasoning_tags"])
-        within_deadline(lambda: work_out_text(*said))
+        in_format(tokenizer, prompts)
+        if plain_prompts_of(tokenizer) is None:
+            within_deadline(lambda: work_out_text(*said))
         Bridge.from_tokenizer(*said)
     except ValueError as error:
         raise ValueError(f"{shown} is {path!r}: {error}") from None
+    if (plain := plain_prompts_of(tokenizer)) is not None:
+        try:
+            plain.text(few_shot)
+        except ValueError as error:
+            raise ValueError(f"prompts.{error}") from None
+        if tokenizer.chat_template:
+            print(
+                f"prompts.prompt_format is plain: the chat template of {path} is left unused "
+                "in training and in evaluation."
+            )

@@ -105,7 +105,7 @@ def make_examples(
 
     vocabulary: how many token ids the policy knows. ValueError where the ids don't spell the
     attempts' texts, so come from another tokenizer, or where a correction does not end with an
-    end-of-turn token.
+    end-of-turn token or a stop string.
     """
     rollouts = [_conversation(pair, bridge, stop_ids) for pair in pairs]
     examples = []
@@ -113,7 +113,7 @@ def make_examples(
         ids, turn = rollout.tokens()
         if any(not 0 <= i < vocabulary for i in ids):
             raise ValueError(_not_ours(pair, f"holds other ids than its 0 to {vocabulary - 1}"))
-        if not stop_ids.intersection(pair.ids_t2[-1:]):
+        if cut_off(pair.ids_t2, stop_ids):
             raise ValueError(_not_ours(pair, "ends with none of its end-of-turn tokens"))
         context = turn.index(2)
         examples.append(

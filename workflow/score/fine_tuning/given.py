@@ -6,7 +6,8 @@
 
 Rows have `question`, `attempt_1` and, where the second attempt is imitated, `attempt_2`: texts, in any
 format that problems may have. An attempt becomes the token ids of its text and the template's end of
-turn. Nothing is judged: what is right to imitate is for the one who gives it.
+turn (with prompt_format plain, the first of the stop strings). Nothing is judged: what is right to
+imitate is for the one who gives it.
 """
 
 import json
@@ -21,6 +22,7 @@ from score.policies.fitness import check_policy
 from score.problems.numbers import missing
 from score.problems.problem import question_key, read_problems
 from score.problems.sources import read_source
+from score.sampling.plain_prompts import PlainPrompts, plain_prompts_of
 from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     Bridge,
@@ -81,7 +83,7 @@ def make_examples(
     """
     bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
     special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
-    examples = []
+    plain, examples = plain_prompts_of(tokenizer), []
     for number, row in enumerate(rows, start=1):
         ids = prompt_ids(tokenizer, first_messages(row["question"], task, few_shot))
         for turn in range(1, max(turns) + 1):
@@ -91,8 +93,11 @@ def make_examples(
                     f"given attempts, row {number}: attempt_{turn} holds a special token of the policy; "
                     "expected the text alone, since the end of turn is added here. Remove it."
                 )
-            text = _begun(text, bridge, f"row {number}: attempt_{turn}")
-            attempt = [*tokenizer(text, add_special_tokens=False)["input_ids"], bridge.end]
+            if plain is None:
+                text = _begun(text, bridge, f"row {number}: attempt_{turn}")
+                attempt = [*tokenizer(text, add_special_tokens=False)["input_ids"], bridge.end]
+            else:
+                attempt = _plain_attempt(plain, row, turn, number)
             if turn in turns:
                 kind = f"given_t{turn}"
                 examples.append(
@@ -100,6 +105,13 @@ def make_examples(
                 )
             ids = ids + attempt + bridge.after(attempt)
     return examples
+
+
+def _plain_attempt(plain: PlainPrompts, row: dict[str, str], turn: int, number: int) -> list[int]:
+    try:
+        return plain.attempt_ids(row[f"attempt_{turn}"])
+    except ValueError as error:
+        raise ValueError(f"given attempts, row {number}: attempt_{turn} {error}") from None
 
 
 def _begun(text: str, bridge: Bridge, where: str) -> str:

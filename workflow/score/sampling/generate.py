@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
 from score.sampling.draws import InverseCDF, uniforms
+from score.sampling.plain_prompts import plain_prompts_of
 from score.sampling.prompts import Bridge
 from score.sampling.sampler_logps import SamplerLogps
+from score.sampling.stop_strings import StopIds, StopStrings, attempt_end
 
 
 def sampling_config(
@@ -35,11 +37,28 @@ def sampling_config(
     )
 
 
-def stop_ids_of(config: GenerationConfig, tokenizer, bridge: Bridge) -> set[int]:
-    """Ids that end an attempt: what the policy declares, and the template's end of turn."""
+def stop_ids_of(config: GenerationConfig, tokenizer, bridge: Bridge) -> StopIds:
+    """What ends an attempt: the ids that the policy declares, the template's end of turn, and with
+    prompt_format plain the stop strings."""
     declared = config.eos_token_id
     declared = declared if isinstance(declared, list) else [declared]
-    return {i for i in (*declared, tokenizer.eos_token_id, bridge.end) if i is not None}
+    plain = plain_prompts_of(tokenizer)
+    ids = {i for i in (*declared, tokenizer.eos_token_id, bridge.end) if i is not None}
+    return StopIds(ids, None if plain is None else plain.stops)
+
+
+class EndsInString(StoppingCriteria):
+    """Ends rows, sampled from position `start` on, whose last tokens hold a stop string.
+
+    `cut_after_stop` says where exactly an attempt ends; this saves sampling beyond.
+    """
+
+    def __init__(self, strings: StopStrings, start: int):
+        self.strings, self.start = strings, start
+
+    def __call__(self, input_ids: torch.Tensor, scores, **kwargs) -> torch.Tensor:
+        latest = input_ids[:, self.start :][:, -self.strings.window :].tolist()
+        return torch.tensor(self.strings.held_by(latest), device=input_ids.device)
 
 
 class HFGenerate:
@@ -47,16 +66,24 @@ class HFGenerate:
 
     Without seeds attempts come from torch's own generator. tell: whether `logps` fills with the
     log-probabilities of sampled tokens, of each call, of each prompt; needs a temperature above 0.
+    strings: at which attempts end beside the ids that the config names.
     """
 
-    def __init__(self, model, config: GenerationConfig, batch_size: int, tell: bool = False):
+    def __init__(
+        self,
+        model,
+        config: GenerationConfig,
+        batch_size: int,
+        tell: bool = False,
+        strings: StopStrings | None = None,
+    ):
         self.model = model
         self.config = config
         self.greedy = sampling_config(
             config.max_new_tokens, 0, set(config.eos_token_id), config.pad_token_id
         )
         self.batch_size = batch_size
-        self.tell = tell
+        self.tell, self.strings = tell, strings
         self.logps: list[list[list[float]]] = []
 
     @torch.no_grad()
@@ -84,6 +111,7 @@ class HFGenerate:
         start = input_ids.size(1)
         note = SamplerLogps(self.config.temperature) if self.tell else None
         config, processors = self.config, [note] if note else []
+        ends = [EndsInString(self.strings, start)] if self.strings is not None else []
         if seeds is not None:
             config = self.greedy
             draws = uniforms(seeds, self.config.max_new_tokens).to(self.model.device)
@@ -93,8 +121,9 @@ class HFGenerate:
             attention_mask=mask,
             logits_processor=processors,
             generation_config=config,
+            stopping_criteria=StoppingCriteriaList(ends),
         )
-        stop = set(self.config.eos_token_id)
+        stop = StopIds(self.config.eos_token_id, self.strings)
         attempts = [cut_after_stop(row, stop) for row in ids[:, start:].tolist()]
         return attempts, note.of(ids, start) if note else [[] for _ in prompts]
 
@@ -124,9 +153,7 @@ def left_pad(rows: list[list[int]], pad_id: int, device) -> tuple[torch.Tensor, 
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
-def cut_after_stop(ids: list[int], stop_ids: set[int]) -> list[int]:
-    """The attempt up to and with its first stop token; whole when it has none."""
-    for i, token in enumerate(ids):
-        if token in stop_ids:
-            return ids[: i + 1]
-    return ids
+def cut_after_stop(ids: list[int], stop_ids: set[int] | StopIds) -> list[int]:
+    """The attempt up to and with its first stop token, or the one that completes a stop string; whole
+    when it has neither."""
+    return ids[: attempt_end(ids, stop_ids)]

@@ -18,6 +18,8 @@ class PromptSettings(Settings):
 
     first_prompt holds "{question}". critique_prompt, refine_prompt: of prompting self_refine alone.
     template_date: the day that chat templates print for today, as an ISO date; null: the clock's.
+    prompt_format: chat (the policy's template) or plain (text of a fixed layout, plain_prompts.py).
+    stop_strings: with plain, texts at which an attempt ends; null: the layout's own.
     chat_template: a Jinja file, or the name of a template that TRL ships, in place of the tokenizer's
     own; null: that. chat_template_kwargs: variables of the template, such as enable_thinking.
     """
@@ -28,6 +30,8 @@ class PromptSettings(Settings):
     critique_prompt: str | None = None
     refine_prompt: str | None = None
     template_date: str | None = TEMPLATE_DATE
+    prompt_format: str = "chat"
+    stop_strings: list | None = None
     chat_template: str | None = None
     chat_template_kwargs: dict = field(default_factory=dict)
 

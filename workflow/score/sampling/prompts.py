@@ -19,6 +19,7 @@ from jinja2 import TemplateError, TemplateSyntaxError
 from score.files.digests import digest
 from score.sampling.bridge_text import BridgeText, Messages, bridge_text
 from score.sampling.chat_template import template_text
+from score.sampling.plain_prompts import PlainBridge, in_format, plain_prompts_of
 from score.sampling.prompt_settings import TEMPLATE_DATE, PromptSettings, pinned_date
 
 
@@ -139,7 +140,7 @@ def set_template(tokenizer, chat_template: str | None, variables: Mapping) -> No
 
 def asking_tokenizer(path: str, settings: PromptSettings):
     """The tokenizer of a policy as the settings of a job ask it, which also say how it is loaded."""
-    return load_tokenizer(
+    tokenizer = load_tokenizer(
         path,
         settings.cache_dir,
         settings.template_date,
@@ -147,6 +148,7 @@ def asking_tokenizer(path: str, settings: PromptSettings):
         settings.chat_template_kwargs,
         trust_remote_code=settings.trust_remote_code,
     )
+    return in_format(tokenizer, settings)
 
 
 def check_tags_are_text(tokenizer, tags: list[str] | None) -> None:
@@ -166,7 +168,8 @@ def render(tokenizer, messages: Messages, **kwargs) -> str:
     if not tokenizer.chat_template:
         raise ValueError(
             "the tokenizer has no chat template; expected one, since both turns are chat messages. "
-            "Use an instruction-tuned policy, or set prompts.chat_template."
+            "Use an instruction-tuned policy, set prompts.chat_template, or set prompts.prompt_format: "
+            "plain, as for base models."
         )
     system = [message["content"] for message in messages if message["role"] == "system"]
     try:
@@ -212,6 +215,8 @@ def _variables(tokenizer) -> dict:
 
 def prompt_ids(tokenizer, messages: Messages) -> list[int]:
     """Token ids of a prompt that ends where the attempt begins."""
+    if (plain := plain_prompts_of(tokenizer)) is not None:
+        return plain.prompt_ids(messages)
     text = render(tokenizer, messages, add_generation_prompt=True)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
@@ -240,11 +245,14 @@ class Bridge:
     @classmethod
     def from_tokenizer(
         cls, tokenizer, correction_prompt: str, system_prompt: str | None = None
-    ) -> "Bridge":
+    ) -> "Bridge | PlainBridge":
         """Work the bridge out from the chat template; ValueError where there is no one bridge.
 
-        system_prompt: where conversations begin with one, since some templates move it.
+        system_prompt: where conversations begin with one, since some templates move it. With
+        prompt_format plain it is that of the plain layout.
         """
+        if (plain := plain_prompts_of(tokenizer)) is not None:
+            return plain.bridge(correction_prompt)
         text = work_out_text(tokenizer, correction_prompt, system_prompt)
         ids = tokenizer(text.after, add_special_tokens=False)["input_ids"]
         begins, ends = (_special_start(tokenizer, each) for each in (text.after, text.end))

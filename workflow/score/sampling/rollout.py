@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
 
+from score.sampling.plain_prompts import plain_prompts_of
 from score.sampling.prompts import Bridge
 
 # Prompts as token ids in, attempts as token ids out, in the same order. The second argument holds a
@@ -19,7 +20,7 @@ Generate = Callable[[list[list[int]], list[int] | None], list[list[int]]]
 class Rollout:
     """All attempts at one problem, as token ids.
 
-    prompt: ids up to the first attempt. attempts: N lists, each with its stop token unless it was
+    prompt: ids up to the first attempt. attempts: N lists, each with what ended it unless it was
     truncated. bridges: the N − 1 runs of ids between them, critiques included. truncated: per
     turn, whether the attempt ran into the token limit. sampler_logps: of each attempt the
     log-probabilities of its tokens as its sampler tells them; empty where it tells none. critiques:
@@ -120,17 +121,26 @@ def continue_rollouts(
 
 
 def cut_off(attempt: list[int], stop_ids: set[int]) -> bool:
-    """Whether an attempt ran into the token limit: it has no end-of-turn token."""
-    return not attempt or attempt[-1] not in stop_ids
+    """Whether an attempt ran into the token limit: neither a stop token nor a stop string ends it."""
+    if attempt and attempt[-1] in stop_ids:
+        return False
+    strings = getattr(stop_ids, "strings", None)
+    return not attempt or strings is None or strings.end(attempt) != len(attempt)
 
 
 def attempt_texts(rollouts: list[Rollout], tokenizer) -> list[list[str]]:
-    """Texts of the attempts, R lists of N, without special tokens."""
+    """Texts of the attempts, R lists of N, without special tokens and what a stop string begins."""
     return texts_of([rollout.attempts for rollout in rollouts], tokenizer)
 
 
 def texts_of(ids: list[list[list[int]]], tokenizer) -> list[list[str]]:
-    """Texts of R lists of runs of token ids, in the same shape, without special tokens."""
+    """Texts of R lists of runs of token ids, in the same shape, without special tokens.
+
+    With prompt_format plain each ends before its first stop string.
+    """
     flat = [run for row in ids for run in row]
-    texts = iter(tokenizer.batch_decode(flat, skip_special_tokens=True))
+    decoded = tokenizer.batch_decode(flat, skip_special_tokens=True)
+    if (plain := plain_prompts_of(tokenizer)) is not None:
+        decoded = [plain.stops.cut(text) for text in decoded]
+    texts = iter(decoded)
     return [[next(texts).strip() for _ in row] for row in ids]

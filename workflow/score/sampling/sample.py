@@ -40,6 +40,7 @@ from score.sampling.rollout import Generate
 from score.sampling.sampling_plan import SamplingPlan
 from score.sampling.settings import SampleSettings
 from score.sampling.shards import Job, job_of, missing_batches, open_shards, write_shard
+from score.sampling.stop_strings import StopIds
 from score.sampling.vllm import VLLMGenerate
 
 COMMAND = Command(__spec__, __doc__)
@@ -75,8 +76,8 @@ def sample_policy(plan: SamplingPlan, shards: Path) -> list[dict]:
     return [joined[problem.id, *place] for problem in plan.problems for place in product(*places)]
 
 
-def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generate, set[int]]:
-    """What samples from the policy, and the ids at which its attempts end."""
+def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generate, StopIds]:
+    """What samples from the policy, and what its attempts end at."""
     settings, tokenizer, bridge = plan.settings, plan.tokenizer, plan.bridges[0]
     if settings.rollout_backend == "vllm":
         config = declared_generation(plan.path, settings.cache_dir, settings.trust_remote_code)
@@ -96,7 +97,8 @@ def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generat
         settings.max_tokens, settings.temperature, stop_ids, tokenizer.pad_token_id
     )
     policy = place_for_sampling(policy, accelerator)
-    return HFGenerate(policy, config, settings.batch_size), stop_ids
+    generate = HFGenerate(policy, config, settings.batch_size, strings=stop_ids.strings)
+    return generate, stop_ids
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ sample        which first attempt at the problem, from 0
 correction    which continuation of that first attempt, from 0
 attempt_t1, tokens_t1, truncated_t1, ids_t1, attempt_t2, …
               of each turn the text, how many token ids, whether they ran into the limit, and
-              the ids exactly as sampled, with their end-of-turn token unless truncated
+              the ids exactly as sampled, with the token that ended them unless truncated; with
+              prompt_format plain the text lacks the stop string that they end in
 critique_t2, critique_tokens_t2, …
               of the critique before an attempt, where the policy was asked for one
 prompt_ids    the token ids up to attempt 1

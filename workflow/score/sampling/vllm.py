@@ -11,6 +11,7 @@ from collections.abc import Callable
 from score.policies.load import base_of, is_adapter, local_folder
 from score.sampling.engine_watch import watch_over_children
 from score.sampling.generate import cut_after_stop
+from score.sampling.stop_strings import StopIds
 
 
 class VLLMGenerate:
@@ -30,7 +31,7 @@ class VLLMGenerate:
         from vllm.lora.request import LoRARequest
 
         watch_over_children()
-        self.settings, self.stop_ids = settings, sorted(stop_ids)
+        self.settings, self.stop_ids = settings, stop_ids
         adapter, self.adapter = {}, None
         if is_adapter(path):
             adapter = {"enable_lora": True, "max_lora_rank": _allowed_rank(path)}
@@ -58,7 +59,8 @@ class VLLMGenerate:
             use_tqdm=False,
         )
         self.cached_tokens = sum(request.num_cached_tokens or 0 for request in requests)
-        return [list(request.outputs[0].token_ids) for request in requests]
+        sampled = [list(request.outputs[0].token_ids) for request in requests]
+        return [cut_after_stop(attempt, self.stop_ids) for attempt in sampled]
 
     def _sampling(self, seed: int | None):
         from vllm import SamplingParams
@@ -71,10 +73,21 @@ class VLLMGenerate:
             repetition_penalty=1.0,
             max_tokens=self.settings.max_tokens,
             seed=seed,
-            stop_token_ids=self.stop_ids,
-            ignore_eos=True,  # all that ends an attempt is in stop_token_ids
-            detokenize=False,  # ids in, ids out
+            ignore_eos=True,  # all that ends an attempt is in what stops it
+            **{"detokenize": False, **stop_requests(self.stop_ids)},  # ids in, ids out
         )
+
+
+def stop_requests(stop_ids: set[int] | StopIds) -> dict:
+    """What vLLM is asked for so that attempts end; it keeps the ids of the stop that it found.
+
+    With stop strings it must decode what it samples, and without special tokens, as `StopStrings` does.
+    """
+    asked, strings = {"stop_token_ids": sorted(stop_ids)}, getattr(stop_ids, "strings", None)
+    if strings is None:
+        return asked
+    texts = {"stop": list(strings.strings), "include_stop_str_in_output": True}
+    return {**asked, **texts, "detokenize": True, "skip_special_tokens": True}
 
 
 class TrainingGenerate:

@@ -26,7 +26,7 @@ from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
 from score.sampling.prompts import Bridge, RenderedPrompts
 from score.sampling.rollout import Rollout, sample_rollouts
 from score.sampling.sampler_logps import tell_logps
-from score.sampling.vllm import TrainingGenerate
+from score.sampling.vllm import TrainingGenerate, stop_requests
 from score.training import loss
 from score.training.advantages import divisor, in_equal_groups, rank_advantages
 from score.training.batches import ProblemSampler, Score, pad_batches, score_attempts, token_logps
@@ -98,7 +98,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         self.eos_token_ids = sorted(self.stop_ids)
         if self.use_vllm:
             # TRL relies on vLLM to end an attempt, which does not know the template's end of turn.
-            self.vllm_generation.generation_kwargs = {"stop_token_ids": self.eos_token_ids}
+            self.vllm_generation.generation_kwargs = stop_requests(self.stop_ids)
             # A colocated engine has seeded this process by its rank alone.
             set_seed(args.seed, device_specific=True)
         self._sums = TurnSums()
@@ -277,7 +277,8 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
                 self._tokenizer.pad_token_id,
             )
             rows = self.args.local_rollout_forward_batch_size
-            engine = HFGenerate(policy, config, rows, self.args.sampler_ratios and temperature > 0)
+            tell = self.args.sampler_ratios and temperature > 0
+            engine = HFGenerate(policy, config, rows, tell, self.stop_ids.strings)
             return sample(engine, same_number=lambda lacking: max(gather_object([lacking])))
 
     # ------------------------------------------------------------------- log-probabilities
