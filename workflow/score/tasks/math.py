@@ -243,8 +243,9 @@ def vote_key(extracted: str) -> str:
     answer = read(extracted)
     if isinstance(answer, Quantity) and len(answer.parts) == 1:
         value = exact(answer.parts[0][0])
-        if value is not None:
-            return f"{value.numerator:x}/{value.denominator:x}"  # decimal digits are slow to find
+        # Python refuses to write numbers of more than 4,300 digits
+        if value is not None and max(map(int.bit_length, value.as_integer_ratio())) < 10_000:
+            return str(value)
     return flat(normalise(extracted))
 
 
