@@ -85,10 +85,9 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Quantity:
-    """parts: (expression, unit or None), more than one for 3 hours 20 minutes. words: as written."""
+    """parts: (expression, unit or None), more than one for 3 hours 20 minutes."""
 
     parts: tuple[tuple[Node, Unit | None], ...]
-    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

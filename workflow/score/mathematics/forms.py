@@ -143,11 +143,7 @@ def _open_power(node: Node) -> bool:
     base = node.args[0]
     if base.op == "constant":
         return _gaussian(node)
-    return not _is_fraction(base) or _rational(node)
-
-
-def _is_fraction(node: Node) -> bool:
-    return exact(node) is not None
+    return exact(base) is None or _rational(node)
 
 
 def _rational(node: Node) -> bool:

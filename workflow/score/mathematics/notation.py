@@ -9,6 +9,7 @@ Nothing that carries meaning is dropped: a sign, a unit and an unknown command s
 
 import re
 import unicodedata
+from functools import lru_cache
 
 SEPARATOR = "\ue000"  # stands for a thousands separator that can be nothing else
 MONEY = "\ue001"  # stands for an escaped dollar or another currency's sign
@@ -89,6 +90,7 @@ _LEAD = re.compile(
 )
 
 
+@lru_cache(maxsize=20_000)  # a text is read, compared and counted in votes
 def normalise(text: str) -> str:
     """The text in one notation. It may be empty."""
     text = _VULGAR.sub(_fraction, re.sub("[\ue000-\ue002]", "", text))

@@ -46,7 +46,7 @@ def quantity(tokens: list[Token]):
         raise Unreadable("quantities of different kinds")
     if len(parts) == 1 and len(both := signs_chosen(parts[0][0])) > 1:
         return Items(tuple(Quantity(((tree, parts[0][1]),)) for tree in both))
-    return Quantity(tuple(parts), tuple(words))
+    return Quantity(tuple(parts))
 
 
 def _degrees(tree: Node, unit: Unit | None) -> tuple[Node, Unit | None]:

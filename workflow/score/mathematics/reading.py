@@ -22,7 +22,7 @@ from score.mathematics.tokens import CLOSING, OPENING, Token, split, tokenise
 from score.mathematics.tree import LENGTH_LIMIT, Node, Unreadable, number
 from score.mathematics.whole_text import ARTICLES, choice, matrix, system, time_of_day
 
-_NOTHING = {"", "nan", "none", "null", "n/a", "na", "nil", "undefined-", "?", "inf-", "-", "--"}
+_NOTHING = {"", "nan", "none", "null", "n/a", "na", "nil", "?"}
 _PHRASES = dict.fromkeys([("no", "solution"), ("no", "solutions"), ("empty", "set")], r"\emptyset")
 _PHRASES |= dict.fromkeys([("all", "real", "numbers"), ("all", "reals")], r"\mathbb{R}")
 _NUMBER_WORDS = """
