@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from score.evaluation.metrics import booleans, turns_of
+from score.files.parquet import read_parquet
 
 
 def arm_of(instance: str) -> str:
@@ -78,7 +79,7 @@ def _read_frame(name: str, path: str, columns: Sequence[str], if_present: Sequen
         wanted = ["problem_id", *(f"{column}_t{turn}" for column in columns for turn in turns)]
         if missing := [column for column in wanted if column not in present]:
             raise ValueError(f"columns {missing} are missing")
-        frame = pd.read_parquet(path, columns=[*wanted, *(c for c in if_present if c in present)])
+        frame = read_parquet(path, columns=[*wanted, *(c for c in if_present if c in present)])
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise ValueError(f"{where}: can't be read: {error}. Verify that instance again.") from None
     try:

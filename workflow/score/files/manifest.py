@@ -64,6 +64,8 @@ def marked(folder: Path, names: Iterable[str]) -> Files:
 
 def damage_of(folder: Path) -> str | None:
     """What damage there is to a folder, by its manifest; None for none."""
+    if not folder.is_dir():
+        return "it is no folder" if folder.exists() else "it is missing"
     try:
         return damage(folder, read_checked(folder / MANIFEST)["files"])
     except ValueError as error:

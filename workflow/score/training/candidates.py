@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 from score.files.atomic import remove_folder, replace_folder
 from score.files.errors import SiteError
-from score.files.manifest import MANIFEST, damage_of
+from score.files.manifest import damage_of
 from score.training.checkpoints import checkpoint_steps
 from score.training.selection import Selection, is_update, validations
 from score.training.whole_folders import seal
@@ -79,9 +79,9 @@ class Candidates(TrainerCallback):
         self._delete_all_but(wanted)
 
     def copy(self, step: int, folder: Path) -> None:
-        """Copy the weights of a candidate to `folder`. RuntimeError where they are not what was saved."""
+        """Copy a candidate to `folder`. RuntimeError where it is not what was saved."""
         self._require_whole(step)
-        shutil.copytree(self._path(step), folder, ignore=shutil.ignore_patterns(MANIFEST))
+        shutil.copytree(self._path(step), folder)
 
     def _require_whole(self, step: int) -> None:
         path = self._path(step)

@@ -38,6 +38,7 @@ from score.training.checkpoints import (
 from score.training.records import silence_trainer, write_records
 from score.training.settings import TrainerSettings
 from score.training.tracking import PROJECT, continue_run, track
+from score.training.whole_folders import seal
 
 # The flags that every training command has.
 FLAGS = {
@@ -152,10 +153,12 @@ def _save_policy(
     step = candidates and candidates.chosen_step()
     if step is None:
         write_policy(trainer, draft)
+        trainer.accelerator.wait_for_everyone()
+        seal(draft, Path(flags.policy))
     elif main:
         candidates.copy(step, draft)
-    if main:
         replace_folder(draft, Path(flags.policy))
+    if main:
         chosen = candidates and (candidates.chosen()[0], settings.select_checkpoint)
         write_records(flags.records, trainer.state.log_history, settings.objective, chosen)
         if candidates:

@@ -1,7 +1,7 @@
 """Folders that every rank writes into, with a manifest by which all ranks find damage together.
 
-A checkpoint of a large policy has hundreds of gigabytes in files of all ranks. Each rank reads a share of
-them, of about as many bytes as any other's, whoever wrote them.
+A checkpoint of a large policy has hundreds of gigabytes, in files of all ranks. Each rank reads a
+share of them, of about as many bytes as any other's, whoever wrote them.
 """
 
 from pathlib import Path
