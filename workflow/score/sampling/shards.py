@@ -51,7 +51,7 @@ def open_shards(folder: Path, provenance: dict) -> list[dict]:
         aside = _free_name(folder)
         folder.rename(aside)
         print(
-            f"shards in {folder} were made with other settings ({', '.join(differing)}): they are "
+            f"shards in {folder} are not of these settings ({', '.join(differing)}): they are "
             f"set aside in {aside}, which may be deleted, and sampling starts anew",
             flush=True,
         )

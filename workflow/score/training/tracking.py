@@ -2,10 +2,10 @@
 
 import os
 import secrets
-import shutil
 from importlib import metadata
 from pathlib import Path
 
+from score.files.atomic import remove_folder
 from score.files.manifest import read_checked, write_checked
 from score.training.settings import TrainSettings
 
@@ -73,4 +73,4 @@ def continue_run(names: list[str], checkpoints: str, resumed: bool) -> None:
             write_checked(path, kept)
         os.environ.update(WANDB_RUN_ID=kept, WANDB_RESUME="allow")
     if "tensorboard" in names and not resumed:
-        shutil.rmtree(folder.parent / "tensorboard", ignore_errors=True)
+        remove_folder(folder.parent / "tensorboard")
