@@ -1,13 +1,17 @@
 """Damage to what a rerun goes on from: the right bits, or a message with the file and the cure."""
 
+import json
 import re
 import shutil
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import damage
 import pandas as pd
 import pytest
-from places import ROOT
+from launching import run
+from places import ROOT, names_in
 from score.files.atomic import remove_folder
 from score.files.errors import SiteError
 from score.files.parquet import write_parquet
@@ -304,3 +308,24 @@ def test_ranks_share_the_bytes_of_a_checkpoint(ranks):
     assert sorted(name for share in shares for name in share) == sorted(sizes)
     loads = [sum(sizes[name] for name in share) for share in shares]
     assert max(loads) - min(loads) <= 100
+
+
+@pytest.mark.slow
+def test_ranks_agree_on_the_newest_checkpoint_though_each_sees_other_damage(tmp_path):
+    """Catches a rank that goes on from a checkpoint that another found torn."""
+    torchrun = [str(Path(sys.executable).with_name("torchrun")), "--nproc_per_node=2"]
+    script = str(ROOT / "tests/support/launched_checkpoint.py")
+    run([*torchrun, "--standalone", script, str(tmp_path)])
+    found = [json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in range(2)]
+    assert found == [str(tmp_path / "checkpoints/checkpoint-2")] * 2
+    names = names_in(tmp_path / "checkpoints")
+    assert names == [
+        "checkpoint-2",
+        "made_with.json",
+        "torn-checkpoint-4",
+        "torn-checkpoint-6",
+        "writing",
+    ]
+    manifest = json.loads((tmp_path / "checkpoints/checkpoint-2/whole.json").read_text())
+    assert sorted(manifest["content"]["files"]) == [f"optimizer_of_rank_{i}.pt" for i in range(2)]
+    assert manifest["content"]["made_with"] == {"processes": 2}
