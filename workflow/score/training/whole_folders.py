@@ -27,9 +27,13 @@ def seal(draft: Path, final: Path, made_with: dict | None = None) -> None:
     Every rank must ask, when all have written. made_with: what the manifest tells of its origin beside.
     """
     sizes = everyone(file_sizes(draft) if is_first_process() else None)[0]
-    marks = everyone(marked(draft, _share(sizes)))
+    mine = [name for name in _share(sizes) if (draft / name).is_file()]
+    marks = everyone(marked(draft, mine))
     if is_first_process():
         files = {name: mark for of_rank in marks for name, mark in of_rank.items()}
+        # A shared disk may show other nodes a new file late, or not yet all of it.
+        late = [name for name, size in sizes.items() if name not in files or files[name][0] != size]
+        files |= marked(draft, late)
         write_checked(draft / MANIFEST, {"files": files, "made_with": made_with})
         replace_folder(draft, final)
 
