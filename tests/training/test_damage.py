@@ -7,6 +7,7 @@ import damage
 import pandas as pd
 import pytest
 from saved_trainings import MADE_WITH, saved_training
+from score.comparison.instances import read_records
 from score.files.errors import SiteError
 from score.files.parquet import write_parquet
 from score.jobs.command import Command
@@ -18,6 +19,7 @@ from score.training.checkpoints import (
     newest_whole_checkpoint,
     open_checkpoints,
 )
+from score.training.records import note_records, write_records
 from score.training.selection import Selection
 from score.training.tracking import continue_run
 from score.training.whole_folders import seal
@@ -27,6 +29,9 @@ CHOICE = SimpleNamespace(
     select_checkpoint="validation", keep_checkpoints=0, save_steps=1, updates=9, early_stop=None
 )
 ROWS = [[{"problem_id": f"p-{i}", "sample": 0, "attempt_t1": "six × 7" * 9}] for i in range(2)]
+CURES = (
+    "rm -r|chmod|permissions|Move it away|Sample (again|first)|[Tt]rain (it|that instance) again"
+)
 
 
 class Rerun:
@@ -122,6 +127,19 @@ def weights_of_a_policy(folder):
     return Rerun(folder, path, read, [read()])
 
 
+def records_of_a_training(folder):
+    weights_of_a_policy(folder)
+    path = folder / "training.jsonl"
+    history = [{"step": step, "learning_rate": 0.1, "reward_t2": 0.5} for step in range(1, 9)]
+    write_records(str(path), history, "stage_one")
+    note_records(str(path), str(folder / "policy"))
+
+    def read():
+        return read_records("--records", [f"score={path}"])["score"].to_dict("list")
+
+    return Rerun(folder, path, read, [read()])
+
+
 STATES = {
     "weights in a checkpoint": of_checkpoint("checkpoint-4/model.safetensors"),
     "a rank's file in a checkpoint": of_checkpoint("checkpoint-4/rank/0.pt"),
@@ -134,6 +152,7 @@ STATES = {
     "what shards were made with": of_shards("made_with.json"),
     "sampled rollouts": sampled_rollouts,
     "weights of a policy": weights_of_a_policy,
+    "records of a training": records_of_a_training,
 }
 
 
@@ -156,8 +175,7 @@ def test_damage_ends_in_the_right_bits_or_in_a_message_with_file_and_cure(tmp_pa
     if message is not None:
         assert str(rerun.file.parent) in message, message
         assert rerun.file.name in message, message
-        cures = r"rm -r|chmod|permissions|Move it away|[Ss]ample again|Sample first|train it again"
-        assert re.search(cures, message), message
+        assert re.search(CURES, message), message
 
 
 def test_a_damaged_candidate_is_found_before_training_goes_on(tmp_path):

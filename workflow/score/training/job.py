@@ -35,7 +35,7 @@ from score.training.checkpoints import (
     open_checkpoints,
     require_free_disk,
 )
-from score.training.records import silence_trainer, write_records
+from score.training.records import note_records, silence_trainer, write_records
 from score.training.settings import TrainerSettings
 from score.training.tracking import PROJECT, continue_run, track
 from score.training.whole_folders import seal
@@ -161,6 +161,7 @@ def _save_policy(
     if main:
         chosen = candidates and (candidates.chosen()[0], settings.select_checkpoint)
         write_records(flags.records, trainer.state.log_history, settings.objective, chosen)
+        note_records(flags.records, flags.policy)
         if candidates:
             candidates.leave(flags.policy)
             print(kept_line(candidates), flush=True)
