@@ -10,6 +10,7 @@ from saved_trainings import MADE_WITH, saved_training
 from score.comparison.instances import read_records
 from score.files.errors import SiteError
 from score.files.parquet import write_parquet
+from score.fine_tuning.examples import Example, read_examples, write_examples, write_report
 from score.jobs.command import Command
 from score.policies.load import policy_digest
 from score.sampling.sampled import read_sampled
@@ -30,7 +31,8 @@ CHOICE = SimpleNamespace(
 )
 ROWS = [[{"problem_id": f"p-{i}", "sample": 0, "attempt_t1": "six × 7" * 9}] for i in range(2)]
 CURES = (
-    "rm -r|chmod|permissions|Move it away|Sample (again|first)|[Tt]rain (it|that instance) again"
+    r"rm -r|chmod|permissions|Move it away|Sample (again|first)|Choose the examples again"
+    r"|[Tt]rain (it|that instance) again"
 )
 
 
@@ -113,6 +115,14 @@ def sampled_rollouts(folder):
     )
 
 
+def chosen_examples(folder):
+    folder.mkdir()
+    path = folder / "examples.jsonl"
+    write_examples(path, [Example(f"p-{i}", 0, 0, "kept", [1, 2, 3], 2) for i in range(9)])
+    write_report(folder / "examples.json", {}, path)
+    return Rerun(folder, path, lambda: read_examples(path, 9), [read_examples(path, 9)])
+
+
 def weights_of_a_policy(folder):
     draft = folder / "policy.writing"
     draft.mkdir(parents=True)
@@ -151,6 +161,7 @@ STATES = {
     "a shard of sampling": of_shards(None),
     "what shards were made with": of_shards("made_with.json"),
     "sampled rollouts": sampled_rollouts,
+    "examples of fine-tuning": chosen_examples,
     "weights of a policy": weights_of_a_policy,
     "records of a training": records_of_a_training,
 }
