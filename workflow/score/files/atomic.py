@@ -1,13 +1,11 @@
 """Files and folders that are there whole or not at all, whatever ends the process that writes them."""
 
-import errno
 import os
 import shutil
 from pathlib import Path
 
 from score.files.errors import SiteError
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REMOVING = ".removing"  # ends the hidden name of a folder that is being deleted
 
 
@@ -28,22 +26,10 @@ def replace_file(path: str | Path, content: bytes) -> None:
         sync(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise SiteError(_not_written(path, error, len(content))) from error
-
-
-def _not_written(path: Path, error: OSError, size: int) -> str:
-    if error.errno in _NO_ROOM:
-        cure = f"expected {size} bytes of free disk. Make room and run again: "
-    elif path.is_dir():
-        cure = "expected a file, and a folder is there. Move it away and run again: "
-    else:
-        cure = (
-            "expected a place that this user can write to. Change its permissions and run again: "
-        )
-    return (
-        f"{path} can't be written ({error.strerror}); {cure}what was written before is whole and is "
-        "not made again."
-    )
+        raise SiteError(
+            f"{path} can't be written ({error.strerror}); expected {len(content)} bytes of free disk. "
+            "Make room and run again: what was written before is whole and is not made again."
+        ) from error
 
 
 def check_place(path: str | Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from score.files.atomic import replace_file
 from score.files.digests import digest, file_digest
+from score.files.errors import SiteError
 
 MANIFEST = "whole.json"
 _THREADS = 4  # SHA-256 makes about 1.7 GB/s a thread, and leaves Python's lock while it does
@@ -19,7 +20,9 @@ Files = dict[str, list]  # name below a folder -> [bytes, SHA-256]
 
 
 def write_checked(path: str | Path, value) -> None:
-    """Write a value as JSON with its digest, in one step."""
+    """Write a value as JSON with its digest, in one step; RuntimeError where that can't be."""
+    if Path(path).is_dir():
+        raise SiteError(f"{path} is a folder; expected a file. Move it away and run again.")
     content = {"content": value, "sha256": digest(value)}
     replace_file(path, json.dumps(content, indent=1, sort_keys=True).encode())
 

@@ -38,7 +38,7 @@ from score.training.checkpoints import (
 from score.training.records import note_records, silence_trainer, write_records
 from score.training.settings import TrainerSettings
 from score.training.tracking import PROJECT, continue_run, track
-from score.training.whole_folders import seal
+from score.training.whole_folders import write_manifest
 
 # The flags that every training command has.
 FLAGS = {
@@ -154,11 +154,11 @@ def _save_policy(
     if step is None:
         write_policy(trainer, draft)
         trainer.accelerator.wait_for_everyone()
-        seal(draft, Path(flags.policy))
+        write_manifest(draft)
     elif main:
         candidates.copy(step, draft)
-        replace_folder(draft, Path(flags.policy))
     if main:
+        replace_folder(draft, Path(flags.policy))
         chosen = candidates and (candidates.chosen()[0], settings.select_checkpoint)
         write_records(flags.records, trainer.state.log_history, settings.objective, chosen)
         note_records(flags.records, flags.policy)

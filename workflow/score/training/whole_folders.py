@@ -24,6 +24,16 @@ from score.jobs.distributed import is_first_process
 def seal(draft: Path, final: Path, made_with: dict | None = None) -> None:
     """Give what all ranks have written to `draft` its manifest, and then its final name.
 
+    Every rank must ask, as in `write_manifest`.
+    """
+    write_manifest(draft, made_with)
+    if is_first_process():
+        replace_folder(draft, final)
+
+
+def write_manifest(draft: Path, made_with: dict | None = None) -> None:
+    """List what all ranks have written to `draft`, with digests.
+
     Every rank must ask, when all have written. made_with: what the manifest tells of its origin beside.
     """
     sizes = everyone(file_sizes(draft) if is_first_process() else None)[0]
@@ -35,7 +45,6 @@ def seal(draft: Path, final: Path, made_with: dict | None = None) -> None:
         late = [name for name, size in sizes.items() if name not in files or files[name][0] != size]
         files |= marked(draft, late)
         write_checked(draft / MANIFEST, {"files": files, "made_with": made_with})
-        replace_folder(draft, final)
 
 
 def damage_found(folder: Path) -> str | None:
