@@ -19,12 +19,8 @@ from score.policies.distribution import without_router_loss
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 LINEAGE = "score_policy.json"  # what `score.policies.lineage` says of a policy
-_NO_WEIGHTS = (
-    "training_args.bin",
-    "README.md",
-    LINEAGE,
-    MANIFEST,
-)  # files beside a policy that hold paths
+# files beside a policy that hold paths, or are made from the others
+_NO_WEIGHTS = ("training_args.bin", "README.md", LINEAGE, MANIFEST)
 
 
 def is_adapter(path: str) -> bool:
