@@ -66,6 +66,8 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
         if not torch.cuda.is_available():
             # TRL's tiles of the LM head fit a GPU; these fit a CPU's caches (a third faster there).
             trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE = 4096
+            # TRL scores labelled positions alone where it has Triton, and on a CPU all of them.
+            trl.trainer.utils._use_triton = lambda device: True
         super().__init__(
             model=model,
             reward_funcs=[_no_reward_function],
