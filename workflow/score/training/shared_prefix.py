@@ -23,9 +23,9 @@ def add_shared_prefixes(model) -> None:
     plain = model.forward
 
     @wraps(type(model).forward)  # libraries look at what it takes
-    def forward(self, *args, prefix=None, input_ids=None, attention_mask=None, **kwargs):
+    def forward(self, *args, prefix=None, **kwargs):
         if prefix is None:
-            return plain(*args, input_ids=input_ids, attention_mask=attention_mask, **kwargs)
+            return plain(*args, **kwargs)
         cache = DynamicCache(config=self.config.get_text_config(decoder=True))
         self.base_model(
             input_ids=prefix["ids"],
@@ -35,15 +35,9 @@ def add_shared_prefixes(model) -> None:
             use_cache=True,
         )
         cache.reorder_cache(prefix["of"])
-        whole = torch.cat([prefix["mask"][prefix["of"]], attention_mask], dim=1)
-        return plain(
-            *args,
-            input_ids=input_ids,
-            attention_mask=whole,
-            position_ids=positions(whole)[:, -input_ids.size(1) :],
-            past_key_values=cache,
-            **kwargs,
-        )
+        mask = torch.cat([prefix["mask"][prefix["of"]], kwargs.pop("attention_mask")], dim=1)
+        own = positions(mask)[:, prefix["mask"].size(1) :]
+        return plain(attention_mask=mask, position_ids=own, past_key_values=cache, **kwargs)
 
     model.forward = MethodType(forward, model)
 
