@@ -113,6 +113,8 @@ def test_budgets_add_up_over_what_a_policy_starts_from(seeded):
         ({"objective": "supervised", "attempts_path": "given.csv"}, 0, 7),
         ({"objective": "single_turn", "total_episodes": 512}, 512, 2),
         ({"objective": "single_turn", "total_episodes": 512, "early_stop": 3}, None, None),
+        # 512 corrections of 128 first attempts
+        ({"objective": "stage_two", "total_episodes": 512, "corrections_per_attempt": 4}, 640, 2),
         # half of 512 rollouts sample turn 1; the others take it from 10 × 5 sampled ahead
         (
             {

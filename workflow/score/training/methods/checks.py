@@ -78,13 +78,14 @@ def _check_shared(method: Method, corrections: int, rollouts: int | None) -> Non
         )
     if rollouts is None or rollouts % corrections:
         raise ValueError(
-            f"corrections_per_attempt is {corrections}; expected a divisor of the {rollouts} rollouts of a "
-            "problem (number_output_initial_generations), so that each of its first attempts has as many "
-            "corrections. Change one of the two."
+            f"corrections_per_attempt is {corrections}; expected a divisor of the {rollouts} rollouts "
+            "of a problem (number_output_initial_generations), so that each of its first attempts has "
+            "as many corrections. Change one of the two."
         )
     if rollouts == corrections and method.pays_first:
         raise ValueError(
-            f"corrections_per_attempt is {corrections} of {rollouts} rollouts of a problem, with objective "
-            f"{method.name}; expected at most half of them, since this method pays first attempts, and one "
-            "alone has no other to be compared with. Lower it, or raise number_output_initial_generations."
+            f"corrections_per_attempt is {corrections} of {rollouts} rollouts of a problem, with "
+            f"objective {method.name}; expected at most half of them, since this method pays first "
+            "attempts, and one alone has no other to be compared with. Lower it, or raise "
+            "number_output_initial_generations."
         )
