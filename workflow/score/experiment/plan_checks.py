@@ -6,6 +6,7 @@ Each check raises ValueError with the key, its value and the cure, before any jo
 from score.experiment.plan import PROMPTED, Plan
 from score.fine_tuning.settings import FINE_TUNED
 from score.sampling.chat_template import check_reserved
+from score.sampling.history import check_history
 from score.sampling.plain_prompts import check_prompt_format
 from score.sampling.prompt_settings import pinned_date, task_with
 from score.tasks import load_task
@@ -147,6 +148,7 @@ def _check_prompted(config: dict) -> None:
         check_prompt_format(config["prompts"])
         pinned_date(config["prompts"]["template_date"])
         check_reserved(config["prompts"]["chat_template_kwargs"])
+        check_history(config["prompts"]["history_thinking"], config["verifier"]["reasoning_tags"])
         task = task_with(config["task_type"], config["prompts"])
     except ValueError as error:
         raise ValueError(f"prompts.{error}") from None

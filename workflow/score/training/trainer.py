@@ -162,8 +162,8 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
         advantages, self.reward_deviation = rank_advantages(
             rewards, order, self.groups, rank, offline, of=self.method.advantages
         )
-        for i, batch in enumerate(batches):
-            batch["advantages"] = advantages[i * size : (i + 1) * size]
+        for batch in batches:
+            batch["advantages"] = advantages[batch["rollout"]]
         self._sums.add_rollouts(rollouts, scores, stated, offline)
         return batches
 
@@ -194,6 +194,7 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
             old_logps=inputs.get("sampler_logps"),
             ratio_cap=self.args.importance_ratio_cap,
             divisor=divisor(self.reward_deviation, self.args.scale_advantages),
+            sequences=1 if self.bridge.history is None else self.args.num_turns,
         )
         log_ratio = logps.detach() - inputs["ref_logps"]
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)
