@@ -12,7 +12,7 @@ from score.training.methods import METHODS
 from score.training.methods.method import Groups
 from score.training.methods.pieces import leave_one_out
 from score.training.offline_attempts import OfflineAttempts
-from score.training.settings import TrainSettings
+from score.training.settings import MethodSettings, TrainSettings
 from score.training.shared_attempts import sampled_tokens
 from stand_in_engine import StandIn
 from training_runs import first_update, make_trainer, problems, records, same, weights
@@ -135,8 +135,8 @@ def test_training_with_shared_first_attempts_resumes_bit_for_bit(tmp_path):
 @pytest.mark.parametrize("turns", [2, 3])
 def test_methods_say_rightly_whether_a_first_attempt_is_paid(turns):
     for name, method in METHODS.items():
-        told = {**TRAINING, "objective": name, "num_turns": 1 if method.one_turn else turns}
-        assert method.pays_first == (1 in paid_turns(method, TrainSettings(**told))), name
+        settings, n = MethodSettings(), 1 if method.one_turn else turns
+        assert method.pays_first == (1 in paid_turns(method, settings, n)), name
 
 
 @pytest.mark.parametrize(
