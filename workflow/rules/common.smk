@@ -10,6 +10,7 @@ from score.experiment.overlay import resolved
 from score.experiment.plan import Plan
 from score.experiment.preflight import check_config, check_inputs
 from score.experiment.run_files import RunFiles, flag, in_flag, in_pairs
+from score.files.digests import contents_digest, is_digested_whole
 from score.jobs.failures import failures
 from score.jobs.follow import Follower
 from score.jobs.slurm import check_no_orphans, use_commands_of
@@ -44,6 +45,21 @@ POLICY_THREADS = 8 if ON_CLUSTER else CONFIG["threads_per_job"] or 1024
 def one_of(names, otherwise="nothing_is_called_so"):
     """A wildcard's pattern: one of these names."""
     return "|".join(names) or otherwise
+
+
+def given(files):
+    """Files that a person gives, as a rule's input. Their dates say nothing, as of a fresh clone, where their
+    `contents` are among the rule's params and whole. A folder that another rule makes stays as it is.
+    """
+    if isinstance(files, str):
+        return files
+    return [ancient(file) if is_digested_whole(file) else file for file in files]
+
+
+def contents(*inputs):
+    """What the given files hold, as a param: a rule runs again when that changes."""
+    files = {file for some in inputs if not isinstance(some, str) for file in some}
+    return contents_digest(sorted(files))
 
 
 wildcard_constraints:
