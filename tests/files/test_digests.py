@@ -3,7 +3,6 @@
 import os
 
 import pytest
-
 from score.files import digests
 from score.files.digests import contents_digest, is_digested_whole
 

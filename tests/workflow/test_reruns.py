@@ -138,7 +138,7 @@ PROMPTED = {
 
 @pytest.fixture
 def moved(repository, restored, dry_run):
-    """A finished run with worked examples and a template of its own, in a clone that is newer than it."""
+    """A finished run with worked examples and a template of its own, in a clone that is newer."""
     mine = repository / "few_shots/mine"
     mine.mkdir(exist_ok=True)
     example = [{"role": "user", "content": "4 7 make 11"}, {"role": "assistant", "content": "-4"}]
@@ -159,6 +159,18 @@ def _date(repository, date):
 
 
 def test_finished_run_in_a_newer_clone_has_nothing_to_do(moved, reruns):
+    assert reruns(PROMPTED) == set()
+
+
+def test_results_that_lost_their_dates_have_nothing_to_do_once_all_have_one(
+    repository, moved, reruns
+):
+    results = [repository / "results", *(repository / "results").rglob("*")]
+    for number, path in enumerate(sorted(results, reverse=True)):
+        os.utime(path, (1_000_000_000 + number,) * 2)
+    assert reruns(PROMPTED)
+    for path in results:
+        os.utime(path, (1_000_000_000,) * 2)
     assert reruns(PROMPTED) == set()
 
 
