@@ -11,6 +11,7 @@ from score.experiment.plan import Plan
 from score.experiment.preflight import check_config, check_inputs
 from score.experiment.run_files import RunFiles, flag, in_flag, in_pairs
 from score.files.digests import contents_digest, is_digested_whole
+from score.files.visible import visible_lines
 from score.jobs.failures import failures
 from score.jobs.follow import Follower
 from score.jobs.slurm import check_no_orphans, use_commands_of
@@ -25,7 +26,7 @@ try:
     if workflow.is_main_process:
         check_inputs(CONFIG)
 except ValueError as error:
-    raise WorkflowError(str(error)) from None
+    raise WorkflowError(visible_lines(str(error))) from None
 
 if ON_CLUSTER := workflow.remote_exec or workflow.resource_settings.nodes is not None:
     use_commands_of(f"{workflow.basedir}/slurm/bin")
@@ -74,7 +75,7 @@ def before_jobs():
     try:
         check_no_orphans(".")
     except ValueError as error:
-        raise WorkflowError(str(error)) from None
+        raise WorkflowError(visible_lines(str(error))) from None
 
 
 def show_table(results):
