@@ -8,42 +8,39 @@ checkpoints and resuming; vLLM with its weight sync too, of which only what happ
 Which modules import trl is a contract of `make lint`.
 """
 
-from contextlib import nullcontext
-from itertools import groupby
-
 import torch
 import trl.trainer.utils
-from accelerate.utils import gather_object, set_seed
+from accelerate.utils import set_seed
 from datasets import Dataset
 from trl import GRPOTrainer
-from trl.models import prepare_deepspeed, unwrap_model_for_generation
-from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_adapter
 
 from score.policies.distribution import leave_out_padding_rows, without_router_loss
-from score.policies.lineage import recorded_reference, write_lineage
-from score.policies.load import is_adapter, load_policy
-from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
+from score.policies.lineage import write_lineage
+from score.sampling.generate import stop_ids_of
 from score.sampling.prompts import Bridge, RenderedPrompts
-from score.sampling.rollout import Rollout, sample_rollouts
-from score.sampling.sampler_logps import tell_logps
-from score.sampling.vllm import TrainingGenerate, stop_requests
+from score.sampling.vllm import stop_requests
 from score.training import loss
+from score.training.adaptive_kl import current_weight
 from score.training.advantages import divisor, in_equal_groups, rank_advantages
 from score.training.batches import ProblemSampler, Score, pad_batches, score_attempts, token_logps
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.fused_head import check_fused_head
 from score.training.health import paid_turns
-from score.training.objectives import OBJECTIVES, current_weight
-from score.training.offline_attempts import OfflineAttempts, StartingFrom
+from score.training.methods import METHODS
+from score.training.methods.method import Groups
+from score.training.offline_attempts import OfflineAttempts
 from score.training.records import TurnSums
+from score.training.reference import WithReference
+from score.training.sampling import SamplesRollouts
 from score.training.second_opinions import SecondOpinions
+from score.training.shared_attempts import sampled_tokens
 from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
 
 
-class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
-    """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the OBJECTIVES.
+class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer):
+    """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the METHODS.
 
     model: a path, hub name, PreTrainedModel or PeftModel. reference: the frozen π_ref of the KL, as
     a path or hub name. None takes the reference of the training that saved `model`, so Stage II from
@@ -82,7 +79,8 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         self._one_distribution(self.accelerator.unwrap_model(self.model))
         self._head_is_checked = False
         self.first_attempts = first_attempts
-        self.objective = OBJECTIVES[args.objective]
+        self.method = METHODS[args.objective]
+        self.groups = Groups(args.num_generations, args.corrections_per_attempt)
         begins = train_dataset[0]["prompt"][0]
         system_prompt = begins["content"] if begins["role"] == "system" else None
         self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt, system_prompt)
@@ -110,51 +108,6 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         without_router_loss(model)
         if not self.use_vllm:
             leave_out_padding_rows(model, self._tokenizer)
-
-    def _prepare_reference(self, reference: str | None) -> None:
-        """Load π_ref, unless it is the policy's own weights below an adapter."""
-        policy = self.accelerator.unwrap_model(self.model)
-        adapted = hasattr(policy, "peft_config")
-        below = policy.get_base_model() if adapted else policy
-        start = below.config._name_or_path
-        reference = reference or recorded_reference(start, self.args.cache_dir)
-        self.reference = reference or start
-        self.reference_is_below_adapter = adapted and reference in (None, start)
-        if self.reference_is_below_adapter:
-            return
-        self.ref_model = self._load_reference(self.reference, below)
-        self._one_distribution(self.ref_model)
-        self.ref_model.requires_grad_(False)
-        if self.is_deepspeed_enabled:
-            self.ref_model = prepare_deepspeed(self.ref_model, self.accelerator)
-        else:
-            self.ref_model = self.accelerator.prepare_model(self.ref_model, evaluation_mode=True)
-
-    def _load_reference(self, path: str, like):
-        """The weights at `path` in the precision of `like`, with the head that scores tokens."""
-        if is_adapter(path):
-            # Apart from its base, as a policy that is trained: merged weights round otherwise.
-            precision = str(like.dtype).removeprefix("torch.")
-            model = load_policy(
-                path,
-                precision,
-                self.args.cache_dir,
-                trainable=True,
-                attn_implementation=like.config._attn_implementation,
-                trust_remote_code=self.args.trust_remote_code,
-            ).eval()
-            add_fused_lm_head(model.get_base_model(), temperature=self.temperature)
-            return model
-        model = create_model_from_path(
-            path,
-            cache_dir=self.args.cache_dir,
-            dtype=like.dtype,
-            attn_implementation=like.config._attn_implementation,
-            device_map=None,
-            trust_remote_code=self.args.trust_remote_code,
-        )
-        add_fused_lm_head(model, temperature=self.temperature)
-        return model
 
     # ------------------------------------------------------------------------------------ rollouts
     def _get_train_sampler(self, dataset=None):
@@ -184,7 +137,9 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             self._head_is_checked = True
         self.kl_weights = self._kl_weights()
         given = self._given(problems)
-        rollouts = self._sample([problem["prompt"] for problem in problems], given)
+        messages, shared = [problem["prompt"] for problem in problems], self.groups.corrections
+        rollouts = self._sample(messages, given, corrections=shared)
+        self._count_tokens(sampled_tokens(rollouts, shared, given))
         scored = score_attempts(self.verifier, rollouts, problems, self._tokenizer)
         opinions = self.second_opinions.ask(self.state.global_step + 1, problems, scored)
         self._sums.add_second_opinions(opinions)
@@ -198,115 +153,32 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
         batches = pad_batches(rollouts, size, self._tokenizer.pad_token_id, device, offline)
         for batch in batches:
             batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
-        rewards = self.objective.rewards(scores, self.args)
+        rewards = self.method.rewards(scores, self.args)
         rank = self.accelerator.process_index
-        equal = in_equal_groups(rewards, order, self.num_generations, rank, offline)
-        self._sums.add_equal_groups(equal, paid_turns(self.objective, self.args))
+        equal = in_equal_groups(rewards, order, self.groups, rank, offline)
+        self._sums.add_equal_groups(equal, paid_turns(self.method, self.args))
         if self.args.kl_estimator == "k1":
             rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
         advantages, self.reward_deviation = rank_advantages(
-            rewards, order, self.num_generations, rank, offline
+            rewards, order, self.groups, rank, offline, of=self.method.advantages
         )
-        for i, batch in enumerate(batches):
-            batch["advantages"] = advantages[i * size : (i + 1) * size]
+        for batch in batches:
+            batch["advantages"] = advantages[batch["rollout"]]
         self._sums.add_rollouts(rollouts, scores, stated, offline)
         return batches
+
+    def _count_tokens(self, count: int) -> None:
+        """Tokens that this rank sampled for an update; the record has those of all ranks."""
+        counted = self.accelerator.reduce(
+            torch.tensor(count, device=self.accelerator.device), "sum"
+        )
+        self.record({"sampled_tokens": counted.item()})
 
     def _kl_weights(self) -> list[float]:
         """β_t of the coming update, N values."""
         args = self.args
         init = current_weight(self.state.log_history, args.init_kl_coef, args.init_kl_target)
-        return self.objective.kl_weights(args.num_turns, init, args.corr_kl_coef)
-
-    def _given(self, problems: list[dict]) -> list[list[int] | None] | None:
-        """The first attempts that this rank's rollouts start from; None where all are sampled."""
-        if self.first_attempts is None:
-            return None
-        ids = [problem["problem_id"] for problem in problems]
-        first = self.accelerator.process_index * len(ids)
-        step = self.state.global_step
-        return self.first_attempts.of_rollouts(ids, step, first, self.num_generations)
-
-    def sample_greedily(self, messages: list[list[dict]], turns: int) -> list[Rollout]:
-        """One greedy rollout of each conversation; every rank must ask for as many."""
-        if not self.use_vllm:
-            return self._sample(messages, None, temperature=0.0, turns=turns)
-        engine, temperature = self.vllm_generation, self.vllm_generation.temperature
-        engine.temperature = 0.0
-        try:
-            return self._sample(messages, None, k=1, turns=turns)
-        finally:
-            engine.temperature = temperature
-
-    def _sample(
-        self,
-        messages: list[list[dict]],
-        given: list[list[int] | None] | None,
-        *,
-        k: int | None = None,
-        temperature: float | None = None,
-        turns: int | None = None,
-    ) -> list[Rollout]:
-        """Rollouts as they are trained on; k, temperature and turns where they differ from those."""
-        k, turns = k or self.num_generations, turns or self.args.num_turns
-        temperature = self.temperature if temperature is None else temperature
-        # K rollouts in a row have one prompt.
-        groups = [(self.rendered(m), len(list(g))) for m, g in groupby(messages)]
-        prompts = [ids for ids, size in groups for _ in range(size)]
-
-        def sample(engine, same_number):
-            generate = engine if given is None else StartingFrom(engine, given, same_number)
-            rollouts = sample_rollouts(prompts, self.bridge, generate, self.stop_ids, turns)
-            if engine.tell:
-                tell_logps(rollouts, engine.logps)
-            return rollouts
-
-        if self.use_vllm:
-            engine = TrainingGenerate(self._generate_single_turn, k, self.stop_ids)
-            # The engine wants whole groups of K, in their order.
-            return sample(engine, same_number=lambda lacking: len(prompts))
-        with unwrap_model_for_generation(
-            self.model_wrapped,
-            self.accelerator,
-            gather_deepspeed3_params=self.args.ds3_gather_for_generation,
-        ) as policy:
-            config = sampling_config(
-                self.max_completion_length,
-                temperature,
-                self.stop_ids,
-                self._tokenizer.pad_token_id,
-            )
-            rows = self.args.local_rollout_forward_batch_size
-            tell = self.args.sampler_ratios and temperature > 0
-            engine = HFGenerate(policy, config, rows, tell, self.stop_ids.strings)
-            return sample(engine, same_number=lambda lacking: max(gather_object([lacking])))
-
-    # ------------------------------------------------------------------- log-probabilities
-    @torch.no_grad()
-    def _no_grad_logps(self, batch: dict[str, torch.Tensor], reference: bool) -> torch.Tensor:
-        """Log-probabilities (B, T) under π_ref or the policy, a few rows at a time."""
-        rows = self.args.local_rollout_forward_batch_size
-        parts = [
-            {key: batch[key][i : i + rows] for key in ("input_ids", "attention_mask", "turn")}
-            for i in range(0, len(batch["turn"]), rows)
-        ]
-        model = self.ref_model if reference and self.ref_model is not None else self.model
-        below = reference and self.reference_is_below_adapter
-        policy = self.accelerator.unwrap_model(self.model)
-        training = self.model.training
-        self.model.eval()  # without gradient checkpointing
-        with self.accelerator.autocast(), use_adapter(policy, None) if below else nullcontext():
-            logps = torch.cat([token_logps(model, part)[0] for part in parts])
-        self.model.train(training)
-        return logps
-
-    def _attempt_log_ratios(self, batches: list[dict[str, torch.Tensor]]) -> torch.Tensor:
-        """log π(y_t) − log π_ref(y_t) of every attempt, (B, N)."""
-        rows = []
-        for batch in batches:
-            difference = self._no_grad_logps(batch, reference=False) - batch["ref_logps"]
-            rows.append(loss.per_turn_sum(difference, batch["turn"], self.args.num_turns))
-        return torch.cat(rows)
+        return self.method.kl_weights(args.num_turns, init, args.corr_kl_coef)
 
     # ---------------------------------------------------------------------------------------- loss
     def _compute_loss(self, model, inputs):
@@ -322,6 +194,7 @@ class SCoReTrainer(WholeCheckpoints, GRPOTrainer):
             old_logps=inputs.get("sampler_logps"),
             ratio_cap=self.args.importance_ratio_cap,
             divisor=divisor(self.reward_deviation, self.args.scale_advantages),
+            sequences=1 if self.bridge.history is None else self.args.num_turns,
         )
         log_ratio = logps.detach() - inputs["ref_logps"]
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)
