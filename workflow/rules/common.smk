@@ -81,7 +81,7 @@ def before_jobs():
 def show_table(results):
     table = Path(results) / "self_correction.md"
     if table.is_file():
-        print(f"\n{table}\n\n{table.read_text()}")
+        print(f"\n{table}\n\n{visible_lines(table.read_text())}")
 
 
 def show_failures(logs):
