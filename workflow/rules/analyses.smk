@@ -197,7 +197,7 @@ rule analyse_scaling:
     again for other verdicts or budgets."""
     input:
         attempts=in_pairs(FILES.attempts("scaling")),
-        task=FILES.task(),
+        task=given(FILES.task()),
     output:
         csv=f"{RESULTS}/analyses/scaling.csv",
         figure=f"{RESULTS}/figures/scaling.png",
@@ -210,6 +210,7 @@ rule analyse_scaling:
         arms=PLAN.arms,
         attempts=FILES.attempts("scaling"),
         task=CONFIG["task_type"],
+        contents=contents(FILES.task()),
         budgets=PLAN.vote_budgets(),
     shell:
         """

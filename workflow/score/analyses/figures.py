@@ -93,7 +93,7 @@ def arm_panels(title: str, table: pd.DataFrame, arms: list[str] | None, *, x: st
     figure, axes = panels(len(styles), title, x=x, y=y, sharex=True, sharey=True)
     drawn = []
     for axis, (arm, style) in zip(axes, styles.items(), strict=True):
-        axis.set_title(arm)
+        axis.set_title(arm, parse_math=False)
         drawn.append((axis, table[table["arm"] == arm], style.colour))
     return figure, drawn
 
@@ -151,7 +151,8 @@ def dot_panels(
     size = (2.6, 0.5 + 0.24 * len(styles))
     figure, axes = panels(len(parts), title, size=size, most=most, sharey=True)
     for axis, (heading, label, marker, series) in zip(axes, parts, strict=True):
-        axis.set(title=heading, xlabel=label)
+        axis.set_title(heading, parse_math=False)
+        axis.set_xlabel(label)
         for place, values in enumerate(series):
             shift = 0.0 if len(series) == 1 else (-0.17, 0.17)[place]
             hollow = place == 0 and len(series) > 1

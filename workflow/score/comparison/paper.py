@@ -15,6 +15,7 @@ import pandas as pd
 from score.comparison.settings import RunDescription
 from score.comparison.tables import interval, markdown_table, points, write_page
 from score.evaluation.metrics import ENDS, RATES
+from score.files.visible import in_markdown
 from score.jobs.command import Command
 
 COMMAND = Command(__spec__, __doc__)
@@ -79,7 +80,7 @@ def markdown_text(table: pd.DataFrame, published: pd.DataFrame, run: RunDescript
         if not theirs.empty:
             rows = [[*HEADINGS, *RATE_HEADINGS], _our_cells(arm, table.loc[arm], run)]
             rows += [_their_cells(row) for _, row in theirs.iterrows()]
-            blocks.append(f"## {arm}\n\n{markdown_table(rows)}")
+            blocks.append(f"## {in_markdown(arm)}\n\n{markdown_table(rows)}")
     if not blocks:
         blocks.append("No policy of this run has published rows.\n")
     else:
