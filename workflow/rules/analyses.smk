@@ -6,7 +6,10 @@ REINFORCED = [one for one in PLAN.trained_instances if PLAN.is_reinforced(one)]
 ANALYSES = ["changes", "lengths", "cost"]
 ANALYSES += ["levels"] if CONFIG["problems"]["level_col"] else []
 ANALYSES += ["curves"] if REINFORCED else []
-ANALYSES += [n for n in ("fixed", "scaling", "successive") if n in EVALUATIONS]
+ANALYSES += [
+    n for n in ("fixed", "pass_at_k", "scaling", "successive") if n in EVALUATIONS
+]
+ANALYSES += ["cross_refinement"] if FILES.crossed() else []
 
 
 rule analyse_changes:
@@ -220,5 +223,64 @@ rule analyse_scaling:
             --task {params.task:q} \
             --budgets {params.budgets} \
             --csv {output.csv:q} \
+            --figure {output.figure:q}
+        """
+
+
+rule analyse_pass_at_k:
+    """Whether any of k samples is right, of attempt 1 and of its correction. Runs again for other verdicts."""
+    input:
+        attempts=in_pairs(FILES.attempts("pass_at_k")),
+    output:
+        csv=f"{RESULTS}/analyses/pass_at_k.csv",
+        markdown=f"{RESULTS}/analyses/pass_at_k.md",
+        figure=f"{RESULTS}/figures/pass_at_k.png",
+    log:
+        f"{RESULTS}/analyses/pass_at_k.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        arms=PLAN.arms,
+        attempts=FILES.attempts("pass_at_k"),
+    shell:
+        """
+        exec &> >(tee {log:q})
+        python -m score.analyses.pass_at_k \
+            --arms {params.arms:q} \
+            --attempts {params.attempts:q} \
+            --csv {output.csv:q} \
+            --markdown {output.markdown:q} \
+            --figure {output.figure:q}
+        """
+
+
+rule analyse_cross_refinement:
+    """The first attempts of each policy, corrected by each other one. Runs again for other verdicts."""
+    input:
+        own=in_pairs(FILES.own_of_crossed()),
+        crossed=in_pairs(FILES.crossed()),
+    output:
+        csv=f"{RESULTS}/analyses/cross_refinement.csv",
+        markdown=f"{RESULTS}/analyses/cross_refinement.md",
+        figure=f"{RESULTS}/figures/cross_refinement.png",
+    log:
+        f"{RESULTS}/analyses/cross_refinement.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        arms=PLAN.arms,
+        own=FILES.own_of_crossed(),
+        crossed=FILES.crossed(),
+    shell:
+        """
+        exec &> >(tee {log:q})
+        python -m score.analyses.cross_refinement \
+            --arms {params.arms:q} \
+            --own {params.own:q} \
+            --crossed {params.crossed:q} \
+            --csv {output.csv:q} \
+            --markdown {output.markdown:q} \
             --figure {output.figure:q}
         """

@@ -105,6 +105,14 @@ def draw_band(axis, x: pd.Series, table: pd.DataFrame, name: str, *, color: str,
     axis.plot(x, value, color=color, ls=ls, marker=".")
 
 
+def powers_of_two(axis, ticks: pd.Series) -> None:
+    """An x axis on which doubling is one step, with a tick at each of these numbers."""
+    numbers = sorted(ticks.unique())
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(numbers, [str(number) for number in numbers])
+    axis.minorticks_off()
+
+
 def headline(figure: Figure, title: str) -> None:
     """The title of a figure, wrapped to its width."""
     characters = int(figure.get_figwidth() * 12)
@@ -131,6 +139,11 @@ def line_key(label: str, colour: str = GREY, dash="-", **more) -> Line2D:
 
 def band_key(label: str) -> Patch:
     return Patch(facecolor=GREY, alpha=0.3, label=label)
+
+
+def patch_key(label: str) -> Patch:
+    """A key for cells with a frame."""
+    return Patch(facecolor="none", edgecolor="black", label=label)
 
 
 def dot_key(label: str, hollow: bool, marker: str = "o") -> Line2D:

@@ -15,7 +15,15 @@ import numpy as np
 import pandas as pd
 
 from score.analyses.command import ATTEMPTS, analysis_flags, write_analysis
-from score.analyses.figures import GREY, arm_panels, band_key, draw_band, legend, line_key
+from score.analyses.figures import (
+    GREY,
+    arm_panels,
+    band_key,
+    draw_band,
+    legend,
+    line_key,
+    powers_of_two,
+)
 from score.analyses.intervals import effect_of, sizes, with_ends
 from score.analyses.majority import vote_accuracy
 from score.comparison.instances import by_arm, read_attempts
@@ -116,10 +124,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     for axis, part, of_arm in drawn:
         draw_band(axis, part["budget"], part, "parallel", color=GREY, ls=dashed)
         draw_band(axis, part["budget"], part, "sequential", color=of_arm)
-        axis.set_xscale("log", base=2)
-        budgets = sorted(table["budget"].unique())
-        axis.set_xticks(budgets, [str(budget) for budget in budgets])
-        axis.minorticks_off()
+        powers_of_two(axis, table["budget"])
     keys = [
         line_key("sequential: half as many, each corrected once", "#444444", marker="."),
         line_key("parallel: first attempts alone", GREY, dashed, marker="."),
