@@ -17,10 +17,10 @@ OVERLAYS = sorted({p.stem for p in (ROOT / "configs").glob("*.yaml")} - {"config
 OF_ATTEMPTS = {"compare_policies", "compare_with_paper", "test_claims", "analyse_changes"}
 
 
-OF_ATTEMPTS |= {"analyse_lengths", "analyse_cost"}
+OF_ATTEMPTS |= {"analyse_lengths", "analyse_revisions", "analyse_cost"}
 
 
-OF_RECORDS = {"analyse_curves", "analyse_cost"}
+OF_RECORDS = {"analyse_curves", "analyse_token_budget", "analyse_cost"}
 
 
 EVALUATION = {"sample_attempts", "verify_attempts", *OF_ATTEMPTS}

@@ -135,7 +135,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     bars = []
     for name, units, heading, label in SHOWN:
         if table[name].notna().any():
-            unit, word = _unit(units, table[name].max())
+            unit, word = unit_of(units, table[name].max())
             parts.append((heading, f"{word}{label}", "o", []))
             bars.append(table[name] / unit)
     colours = [style.colour for style in arm_styles(arms, table["arm"]).values()]
@@ -145,7 +145,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     return figure
 
 
-def _unit(units: tuple, most: float) -> tuple[float, str]:
+def unit_of(units: tuple, most: float) -> tuple[float, str]:
     """The largest unit of which `most` is at least ten, with its word, or else the last one."""
     return next((unit for unit in units if most >= 10 * unit[0]), units[-1])
 

@@ -105,11 +105,12 @@ def draw_band(axis, x: pd.Series, table: pd.DataFrame, name: str, *, color: str,
     axis.plot(x, value, color=color, ls=ls, marker=".")
 
 
-def powers_of_two(axis, ticks: pd.Series) -> None:
-    """An x axis on which doubling is one step, with a tick at each of these numbers."""
-    numbers = sorted(ticks.unique())
+def powers_of_two(axis, ticks: pd.Series | None) -> None:
+    """An x axis on which doubling is one step, with a tick at each of these numbers, or at powers."""
     axis.set_xscale("log", base=2)
-    axis.set_xticks(numbers, [str(number) for number in numbers])
+    axis.xaxis.set_major_formatter(lambda number, _: f"{number:,.0f}")
+    if ticks is not None:
+        axis.set_xticks(sorted(ticks.unique()))
     axis.minorticks_off()
 
 
