@@ -18,22 +18,25 @@ from score.evaluation.metrics import ENDS, RATES
 from score.jobs.command import Command
 
 COMMAND = Command(__spec__, __doc__)
-GROUP = ["source", "model", "dataset"]
-TEXTS = [*GROUP, "protocol", "row", "method"]
+GROUP = ["source", "model", "dataset", "protocol"]
+TEXTS = [*GROUP, "read", "training", "row", "method"]
 PUBLISHED = ["t1", "t2", "t3", "delta", "i_to_c", "c_to_i"]
 OURS = dict(zip(("t1", "t2", "delta", "i_to_c", "c_to_i"), RATES, strict=True))  # in --csv
-HEADINGS = ("row", "model", "dataset", "protocol", "problems")
+HEADINGS = ("row", "model", "dataset", "protocol", "training", "problems", "read in")
 RATE_HEADINGS = ("Acc@t1", "Acc@t2", "Acc@t3", "Δ(t1,t2)", "Δ i→c", "Δ c→i")
 INTRODUCTION = (
     "Percent; this run's rows with 95 % intervals. The rows of a block come from different models, "
     "problems and ways of sampling, so their levels are not comparable: only signs, and the order "
-    "of methods within one source, are. Published rows are few problems of one training: at 500, "
-    "the standard error is about 2.2 points on an accuracy and 1.2 on Δ."
+    "of methods within one source and protocol, are. Protocol: how attempts were sampled and counted. "
+    "A pass@k, right in any of k samples, is no accuracy, and neither is a mean of samples a greedy "
+    "one. Read in: where a number was seen; second hand is elsewhere than in the source's own text. "
+    "Published rows are few problems of one training: at 500, the standard error is about 2.2 points "
+    "on an accuracy and 1.2 on Δ."
 )
 ORDER_EXPLAINED = (
     "Signs: methods whose Δ has the published sign. Orders: pairs of methods whose Accuracy@t2 is "
-    "ordered as published. Both compare point estimates, and a published Δ or difference of 0 "
-    "counts as neither."
+    "ordered as published. Both compare point estimates, and a published Δ or difference of 0, or an "
+    "accuracy that was not published, counts as neither."
 )
 
 
@@ -89,8 +92,8 @@ def markdown_text(table: pd.DataFrame, published: pd.DataFrame, run: RunDescript
 
 def _our_cells(arm: str, row: pd.Series, run: RunDescription) -> list[str]:
     seeds = f", {row['seeds']:.0f} seeds" if row["seeds"] > 1 else ""
-    cells = [f"this run: {arm}{seeds}", run.model_path, run.dataset, run.protocol]
-    cells.append(f"{row['num_problems']:.0f}")
+    cells = [f"this run: {arm}{seeds}", run.model_path, run.dataset, run.protocol, ""]
+    cells += [f"{row['num_problems']:.0f}", ""]
     for rate in PUBLISHED:
         ends = [row[f"{OURS[rate]}{end}"] for end in ENDS] if rate in OURS else []
         cells.append(interval(*ends, signed=rate == "delta") if ends else "")
@@ -101,11 +104,12 @@ def _their_cells(row: pd.Series) -> list[str]:
     problems = "not stated" if math.isnan(row["problems"]) else f"{row['problems']:.0f}"
     name = f"{row['row']} ({row['source']})"
     rates = ["" if math.isnan(row[r]) else points(row[r], signed=r == "delta") for r in PUBLISHED]
-    return [name, row["model"], row["dataset"], row["protocol"], problems, *rates]
+    how = [row[key] for key in ("model", "dataset", "protocol", "training")]
+    return [name, *how, problems, row["read"], *rates]
 
 
 def _signs_and_orders(table: pd.DataFrame, published: pd.DataFrame) -> str:
-    rows = [["source", "model", "dataset", "methods", "signs of Δ", "orders of Acc@t2"]]
+    rows = [[*GROUP, "methods", "signs of Δ", "orders of Acc@t2"]]
     shared = published[published["method"].isin(table.index)]
     for group, theirs in shared.groupby(GROUP, sort=False):
         theirs = theirs.set_index("method")
@@ -118,8 +122,8 @@ def _signs_and_orders(table: pd.DataFrame, published: pd.DataFrame) -> str:
 
 
 def _agreeing(pairs: list[tuple[float, float]]) -> str:
-    """`2 of 3` pairs have one sign, of those whose first is not 0."""
-    same = [theirs * ours > 0 for theirs, ours in pairs if theirs]
+    """`2 of 3` pairs have one sign, of those whose first is a number and not 0."""
+    same = [theirs * ours > 0 for theirs, ours in pairs if theirs and not math.isnan(theirs)]
     return f"{sum(same)} of {len(same)}"
 
 
