@@ -20,7 +20,7 @@ def test_rows_are_sources_columns_correctors_and_the_diagonal_is_the_own_evaluat
         cell = table[(table["first_attempts"] == arm) & (table["corrected_by"] == arm)].iloc[0]
         own = estimate([outcomes(OWN[arm])])
         assert {name: cell[name] for name in own} == pytest.approx(own, nan_ok=True)
-        assert cell["difference"] == 0
+        assert cell["difference"] == cell["difference_low"] == cell["difference_high"] == 0
     # Δ = i→c − c→i in every cell, and the gain over own corrections is paired
     parts = table["incorrect_to_correct"] - table["correct_to_incorrect"]
     assert table["delta"].tolist() == pytest.approx(parts.tolist())

@@ -8,8 +8,11 @@
 A matrix with a row for whose first attempts they are and a column for who corrects them. Its diagonal is
 each policy's own evaluation, at the same problems. In a row first attempts are equal, so that policies
 differ in their corrections alone; in a column the corrector is. --crossed names corrector:source. Where
-both have seeds, first attempts and corrections are of the same one.
+both have seeds, first attempts and corrections are of the same one. All policies of a run have base's
+tokenizer and prompts, so that the token ids of a first attempt mean the same to each.
 """
+
+import itertools
 
 import pandas as pd
 from matplotlib.patches import Rectangle
@@ -23,6 +26,7 @@ from score.evaluation.metrics import ENDS
 from score.jobs.command import Command, several
 
 COMMAND = Command(__spec__, __doc__)
+PAIR = ("first_attempts", "corrected_by")
 SHOWN = {
     "accuracy_t2": "Accuracy@t2 (%)",
     "delta": "Δ(t1,t2) (points)",
@@ -60,13 +64,13 @@ def cross_table(own: dict[str, pd.DataFrame], crossed: dict[str, pd.DataFrame]) 
         cell = rates.loc[problems].assign(difference=0.0)
         cells.setdefault((arm_of(name), arm_of(name)), []).append(cell)
     arms = list(dict.fromkeys(map(arm_of, own)))
-    return pd.DataFrame(
-        [
-            {"first_attempts": row, "corrected_by": column, **estimate(cells[row, column])}
-            for row in arms
-            for column in arms
-        ]
-    )
+    rows = []
+    for pair in itertools.product(arms, arms):
+        found = estimate(cells[pair])
+        if pair[0] == pair[1]:  # 0 by definition, so nothing of it is uncertain
+            found |= dict.fromkeys((f"difference{end}" for end in ENDS), 0.0)
+        rows.append({**dict(zip(PAIR, pair, strict=True)), **found})
+    return pd.DataFrame(rows)
 
 
 def _check_first_attempts(name: str, theirs: pd.DataFrame, mine, source: str) -> None:
@@ -83,7 +87,7 @@ def _check_first_attempts(name: str, theirs: pd.DataFrame, mine, source: str) ->
 def matrices(table: pd.DataFrame, name: str) -> list[pd.DataFrame]:
     """A quantity, its lower and its upper end: matrices (source, corrector) in the table's order."""
     arms = list(dict.fromkeys(table["first_attempts"]))
-    by_cell = table.set_index(["first_attempts", "corrected_by"])
+    by_cell = table.set_index(list(PAIR))
     return [by_cell[f"{name}{end}"].unstack().loc[arms, arms] for end in ENDS]
 
 
@@ -98,21 +102,23 @@ def markdown_text(table: pd.DataFrame) -> str:
         for arm in ends[0].index:
             values = zip(*(end.loc[arm] for end in ends), strict=True)
             rows.append([arm, *(interval(*cell, signed=name in SIGNED) for cell in values)])
-        blocks.append(f"## {title}\n\n{markdown_table(rows)}")
-    return "\n\n".join(blocks)
+        blocks.append(f"## {title}\n\n{markdown_table(rows).rstrip()}")
+    return "\n\n".join(blocks) + "\n"
 
 
 def plot(table: pd.DataFrame, arms: list[str] | None = None):
     """A matrix a quantity: darker is more, the numbers are written into the cells."""
     size = table["first_attempts"].nunique()
     longest = max(map(len, table["first_attempts"]))
-    panel = (0.9 * size + 0.085 * longest + 0.5, 0.5 * size + 0.07 * longest + 0.6)
+    panel = (0.95 * size + 0.04 * longest + 0.2, 0.42 * size + 0.03 * longest + 0.3)
     title = "Cross-refinement: first attempts of one policy, corrected by another"
-    figure, axes = panels(len(SHOWN), title, most=2, size=panel)
+    labels = {"x": "corrected by", "y": "first attempts of"}
+    figure, axes = panels(len(SHOWN), title, most=2, size=panel, sharex=True, sharey=True, **labels)
     for axis, (name, heading) in zip(axes, SHOWN.items(), strict=True):
         axis.set_title(heading)
         _draw_matrix(axis, matrices(table, name), signed=name in SIGNED)
-    legend(figure, [patch_key("own first attempts (the policy's own row of the results table)")])
+    keys = [patch_key("a policy's own evaluation, at these problems")]
+    legend(figure, [*keys, patch_key("in brackets: 95 % interval", framed=False)])
     return figure
 
 
@@ -127,14 +133,13 @@ def _draw_matrix(axis, ends: list[pd.DataFrame], signed: bool) -> None:
         for column in range(len(values)):
             text = points(values[row, column], signed)
             ends_text = ", ".join(points(end[row, column], signed) for end in (low, high))
-            axis.text(column, row - 0.14, text, ha="center", va="center", fontsize=8)
-            axis.text(column, row + 0.22, f"[{ends_text}]", ha="center", va="center", fontsize=5.5)
+            axis.text(column, row - 0.12, text, ha="center", va="center", fontsize=8.5)
+            axis.text(column, row + 0.2, f"[{ends_text}]", ha="center", va="center", fontsize=6.5)
         frame = (row - 0.48, row - 0.48), 0.96, 0.96
         axis.add_patch(Rectangle(*frame, fill=False, ec="black", lw=1.1))
     names = list(ends[0].index)
     axis.set_xticks(range(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
     axis.set_yticks(range(len(names)), names)
-    axis.set(xlabel="corrected by", ylabel="first attempts of")
     axis.grid(visible=False)
     axis.tick_params(length=0)
 

@@ -142,9 +142,9 @@ def band_key(label: str) -> Patch:
     return Patch(facecolor=GREY, alpha=0.3, label=label)
 
 
-def patch_key(label: str) -> Patch:
-    """A key for cells with a frame."""
-    return Patch(facecolor="none", edgecolor="black", label=label)
+def patch_key(label: str, framed: bool = True) -> Patch:
+    """A key for cells with a frame, or for what is written in them."""
+    return Patch(facecolor="none", edgecolor="black" if framed else "none", label=label)
 
 
 def dot_key(label: str, hollow: bool, marker: str = "o") -> Line2D:
