@@ -22,17 +22,17 @@ def _table(folder, arms):
     return folder / "t.csv"
 
 
-def _page(folder, arms, published=PUBLISHED, **run):
+def _page(folder, arms, published=PUBLISHED, flags=(), **run):
     (folder / "run.json").write_text(
         json.dumps({"model_path": "me/tiny", "dataset": "mine", **run})
     )
-    flags = {
+    files = {
         "--csv": _table(folder, arms),
         "--published": published,
         "--run": folder / "run.json",
         "--markdown": folder / "page.md",
     }
-    main([str(part) for flag in flags.items() for part in flag])
+    main([str(part) for flag in (*files.items(), flags) for part in flag])
     return (folder / "page.md").read_text()
 
 
@@ -90,6 +90,23 @@ def test_a_pass_at_4_says_so_and_is_ordered_among_its_own_alone(tmp_path):
     # published 45.3, 48.9, 60.4; here ThinkTwice is below GRPO
     assert aime == ["base, grpo, thinktwice", "2 of 3", "2 of 3"]
     assert ("MATH500", "mean of 32 at T 0.6") in groups
+
+
+def test_a_published_pass_at_k_stands_beside_this_runs_own(tmp_path):
+    rows = []
+    for k, first in ((1, 0.5), (4, 0.8)):
+        parts = {"attempt_1": first, "attempt_2": first + 0.1, "difference": 0.1}
+        ends = {f"{name}{end}": value for name, value in parts.items() for end in ENDS}
+        counts = {"arm": "thinktwice", "k": k, "samples": 16, "num_problems": 90, "num_seeds": 2}
+        rows.append(counts | ends)
+    pd.DataFrame(rows).to_csv(tmp_path / "passes.csv", index=False)
+    arms, passes = {"thinktwice": (0.5, 0.6)}, ("--pass-at-k", tmp_path / "passes.csv")
+    page = _page(tmp_path, arms, flags=passes, pass_at_k_temperature=0.7)
+    ours = [_cells(line) for line in page.splitlines() if line.startswith("| this run")]
+    assert len(ours) == 2  # greedy, and the only k that is published
+    assert ours[1][0] == "this run: thinktwice, 2 seeds" and ours[1][5] == "90"
+    assert ours[1][3] == "pass@4 of 16 at T 0.7"
+    assert ours[1][7:11] == ["80.0 [80.0, 80.0]", "90.0 [90.0, 90.0]", "", "+10.0 [+10.0, +10.0]"]
 
 
 def test_an_accuracy_that_was_not_published_counts_as_neither_sign_nor_order(tmp_path):

@@ -88,6 +88,9 @@ rule compare_with_paper:
     input:
         csv=rules.compare_policies.output.csv,
         published="data/published_rows.csv",
+        passes=(
+            [f"{RESULTS}/analyses/pass_at_k.csv"] if "pass_at_k" in EVALUATIONS else []
+        ),
     output:
         markdown=f"{RESULTS}/paper_comparison.md",
         run=f"{RESULTS}/paper_comparison_run.json",
@@ -97,6 +100,7 @@ rule compare_with_paper:
     conda:
         "../../environment.yml"
     params:
+        passes=lambda w, input: flag("--pass-at-k", list(input.passes)),
         run=JOBS.run_description().to_json(),
     shell:
         """
@@ -106,5 +110,6 @@ rule compare_with_paper:
             --csv {input.csv:q} \
             --published {input.published:q} \
             --run {output.run:q} \
+            {params.passes:q} \
             --markdown {output.markdown:q}
         """

@@ -67,12 +67,9 @@ def budgets(samples: int) -> list[int]:
 def passes(attempts: pd.DataFrame, ks: Sequence[int] | None = None) -> dict[int, pd.DataFrame]:
     """k -> QUANTITIES, one row a problem (index).
 
-    attempts: n rollouts of each problem with correct of turns 1 and 2, of which each first attempt
-    counts with its first correction. ks: None for `budgets(n)`. ValueError where problems have
-    different numbers of samples, since n is one number.
+    attempts: n rollouts of each problem with correct of turns 1 and 2. ks: None for
+    `budgets(n)`. ValueError where problems have different numbers of samples, since n is one number.
     """
-    if "correction" in attempts:
-        attempts = attempts[attempts["correction"] == 0]
     grouped = attempts.groupby("problem_id")
     sizes, right = grouped.size(), grouped[["correct_t1", "correct_t2"]].sum()
     samples = int(sizes.iloc[0])
@@ -91,17 +88,21 @@ def passes(attempts: pd.DataFrame, ks: Sequence[int] | None = None) -> dict[int,
 
 
 def pass_table(instances: dict[str, pd.DataFrame], ks: Sequence[int] | None = None) -> pd.DataFrame:
-    """One row an arm and k: `samples` (n), and QUANTITIES with intervals over problems and seeds."""
-    counted = {}
+    """One row an arm and k: `samples` (n, the fewest of its seeds), and QUANTITIES with intervals."""
+    counted, samples = {}, {}
     for name, attempts in instances.items():
+        if "correction" in attempts:  # one for each first attempt
+            attempts = attempts[attempts["correction"] == 0]
+        samples[name] = int(attempts["problem_id"].value_counts().min())
         try:
             counted[name] = passes(attempts, ks)
         except ValueError as error:
             raise ValueError(f"attempts of {name!r}: {error}") from None
-    rows = []
+    rows, fewest = [], {arm: min(counts) for arm, counts in by_arm(samples).items()}
     for arm, seeds in by_arm(counted).items():
         for k in seeds[0]:
-            rows.append({"arm": arm, "k": k, **estimate([of_seed[k] for of_seed in seeds])})
+            found = estimate([of_seed[k] for of_seed in seeds])
+            rows.append({"arm": arm, "k": k, "samples": fewest[arm], **found})
     return pd.DataFrame(rows)
 
 

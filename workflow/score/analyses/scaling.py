@@ -158,7 +158,9 @@ def _votes_over(columns: tuple[str, str], x: str, table: pd.DataFrame, arms: lis
         draw_band(axis, part[columns[0]], part, "parallel", color=GREY, ls=dashed)
         draw_band(axis, part[columns[1]], part, "sequential", color=of_arm)
     keys = [
-        line_key("sequential: half as many, each corrected once", "#444444", marker="."),
+        line_key(
+            "sequential: half as many first attempts, each corrected once", "#444444", marker="."
+        ),
         line_key("parallel: first attempts alone", GREY, dashed, marker="."),
         band_key("95 % interval"),
     ]
