@@ -52,15 +52,14 @@ class Style(NamedTuple):
 def arm_styles(arms: list[str] | None, drawn: Iterable[str]) -> dict[str, Style]:
     """A style for each of the `drawn` arms, in their order.
 
-    arms: all arms of the run, on which colours depend; None for those that are drawn. Arms beyond
-    six share colours and differ by their dashes.
+    arms: all arms of the run, on which colours depend; None for those that are drawn. Neighbours differ
+    in their dashes too, since the colours are alike in grey; 30 arms differ in one of both.
     """
     drawn = list(dict.fromkeys(drawn))
     found = {"base": Style("#000000", "-")}
     others = [arm for arm in dict.fromkeys([*(arms or []), *drawn]) if arm != "base"]
     for place, arm in enumerate(others):
-        dash = DASHES[place // len(COLOURS) % len(DASHES)]
-        found[arm] = Style(COLOURS[place % len(COLOURS)], dash)
+        found[arm] = Style(COLOURS[place % len(COLOURS)], DASHES[place % len(DASHES)])
     return {arm: found[arm] for arm in drawn}
 
 

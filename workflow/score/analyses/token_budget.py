@@ -20,7 +20,7 @@ from score.comparison.instances import arm_of, instance_values, read_records
 from score.jobs.command import Command, optional, several
 
 COMMAND = Command(__spec__, __doc__)
-KINDS = {"reward": "score in training (%)", "validation_accuracy": "right in validation (%)"}
+KINDS = {"reward": "reward in training (%)", "validation_accuracy": "right in validation (%)"}
 
 
 def token_budget(records: dict[str, pd.DataFrame], chain: dict[str, str]) -> pd.DataFrame:
@@ -66,7 +66,8 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
         "Accuracy by the tokens sampled in training: means over seeds, smoothed over "
         f"1/{SMOOTHED} of a policy's updates"
     )
-    figure, axes = panels(len(names), title, x=f"{word}tokens sampled", sharex=True)
+    label = f"tokens sampled ({word.strip(', ')})" if word else "tokens sampled"
+    figure, axes = panels(len(names), title, x=label, sharex=True)
     for axis, name in zip(axes, names, strict=True):
         kind, _, turn = name.rpartition("_t")
         axis.set_title(f"{KINDS[kind]}, turn {turn}")
