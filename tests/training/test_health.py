@@ -78,8 +78,6 @@ def test_shares_are_of_rollouts_of_tokens_or_of_opinions():
     assert means["sampler_gap"] == pytest.approx((0.5 + 0.5 + 1.0) / 3)
     assert means["second_opinion_differs_t1"] == pytest.approx(0.2)
     assert "second_opinion_differs_t2" not in means  # nobody had an opinion
-    # 1 + 2 tokens of four rollouts; a sum, since budgets are counted by it
-    assert means["sampled_tokens"] == 4 * 3
     assert sums.means(ALONE) == {}
 
 

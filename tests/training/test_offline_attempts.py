@@ -107,7 +107,6 @@ def test_kl_and_entropy_of_turn_1_are_those_of_sampled_attempts_rewards_of_all()
     assert (told["kl_t1"], told["kl_t2"]) == (2.0, 1.0)
     assert (told["entropy_t1"], told["entropy_t2"]) == (0.25, 0.25)
     assert (told["offline"], told["reward_t1"], told["tokens_t1"]) == (0.75, 0.5, 4.0)
-    assert told["sampled_tokens"] == 4 + 4 * 2  # the three first attempts that were given are none
     sums.add_rollouts(rollouts, scores, [["x", "x"]] * 4, offline=[True] * 4)
     sums.add_tokens(torch.ones(4, 8), torch.ones(4, 8), turn[:1].expand(4, -1), 2)
     assert not {"kl_t1", "entropy_t1"} & set(sums.means(alone))

@@ -34,7 +34,6 @@ class TurnSums:
 
         offline: whose first attempt was given, None where that can't be. Reward, length and
         truncation of turn 1 are those of all rollouts, for it is from them that i→c and c→i start.
-        Given attempts are not among the sampled tokens.
         """
         for t in range(scores.size(1)):
             self.sums[f"reward_t{t + 1}"] += scores[:, t].sum()
@@ -50,13 +49,10 @@ class TurnSums:
             right, wrong = before == 1, before < 1
             self._add_share("right_changed", (right & ~unchanged).sum(), right.sum())
             self._add_share("wrong_kept", (wrong & unchanged).sum(), wrong.sum())
-        runs = (run for r in rollouts for run in (*r.attempts, *r.critiques))
-        self.sums["sampled_tokens"] += float(sum(map(len, runs)))
         if offline is not None:
             self.sums["offline"] += float(sum(offline))
             given = [len(r.attempts[0]) for r, o in zip(rollouts, offline, strict=True) if o]
             self.sums["offline_tokens"] += float(sum(given))
-            self.sums["sampled_tokens"] -= float(sum(given))
         self.sums["rollouts"] += float(len(rollouts))
 
     def add_tokens(
@@ -93,7 +89,8 @@ class TurnSums:
         """Means over all ranks, per rollout (entropy: per token); starts anew. Empty without sums.
 
         right_changed and wrong_kept are shares of the attempts before the last that are right, or
-        wrong, and are followed by another stated answer, or by the same. sampled_tokens is a sum.
+        wrong, and are followed by another stated answer, or by the same.
+
         KL and entropy of turn 1 are means over the attempts that the policy itself sampled, and
         absent where it sampled none.
         """
@@ -105,14 +102,12 @@ class TurnSums:
         self.sums.clear()
         total = dict(zip(names, totals, strict=True))
         rollouts, given = total.pop("rollouts"), total.pop("offline_tokens", 0.0)
-        sampled = total.pop("sampled_tokens")
         wholes = {n.removesuffix(_WHOLE): total.pop(n) for n in names if n.endswith(_WHOLE)}
         counts = dict.fromkeys(total, rollouts) | wholes
         counts |= {n: total[f"tokens_{n[-2:]}"] for n in total if "entropy" in n}
         counts["kl_t1"] -= total.get("offline", 0.0)
         counts["entropy_t1"] -= given
-        means = {name: value / counts[name] for name, value in total.items() if counts[name]}
-        return means | {"sampled_tokens": sampled}
+        return {name: value / counts[name] for name, value in total.items() if counts[name]}
 
 
 _SECONDS = 5.0
