@@ -89,6 +89,9 @@ rule compare_with_paper:
     input:
         csv=rules.compare_policies.output.csv,
         published=given([PUBLISHED]),
+        passes=(
+            [f"{RESULTS}/analyses/pass_at_k.csv"] if "pass_at_k" in EVALUATIONS else []
+        ),
     output:
         markdown=f"{RESULTS}/paper_comparison.md",
         run=f"{RESULTS}/paper_comparison_run.json",
@@ -99,6 +102,7 @@ rule compare_with_paper:
         "../../environment.yml"
     params:
         contents=contents([PUBLISHED]),
+        passes=lambda w, input: flag("--pass-at-k", list(input.passes)),
         run=JOBS.run_description().to_json(),
     shell:
         """
@@ -108,5 +112,6 @@ rule compare_with_paper:
             --csv {input.csv:q} \
             --published {input.published:q} \
             --run {output.run:q} \
+            {params.passes:q} \
             --markdown {output.markdown:q}
         """

@@ -52,15 +52,14 @@ class Style(NamedTuple):
 def arm_styles(arms: list[str] | None, drawn: Iterable[str]) -> dict[str, Style]:
     """A style for each of the `drawn` arms, in their order.
 
-    arms: all arms of the run, on which colours depend; None for those that are drawn. Arms beyond
-    six share colours and differ by their dashes.
+    arms: all arms of the run, on which colours depend; None for those that are drawn. Neighbours differ
+    in their dashes too, since the colours are alike in grey; 30 arms differ in one of both.
     """
     drawn = list(dict.fromkeys(drawn))
     found = {"base": Style("#000000", "-")}
     others = [arm for arm in dict.fromkeys([*(arms or []), *drawn]) if arm != "base"]
     for place, arm in enumerate(others):
-        dash = DASHES[place // len(COLOURS) % len(DASHES)]
-        found[arm] = Style(COLOURS[place % len(COLOURS)], dash)
+        found[arm] = Style(COLOURS[place % len(COLOURS)], DASHES[place % len(DASHES)])
     return {arm: found[arm] for arm in drawn}
 
 
@@ -105,6 +104,15 @@ def draw_band(axis, x: pd.Series, table: pd.DataFrame, name: str, *, color: str,
     axis.plot(x, value, color=color, ls=ls, marker=".")
 
 
+def powers_of_two(axis, ticks: pd.Series | None) -> None:
+    """An x axis on which doubling is one step, with a tick at each of these numbers, or at powers."""
+    axis.set_xscale("log", base=2)
+    axis.xaxis.set_major_formatter(lambda number, _: f"{number:,.0f}")
+    if ticks is not None:
+        axis.set_xticks(sorted(ticks.unique()))
+    axis.minorticks_off()
+
+
 def headline(figure: Figure, title: str) -> None:
     """The title of a figure, wrapped to its width."""
     characters = int(figure.get_figwidth() * 12)
@@ -131,6 +139,11 @@ def line_key(label: str, colour: str = GREY, dash="-", **more) -> Line2D:
 
 def band_key(label: str) -> Patch:
     return Patch(facecolor=GREY, alpha=0.3, label=label)
+
+
+def patch_key(label: str, framed: bool = True) -> Patch:
+    """A key for cells with a frame, or for what is written in them."""
+    return Patch(facecolor="none", edgecolor="black" if framed else "none", label=label)
 
 
 def dot_key(label: str, hollow: bool, marker: str = "o") -> Line2D:

@@ -11,7 +11,7 @@ from pathlib import Path
 from score.experiment.config_errors import explain_errors, refuse_keys
 from score.experiment.job_settings import JobSettings
 from score.experiment.launcher import check_launcher
-from score.experiment.plan import Plan, sections_of
+from score.experiment.plan import SAMPLED, Plan, sections_of
 from score.experiment.plan_checks import check_budgets, check_plan
 from score.experiment.problem_counts import check_rows, check_stated_sizes
 from score.experiment.run_files import RunFiles
@@ -50,7 +50,7 @@ def _check_evaluations(plan: Plan) -> None:
     try:
         Verifier.from_settings(jobs.verification())
         for name, evaluation in plan.evaluations.items():
-            section = name if name in ("scaling", "successive") else None
+            section = name if name in SAMPLED else None
             where = f"analyses.{section}" if section else "evaluation"
             if evaluation.instances:
                 jobs.sampling(evaluation.instances[0], name)
