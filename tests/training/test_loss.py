@@ -99,7 +99,13 @@ ANALYTIC = {
     "direct_multi_turn": lambda of: of.turn_2(of.r2) - of.kl2,
     # E[r2] over both attempts of the policy, neither given, less the KL of Eq 4
     "summed_return": lambda of: (of.p1[:, None] * of.p2 * of.r2).sum() - of.kl1 - of.kl2,
+    # Of two rollouts r − mean is half of r less the other's. GRPO divides it by the deviation of 1 and
+    # 0, which is 1 / √2; both divide by the two tokens of an attempt. ThinkTwice's updates are added.
+    "grpo": lambda of: (of.p1 * SCORE_T1).sum() / (2 * (0.5**0.5 + 1e-6)) / 2,
+    "thinktwice": lambda of: ((of.p1 * SCORE_T1).sum() + of.turn_2(of.r2)) / 2 / 2,
 }
+REINFORCED = [name for name, method in METHODS.items() if not method.clipped]
+CLIPPED = [name for name, method in METHODS.items() if method.clipped]
 
 
 def analytic_objective(name, kl, sampler=POLICY):
@@ -162,14 +168,14 @@ def difference(stage, *, kl, baseline=True, k=2, c=1, old=None, change=lambda **
     return (POLICY.gradient_of(-(expected * logps).sum()) - analytic).abs().max().item()
 
 
-@pytest.mark.parametrize("stage", METHODS)
+@pytest.mark.parametrize("stage", REINFORCED)
 @pytest.mark.parametrize("kl", [None, "k1", "k2"])
 @pytest.mark.parametrize("baseline", [False, True], ids=["no_baseline", "leave_one_out"])
 def test_expected_gradient_is_that_of_the_equations(stage, kl, baseline):
     assert difference(stage, kl=kl, baseline=baseline) < 1e-10
 
 
-@pytest.mark.parametrize("stage", METHODS)
+@pytest.mark.parametrize("stage", REINFORCED)
 @pytest.mark.parametrize("kl", [None, "k1", "k2"])
 def test_scaled_expected_gradient_weighs_each_group_by_one_over_its_deviation(stage, kl):
     """Rewards and KL alike: what is divided is the gradient without scaling, of every group."""
@@ -220,6 +226,47 @@ def test_three_rollouts_of_a_problem_give_the_same_gradient():
 def test_corrections_of_a_shared_first_attempt_give_the_same_gradient(stage, kl, k):
     """Two corrections each of one first attempt, or of two where a first attempt is paid."""
     assert difference(stage, kl=kl, k=k, c=2) < 1e-10
+
+
+def clipped(name, table, scores, turn):
+    """The loss of rollouts of one group with these log-probabilities of tokens."""
+    method = METHODS[name]
+    advantages = method.advantages(method.rewards(scores, MethodSettings()), Groups(len(scores)))
+    return loss.clipped_loss(table, turn, advantages, table.detach(), (0.2, 0.28), divisor=2)
+
+
+@pytest.mark.parametrize("name", CLIPPED)
+def test_expected_gradient_of_a_clipped_method_is_that_of_its_equation(name):
+    """At the policy that was sampled from; with first attempts, and where they alternate with
+    corrections of one, both."""
+    logp1, logp2 = (logps.detach() for logps in POLICY.attempt_logps())
+    logps, expected = POLICY.rows(), 0.0
+    for a, b in itertools.product(range(4), repeat=2):
+        rows, scores = logps[[4 * a, 4 * b], :2], SCORE_T1[[a, b], None]
+        chance = (logp1[a] + logp1[b]).exp()
+        expected = expected + chance * clipped(name, rows, scores, TURN[:, :2].expand(2, -1))
+    for given, a, b in itertools.product(range(4), repeat=3) if METHODS[name].alternates else ():
+        rows = logps[[4 * given + a, 4 * given + b]]
+        scores = torch.stack([SCORE_T1[[given, given]], SCORE_T2[[a, b]]], dim=1)
+        turn = TURN.expand(2, -1).masked_fill(TURN == 1, 0)  # the first attempt is context
+        chance = (logp1[given] + logp2[given, a] + logp2[given, b]).exp()
+        expected = expected + chance * clipped(name, rows, scores, turn)
+    analytic = POLICY.gradient_of(analytic_objective(name, kl=False))
+    assert (POLICY.gradient_of(-expected) - analytic).abs().max() < 1e-10
+
+
+def test_clipped_tokens_have_no_gradient_and_others_their_ratio():
+    """By hand, with low 0.2 and high 0.28: a token counts by its ratio while its advantage still
+    pulls it back into the bounds, or until it leaves them."""
+    ratios = torch.tensor([[1.27, 1.29, 9.0, 0.5, 1.5], [0.81, 0.79, 9.0, 2.0, 0.5]])
+    logps = ratios.log().double().requires_grad_()
+    advantages = torch.tensor([[1.0, -2.0], [-1.0, 2.0]]).double()
+    total = loss.clipped_loss(
+        logps, TURN.expand(2, -1), advantages, torch.zeros_like(logps), (0.2, 0.28), divisor=5.0
+    )
+    found = -torch.autograd.grad(total, logps)[0] * 2 * 5
+    by_hand = [[1.27, 0, 0, 0, -2 * 1.5], [-0.81, 0, 0, 0, 2 * 0.5]]
+    assert torch.allclose(found, torch.tensor(by_hand).double(), atol=1e-6)
 
 
 def every_rollout_its_own_attempt(rewards, log_ratios, weights):

@@ -278,6 +278,8 @@ class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints
     # ----------------------------------------------------------------------------------------- log
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         means = self._sums.means(self.accelerator)
+        if self.method.alternates:
+            means.pop("offline", None)  # the attempts that it corrects are its own
         if means:
             means["reward_deviation"] = self.reward_deviation
         if means and self.args.init_kl_target is not None:
