@@ -107,6 +107,30 @@ def test_what_stands_is_not_judged_again_and_what_was_revised_is():
     assert as_attempts(b).attempts == [[12, 1]] * 3
 
 
+class Stripping:
+    """A bridge that shows of an earlier attempt its last token alone."""
+
+    history = "stripped"
+
+    def after(self, attempt):
+        return [20]
+
+    def next_context(self, context, attempt):
+        return [*context, attempt[-1], 20]
+
+
+def test_turns_with_stripped_histories_have_the_context_that_they_were_sampled_on():
+    begun = begin_rollouts([[3], [4]], told([[11, 1], [12, 1]]), {1}, None)
+    generate = told([[7, 1], [6, 1]], [[13, 1]])
+    a, b = continue_verified(begun, (Stripping(), Stripping()), generate, {1}, 2, read)
+    assert [s.ids for s in a.sequences()] == [
+        [3, 11, 1],
+        [3, 1, 20, 7, 1],
+        [3, 1, 20, 1, 20, 13, 1],
+    ]
+    assert [s.turn for s in b.sequences()] == [[0, 1, 1], [0, 0, 0, 2, 2], [0, 0, 0]]
+
+
 def test_a_process_samples_as_often_and_for_as_many_as_the_others_do(monkeypatch):
     monkeypatch.setattr(self_verified, "most_of_all_ranks", lambda count: 3)
     begun = begin_rollouts([[3], [4]], told([[11, 1], [12, 1]]), {1}, None)

@@ -90,8 +90,9 @@ class JobSettings:
 
     def training(self, instance: str) -> TrainSettings:
         """Verifier, then what the plan says: an entry over its sections, a candidate over both."""
+        prompts = self._prompts(self.plan.prompting(instance))
         return TrainSettings.from_config(
-            self.config, self.config["verifier"], self._prompts(), self.plan.settings(instance)
+            self.config, self.config["verifier"], prompts, self.plan.settings(instance)
         )
 
     def fine_tuning(self, instance: str) -> FineTuneSettings:

@@ -131,6 +131,8 @@ class Plan:
     def prompting(self, instance: str) -> str:
         """How an instance is led from one attempt to the next where it is evaluated."""
         objective = None if instance == "base" else self.objective(instance)
+        if objective in METHODS:
+            return METHODS[objective].prompting
         return PROMPTED.get(objective, "correction")
 
     def init(self, instance: str) -> str:
@@ -286,6 +288,8 @@ class Plan:
             attempts = round(rollouts * each)
             if settings["dynamic_sampling_rounds"]:
                 attempts = None  # how many groups are replaced is found in training
+            if method.verifies:
+                attempts = None  # and so is how many attempts are revised
             if offline:
                 pool = settings["first_attempts_per_problem"]
                 attempts = None if problems is None else attempts + problems * pool

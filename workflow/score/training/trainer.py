@@ -19,6 +19,7 @@ from score.policies.distribution import leave_out_padding_rows, without_router_l
 from score.policies.lineage import write_lineage
 from score.sampling.generate import stop_ids_of
 from score.sampling.prompts import Bridge, RenderedPrompts
+from score.sampling.self_verified import ReadVerdicts
 from score.sampling.vllm import stop_requests
 from score.training import loss
 from score.training.adaptive_kl import current_weight
@@ -37,6 +38,7 @@ from score.training.reference import WithReference
 from score.training.rollout_sets import SamplesSets
 from score.training.sampling import SamplesRollouts
 from score.training.second_opinions import SecondOpinions
+from score.training.self_verified import of_attempts_alone, standing
 from score.training.shared_prefix import add_shared_prefixes
 from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
@@ -90,7 +92,11 @@ class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints
         self.groups = Groups(args.num_generations, args.corrections_per_attempt)
         begins = train_dataset[0]["prompt"][0]
         system_prompt = begins["content"] if begins["role"] == "system" else None
-        self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt, system_prompt)
+        self.bridges = tuple(
+            Bridge.from_tokenizer(self._tokenizer, message, system_prompt)
+            for message in args.between(self.method)
+        )
+        self.bridge = self.bridges[0]
         self.rendered = RenderedPrompts(self._tokenizer, train_dataset["prompt"])
         # The template may open a reasoning block before each attempt.
         ours = isinstance(verifier, Verifier)
@@ -99,6 +105,9 @@ class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints
             self.accelerator.unwrap_model(self.model).generation_config,
             self._tokenizer,
             self.bridge,
+        )
+        self.read_verdicts = ReadVerdicts(
+            self._tokenizer, self.stop_ids, args.reasoning_tags, self.bridge.opening
         )
         self.eos_token_ids = sorted(self.stop_ids)
         if self.use_vllm:
@@ -151,7 +160,8 @@ class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints
         self.turns = scored.scores.size(1)
         self.kl_weights = self._kl_weights()
         self._count_tokens(tokens, rounds)
-        opinions = self.second_opinions.ask(self.state.global_step + 1, problems, scored)
+        judged = of_attempts_alone(scored) if self.method.verifies else scored
+        opinions = self.second_opinions.ask(self.state.global_step + 1, problems, judged)
         self._sums.add_second_opinions(opinions)
         scores, stated = scored.scores, scored.stated
         size, device = self.args.per_device_train_batch_size, self.accelerator.device
@@ -175,13 +185,14 @@ class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints
             batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
             if self.args.mini_batches > 1:
                 batch["old_logps"] = self._no_grad_logps(batch, reference=False)
-        rewards = self.method.rewards(scores, self.args)
+        method = self.method
+        rewards = method.rewards(scores, self.args)
         rank = self.accelerator.process_index
         equal = in_equal_groups(rewards, order, self.groups, rank, offline)
         if self.args.kl_estimator == "k1":
             rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
         advantages, self.reward_deviation = rank_advantages(
-            rewards, order, self.groups, rank, offline, of=self.method.advantages
+            rewards, order, self.groups, rank, offline, of=method.advantages, roles=method.roles
         )
         for batch in batches:
             batch["advantages"] = advantages[batch["rollout"]]
@@ -195,7 +206,9 @@ class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints
         rollouts, scores, stated, equal, offline = (
             None if of_set is None else of_set[part] for of_set in self._sampled
         )
-        self._sums.add_rollouts(rollouts, scores, stated, offline)
+        if self.method.verifies:
+            scores = standing(scores)
+        self._sums.add_rollouts(rollouts, scores, stated, offline, apart=self.method.roles)
         self._sums.add_equal_groups(equal, paid_turns(self.method, self.args, self.turns))
         if number:
             self.record({"sampled_tokens": 0.0})  # its rollouts were sampled for the first update
@@ -281,7 +294,10 @@ class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints
         if self.method.alternates:
             means.pop("offline", None)  # the attempts that it corrects are its own
         if means:
-            means["reward_deviation"] = self.reward_deviation
+            sigma = self.reward_deviation
+            means["reward_deviation"] = sigma if self.method.roles == 1 else sigma[0]
+            if self.method.roles > 1:
+                means["verifier_deviation"] = sigma[1]
         if means and self.args.init_kl_target is not None:
             means["init_kl_coef"] = self.kl_weights[0]
         if "grad_norm" in logs:
