@@ -19,6 +19,7 @@ from score.evaluation.metrics import evaluation_metrics, second_opinion_counts, 
 from score.evaluation.second_opinion import disagreements
 from score.evaluation.settings import VerifySettings
 from score.files.atomic import replace_file
+from score.files.made_with import mark_attempts
 from score.jobs.command import Command, optional
 from score.jobs.progress import Countdown
 from score.sampling.sampled import read_sampled
@@ -116,7 +117,7 @@ def main(arguments: list[str] | None = None) -> None:
         disagreements=optional("JSON Lines to write: differing second opinions"),
     )
     started = time.monotonic()
-    with COMMAND.errors():
+    with COMMAND.errors(ValueError, RuntimeError):
         settings = VerifySettings.read(flags.settings)
         sampled = read_sampled(flags.sampled)
         if flags.metrics is not None:
@@ -127,6 +128,8 @@ def main(arguments: list[str] | None = None) -> None:
             metrics = evaluation_metrics(
                 verified, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed
             )
+        settings.require_file()
+        mark_attempts(verified, verified=settings)
     replace_file(flags.attempts, verified.to_parquet(index=False))
     if flags.metrics is not None:
         text = json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False)

@@ -11,8 +11,11 @@ refused where that checkpoint was made with other settings, examples, policies o
 
 import argparse
 import shutil
+from pathlib import Path
 
+from score.files.atomic import replace_folder, written_to
 from score.files.digests import file_digest
+from score.files.made_with import mark_policy
 from score.fine_tuning.examples import read_examples
 from score.fine_tuning.settings import FineTuneSettings
 from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
@@ -95,12 +98,19 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
 
 def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     """Save the policy that a training would start from, and no records."""
-    trusted = {"trust_remote_code": settings.trust_remote_code}
-    for saved in (
-        load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
-        load_tokenizer(flags.init, settings.cache_dir, **trusted),
-    ):
-        saved.save_pretrained(flags.policy)
+    trusted, draft = (
+        {"trust_remote_code": settings.trust_remote_code},
+        Path(f"{flags.policy}.writing"),
+    )
+    settings.require_file()
+    with written_to(draft):
+        for saved in (
+            load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
+            load_tokenizer(flags.init, settings.cache_dir, **trusted),
+        ):
+            saved.save_pretrained(draft)
+    mark_policy(draft, settings)
+    replace_folder(draft, Path(flags.policy))
     write_records(flags.records, [], settings.objective)
     shutil.rmtree(flags.checkpoints)
 

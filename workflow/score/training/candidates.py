@@ -10,7 +10,7 @@ from pathlib import Path
 
 from transformers import TrainerCallback
 
-from score.files.atomic import replace_folder
+from score.files.atomic import replace_folder, written_to
 from score.files.errors import SiteError
 from score.training.checkpoints import checkpoint_steps
 from score.training.selection import Selection, is_update, validations
@@ -107,13 +107,8 @@ class Candidates(TrainerCallback):
         if accelerator.is_main_process:
             shutil.rmtree(draft, ignore_errors=True)
         accelerator.wait_for_everyone()
-        try:
+        with written_to(draft):
             write_policy(self.trainer, draft)
-        except OSError as error:
-            raise SiteError(
-                f"the weights of update {step} can't be written to {self.folder} ({error}). Make room "
-                "and run again: training goes on from the newest whole checkpoint."
-            ) from error
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             replace_folder(draft, self._path(step))

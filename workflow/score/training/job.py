@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from peft import LoraConfig
 
-from score.files.atomic import replace_folder
+from score.files.atomic import replace_folder, written_to
+from score.files.made_with import TRAINED_WITH, check_policy_settings, mark_policy
 from score.jobs.command import Command, optional
 from score.jobs.distributed import (
     allow_offload_without_compiler,
@@ -44,6 +45,7 @@ FLAGS = {
     "settings": "JSON file of the command's settings",
     "tuned": optional("JSON file of settings that win over those"),
     "init": "policy to start from: folder or hub name",
+    "init_trained_with": TRAINED_WITH,
     "policy": "folder to write the trained policy to",
     "records": "JSON Lines to write, one an update",
     "checkpoints": "scratch folder, gone in the end",
@@ -138,6 +140,7 @@ def save_or_interrupt(
     if stop.stopped_early:
         end_interrupted()
     else:
+        settings.require_file()
         _save_policy(trainer, settings, flags, candidates)
 
 
@@ -147,12 +150,14 @@ def _save_policy(
     """Save policy and records, each whole or not at all, and delete the checkpoints."""
     draft, main = Path(f"{flags.policy}.writing"), trainer.accelerator.is_main_process
     folder = candidates and candidates.chosen_folder()
-    if folder is None:
-        write_policy(trainer, draft)
-    elif main:
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(folder, draft)
+    with written_to(draft):
+        if folder is None:
+            write_policy(trainer, draft)
+        elif main:
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(folder, draft)
     if main:
+        mark_policy(draft, settings)
         replace_folder(draft, Path(flags.policy))
         chosen = candidates and (candidates.chosen()[0], settings.select_checkpoint)
         write_records(flags.records, trainer.state.log_history, settings.objective, chosen)
@@ -192,6 +197,7 @@ def run_job(
     with ExitStack() as held:
         with command.errors(ValueError, RuntimeError):
             settings = kind.read(flags.settings, flags.tuned)
+            check_policy_settings(flags.init, *flags.init_trained_with)
             for role in ("init", "reference"):
                 if role in flags:
                     check_policy(

@@ -4,11 +4,11 @@ import json
 import math
 import time
 from collections import defaultdict
-from pathlib import Path
 
 import torch
 from transformers import PrinterCallback, TrainerCallback
 
+from score.files.atomic import replace_file
 from score.jobs.progress import duration
 from score.sampling.rollout import Rollout
 from score.training.loss import per_turn_sum
@@ -171,7 +171,7 @@ def write_records(
         if chosen is not None and record["step"] == chosen[0]:
             line["chosen_by"] = chosen[1]
         lines.append(json.dumps(line, sort_keys=True) + "\n")
-    Path(path).write_text("".join(lines))
+    replace_file(path, "".join(lines).encode())
 
 
 def silence_trainer(trainer) -> None:
