@@ -3,11 +3,15 @@
 import errno
 import os
 import resource
+import subprocess
 import sys
 from contextlib import contextmanager
 
 import pytest
-from score.files.atomic import replace_file
+import torch
+from safetensors.torch import save_file
+from score.files.atomic import replace_file, replace_folder, written_to
+from score.files.errors import SiteError
 from score.sampling.shards import open_shards, write_shard
 
 OLD, NEW = b"old " * 8, b"new " * 4096
@@ -147,7 +151,49 @@ def test_no_reader_sees_a_shard_that_is_not_whole(shards):
 
 def test_a_disk_that_is_full_when_sampling_starts_again_loses_no_shard(shards):
     """Catches a torn note of what made the shards: they would be set aside and sampled again."""
-    with disk_that_takes(16), pytest.raises(RuntimeError, match="can't be written"):
+    with disk_that_takes(16), pytest.raises(RuntimeError, match="can't be written: the disk is full"):
         open_shards(shards, MADE_WITH)
     assert open_shards(shards, MADE_WITH) == ROWS
     assert [path.name for path in shards.parent.iterdir()] == ["shards"]
+
+
+def test_what_a_killed_writer_had_begun_is_removed_by_the_next_one(tmp_path):
+    target = tmp_path / "result.json"
+    with no_rename(Killed()), pytest.raises(Killed):
+        replace_file(target, NEW)
+    (begun,) = tmp_path.iterdir()  # by this process: that of one which lives is left alone
+    replace_file(target, NEW)
+    assert target.exists() and not begun.exists(), "its own is written over"
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    of_dead, of_live, of_others = (
+        begun.with_name(begun.name.replace(str(os.getpid()), other))
+        for other in (str(ended.pid), "1", f"elsewhere.{ended.pid}")
+    )
+    for path in (of_dead, of_live, of_others):
+        path.touch()
+    replace_file(target, NEW)
+    assert [path.exists() for path in (of_dead, of_live, of_others)] == [False, True, True]
+
+
+def test_files_of_a_folder_can_be_read_by_whoever_can_read_the_folder(tmp_path):
+    for name, mode in (("open", 0o755), ("own", 0o700)):
+        draft = tmp_path / "draft"
+        (draft / "below").mkdir(parents=True)
+        (draft / "below/model.safetensors").touch(mode=0o600)
+        draft.chmod(mode)
+        replace_folder(draft, tmp_path / name)
+    modes = [
+        (tmp_path / name / "below/model.safetensors").stat().st_mode & 0o777
+        for name in ("open", "own")
+    ]
+    assert modes == [0o644, 0o600]
+
+
+def test_library_that_says_in_words_alone_that_the_disk_is_full_is_understood(tmp_path):
+    weights = {"w": torch.zeros(9999)}
+    with disk_that_takes(4096), pytest.raises(SiteError, match="draft can't be written: the disk"):
+        with written_to(tmp_path / "draft"):
+            save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(KeyError), written_to(tmp_path / "draft"):
+        raise KeyError("another fault")

@@ -117,7 +117,7 @@ def main(arguments: list[str] | None = None) -> None:
         disagreements=optional("JSON Lines to write: differing second opinions"),
     )
     started = time.monotonic()
-    with COMMAND.errors(ValueError, RuntimeError):
+    with COMMAND.errors():
         settings = VerifySettings.read(flags.settings)
         sampled = read_sampled(flags.sampled)
         if flags.metrics is not None:

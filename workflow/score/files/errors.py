@@ -1,9 +1,10 @@
 """The error of a machine that is in the way of a job: no mistake of its user, and none of the code."""
 
 import errno
+import os
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_SAYS_FULL = ("os error 28", "No space left", "os error 122", "quota exceeded")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SAYS_FULL = tuple(text for code in _FULL for text in (f"os error {code})", os.strerror(code)))
 
 
 class SiteError(RuntimeError):
