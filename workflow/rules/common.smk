@@ -11,7 +11,7 @@ from score.experiment.overlay import resolved
 from score.experiment.plan import Plan
 from score.experiment.preflight import check_config, check_inputs
 from score.experiment.run_files import RunFiles, flag, in_flag, in_pairs
-from score.jobs.failures import failures
+from score.jobs.failures import failures, no_room
 from score.jobs.follow import Follower
 from score.jobs.lifeline import ending_with_me
 from score.jobs.slurm import check_no_orphans, use_commands_of
@@ -34,6 +34,8 @@ if ON_CLUSTER := workflow.remote_exec or workflow.resource_settings.nodes is not
 
 if not workflow.remote_exec:  # a Slurm job goes on where Snakemake has ended
     os.environ.update(ending_with_me())
+# Or bash would become the last command, and nobody would say in the log that a signal has ended that.
+shell.suffix("\n:")
 
 PLAN = Plan(CONFIG)
 JOBS = JobSettings(PLAN)
@@ -83,5 +85,6 @@ def show_table(results):
 
 
 def show_failures(logs):
-    for failure in failures(logs):
-        logger.error(f"\n{failure}\n")
+    for failure in [*failures(logs), no_room(RESULTS)]:
+        if failure is not None:
+            logger.error(f"\n{failure}\n")

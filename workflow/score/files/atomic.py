@@ -78,17 +78,19 @@ def check_place(path: str | Path) -> None:
 
 
 def replace_folder(draft: Path, path: Path) -> None:
-    """Give a folder its final name, once all that lies in it is on the disk.
-
-    Its files can be read by whoever can read the folder: safetensors makes its own for the owner alone.
-    """
-    readable = draft.stat().st_mode & 0o444
-    for file in filter(Path.is_file, draft.rglob("*")):
-        file.chmod(file.stat().st_mode | readable)
+    """Give a folder its final name, once all that lies in it can be read and is on the disk."""
+    make_readable(draft)
     sync_tree(draft)
     shutil.rmtree(path, ignore_errors=True)
     draft.rename(path)
     sync(path.parent)
+
+
+def make_readable(directory: Path) -> None:
+    """Let those who may read a folder read its files: safetensors makes its own for the owner alone."""
+    readable = directory.stat().st_mode & 0o444
+    for file in filter(Path.is_file, directory.rglob("*")):
+        file.chmod(file.stat().st_mode | readable)
 
 
 def sync_tree(directory: Path) -> None:

@@ -109,7 +109,7 @@ def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
             load_tokenizer(flags.init, settings.cache_dir, **trusted),
         ):
             saved.save_pretrained(draft)
-    mark_policy(draft, settings)
+        mark_policy(draft, settings)
     replace_folder(draft, Path(flags.policy))
     write_records(flags.records, [], settings.objective)
     shutil.rmtree(flags.checkpoints)

@@ -96,7 +96,8 @@ class Candidates(TrainerCallback):
         shutil.rmtree(kept, ignore_errors=True)
         for step in self.selection.last_candidates(self.trainer.state.log_history):
             draft = kept / "writing"
-            shutil.copytree(self.of(step), draft)
+            with written_to(draft):
+                shutil.copytree(self.of(step), draft)
             replace_folder(draft, kept / f"step-{step}")
 
     def _path(self, step: int) -> Path:

@@ -156,8 +156,9 @@ def _save_policy(
         elif main:
             shutil.rmtree(draft, ignore_errors=True)
             shutil.copytree(folder, draft)
+        if main:
+            mark_policy(draft, settings)
     if main:
-        mark_policy(draft, settings)
         replace_folder(draft, Path(flags.policy))
         chosen = candidates and (candidates.chosen()[0], settings.select_checkpoint)
         write_records(flags.records, trainer.state.log_history, settings.objective, chosen)
