@@ -6,13 +6,18 @@ import resource
 import subprocess
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
+from score.comparison.tables import write_page
 from score.files.atomic import replace_file, replace_folder, written_to
 from score.files.errors import SiteError
 from score.sampling.shards import open_shards, write_shard
+from score.training import candidates, job
+from score.training.records import write_records
 
 OLD, NEW = b"old " * 8, b"new " * 4096
 MADE_WITH = {"temperature": 1.0, "policy": "a"}
@@ -200,3 +205,38 @@ def test_library_that_says_in_words_alone_that_the_disk_is_full_is_understood(tm
             save_file(weights, tmp_path / "model.safetensors")
     with pytest.raises(KeyError), written_to(tmp_path / "draft"):
         raise KeyError("another fault")
+
+
+@pytest.mark.parametrize("kind", ["policy", "candidate", "records", "shard", "attempts", "page"])
+def test_every_writer_says_that_the_disk_is_full_and_where_and_leaves_what_was_there(
+    tmp_path, kind, monkeypatch
+):
+    big, places = "x" * 9000, SimpleNamespace(policy=str(tmp_path / "policy"), checkpoints=".")
+    log = [{"step": 1, "learning_rate": 0.1, "note": big}]
+
+    def writes_weights(trainer, folder):
+        folder.mkdir(exist_ok=True)
+        save_file({"w": torch.zeros(9999)}, folder / "model.safetensors")
+
+    monkeypatch.setattr(job, "write_policy", writes_weights)
+    monkeypatch.setattr(candidates, "write_policy", writes_weights)
+    alone = SimpleNamespace(is_main_process=True, wait_for_everyone=lambda: None)
+    trainer = SimpleNamespace(accelerator=alone)
+    writers = {
+        "policy": lambda: job._save_policy(trainer, None, places, None),
+        "candidate": lambda: candidates.Candidates(trainer, None, str(tmp_path))._save(2),
+        "records": lambda: write_records(str(tmp_path / "training.jsonl"), log, "stage_one"),
+        "shard": lambda: write_shard(tmp_path, [{"attempt_t1": big}]),
+        "attempts": lambda: replace_file(
+            tmp_path / "attempts.parquet", pd.DataFrame({"a": range(9999)}).to_parquet()
+        ),
+        "page": lambda: write_page(str(tmp_path / "table.md"), big),
+    }
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy/model.safetensors").write_bytes(OLD)
+    with disk_that_takes(4096), pytest.raises(SiteError) as said:
+        writers[kind]()
+    assert str(tmp_path) in str(said.value) and "the disk is full" in str(said.value)
+    assert "what was written before is whole and is not made again" in str(said.value)
+    assert (tmp_path / "policy/model.safetensors").read_bytes() == OLD
+    writers[kind]() if kind in ("records", "shard", "attempts", "page") else None

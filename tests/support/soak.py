@@ -103,6 +103,10 @@ class Repository:
     def locks(self) -> list[Path]:
         return [*(self.folder / ".snakemake/locks").glob("*")]
 
+    def own_temporaries(self) -> list[Path]:
+        """Files that this package has left for the system to clean up; torch leaves some of its own."""
+        return [*self.temporary.glob("score-*")]
+
     def processes(self) -> list[psutil.Process]:
         """All processes that work in this folder, whoever started them."""
         return [one for one in psutil.process_iter() if _folder_of(one) == str(self.folder)]

@@ -37,9 +37,7 @@ def test_summary_names_the_cause_where_a_launcher_was_killed(repository, words):
     snakemake = repository.start(SAMPLED)
     shell = shell_of(repository, snakemake)
     victim = process_of(shell, words)
-    process_of(
-        shell, " -u -m score.sampling.sample"
-    )  # a rank that still imports: it has to end too
+    process_of(shell, " -u -m score.sampling.sample")  # still imports, and has to end too
     victim.kill()
     assert snakemake.wait(timeout=900) == 1
     summary = repository.said().partition("Exiting because a job execution failed")[2]
@@ -47,7 +45,7 @@ def test_summary_names_the_cause_where_a_launcher_was_killed(repository, words):
         "score.jobs.launch: ", ""
     ), repository.said()
     repository.wait_until_gone()
-    assert not [*repository.temporary.iterdir()]
+    assert not repository.own_temporaries()
 
 
 def test_training_ends_with_its_snakemake_and_one_of_other_settings_takes_its_place(repository):

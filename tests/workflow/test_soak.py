@@ -57,5 +57,5 @@ def test_run_that_is_killed_again_and_again_ends_in_the_same_bits_and_leaves_not
     assert [name for name in whole if whole[name] != again[name]] == []
     repository.wait_until_gone()
     assert not repository.locks()
-    assert not [*repository.temporary.iterdir()]
+    assert not repository.own_temporaries()
     assert repository.run("-n", TABLE) == 0 and "Nothing to be done" in repository.said()
