@@ -20,6 +20,7 @@ from score.evaluation.second_opinion import disagreements
 from score.evaluation.settings import VerifySettings
 from score.files.atomic import replace_file
 from score.files.made_with import mark_attempts
+from score.files.parquet import write_parquet
 from score.jobs.command import Command, optional
 from score.jobs.progress import Countdown
 from score.sampling.sampled import read_sampled
@@ -130,7 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
             )
         settings.require_file()
         mark_attempts(verified, verified=settings)
-    replace_file(flags.attempts, verified.to_parquet(index=False))
+    write_parquet(flags.attempts, verified)
     if flags.metrics is not None:
         text = json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False)
         replace_file(flags.metrics, f"{text}\n".encode())

@@ -13,7 +13,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from score.files.atomic import replace_folder, written_to
+from score.files.atomic import remove_folder, replace_folder, written_to
 from score.files.digests import file_digest
 from score.files.made_with import mark_policy
 from score.fine_tuning.examples import read_examples
@@ -98,11 +98,10 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
 
 def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     """Save the policy that a training would start from, and no records."""
-    trusted, draft = (
-        {"trust_remote_code": settings.trust_remote_code},
-        Path(f"{flags.policy}.writing"),
-    )
+    trusted = {"trust_remote_code": settings.trust_remote_code}
+    draft = Path(f"{flags.policy}.writing")
     settings.require_file()
+    shutil.rmtree(draft, ignore_errors=True)
     with written_to(draft):
         for saved in (
             load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
@@ -112,7 +111,7 @@ def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
         mark_policy(draft, settings)
     replace_folder(draft, Path(flags.policy))
     write_records(flags.records, [], settings.objective)
-    shutil.rmtree(flags.checkpoints)
+    remove_folder(flags.checkpoints)
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ shards folder; the first rank joins them. A rerun samples only what is missing t
 attempt has its own seed (score/sampling/draws.py), neither interruptions nor ranks show in the result.
 """
 
-import shutil
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
@@ -20,8 +19,9 @@ import pandas as pd
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 
-from score.files.atomic import replace_file
+from score.files.atomic import remove_folder
 from score.files.made_with import TRAINED_WITH, check_policy_settings, mark_attempts
+from score.files.parquet import write_parquet
 from score.jobs.command import Command, optional
 from score.jobs.distributed import (
     inference_accelerator,
@@ -128,8 +128,8 @@ def main() -> None:
             settings.require_file()
             sampled = pd.DataFrame(rows)
             mark_attempts(sampled, sampled=settings, trained=flags.trained_with[0])
-            replace_file(flags.attempts, sampled.to_parquet(index=False))
-            shutil.rmtree(flags.shards)
+            write_parquet(flags.attempts, sampled)
+            remove_folder(flags.shards)
     leave_launcher()
 
 

@@ -4,11 +4,14 @@ import json
 import math
 import time
 from collections import defaultdict
+from pathlib import Path
 
 import torch
 from transformers import PrinterCallback, TrainerCallback
 
 from score.files.atomic import replace_file
+from score.files.digests import file_digest
+from score.files.manifest import MANIFEST, read_checked, write_checked
 from score.jobs.progress import duration
 from score.sampling.rollout import Rollout
 from score.training.loss import per_turn_sum
@@ -172,6 +175,12 @@ def write_records(
             line["chosen_by"] = chosen[1]
         lines.append(json.dumps(line, sort_keys=True) + "\n")
     replace_file(path, "".join(lines).encode())
+
+
+def note_records(path: str, policy: str) -> None:
+    """Add the digest of training.jsonl to the manifest of the policy that it tells of."""
+    manifest = Path(policy) / MANIFEST
+    write_checked(manifest, {**read_checked(manifest), "records": file_digest(path)})
 
 
 def silence_trainer(trainer) -> None:
