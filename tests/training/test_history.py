@@ -35,12 +35,12 @@ def trainer_of(tmp_path, monkeypatch):
     return of
 
 
-def first_attempts():
+def first_attempts(share):
     """Of each problem one attempt that was given."""
     tokenizer, rows = load_tokenizer(training_runs.BASE), problems()
     text = "-1 =5 -2 =3"
     ids = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-    return OfflineAttempts({name: [ids] for name in rows["problem_id"]}, 0.5, seed=3)
+    return OfflineAttempts({name: [ids] for name in rows["problem_id"]}, share, seed=3)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,7 @@ def first_attempts():
         {"objective": "direct_multi_turn", "kl_estimator": "k2"},
         {"objective": "summed_return", "kl_estimator": "k2", "sampler_ratios": True},
         {"objective": "stage_two", "kl_estimator": "k2", "offline_first_attempts": 0.5},
+        {"objective": "stage_two", "kl_estimator": "k1", "offline_first_attempts": 1.0},
         {"objective": "single_turn", "kl_estimator": "k2", "num_turns": 1},
     ],
     ids=lambda settings: f"{settings['objective']} {list(settings)[-1]}",
@@ -64,7 +65,8 @@ def test_attempts_without_reasoning_are_trained_alike_with_either_history(traine
     settings = {**steps, **batch, **settings}
     told, after = [], []
     for history in ("keep", "strip"):
-        offline = first_attempts() if "offline_first_attempts" in settings else None
+        share = settings.get("offline_first_attempts", 0.0)
+        offline = first_attempts(share) if share else None
         trainer = trainer_of(history, first_attempts=offline, **settings)
         trainer.train()
         told.append(records(trainer))
