@@ -10,7 +10,7 @@ from score.sampling.history import check_history
 from score.sampling.plain_prompts import check_prompt_format
 from score.sampling.prompt_settings import pinned_date, task_with
 from score.tasks import load_task
-from score.training.objectives import OBJECTIVES
+from score.training.methods import METHODS
 
 TOLERANCE = 0.01  # budgets that differ by less count as equal: rounds don't divide evenly
 
@@ -31,7 +31,7 @@ def check_plan(config: dict) -> None:
 
 
 def _check_objective(name: str, policies: dict) -> None:
-    objective, known = policies[name]["objective"], (*OBJECTIVES, *FINE_TUNED, *PROMPTED)
+    objective, known = policies[name]["objective"], (*METHODS, *FINE_TUNED, *PROMPTED)
     if objective not in known:
         raise ValueError(
             f'policies.{name}.objective is "{objective}"; expected one of {", ".join(known)}. Change '
