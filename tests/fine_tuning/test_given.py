@@ -91,3 +91,23 @@ def test_answer_within_a_block_that_the_template_opens_is_refused(tmp_path):
     template.write_text(opens_a_block(Path(f"{BASE}/chat_template.jinja").read_text()))
     with pytest.raises(SystemExit, match=r"row 1: attempt_1 holds no </think>.*enable_thinking"):
         run(tmp_path, [ROW], chat_template=str(template))
+    for tags in (None, ["<reason>", "</reason>"]):  # then <think> is text like any other
+        (example,), _ = run(tmp_path, [ROW], chat_template=str(template), reasoning_tags=tags)
+        assert example.input_ids[-len(ids(FIRST)) - 1 : -1] == ids(FIRST)
+
+
+def test_second_attempts_see_first_ones_without_reasoning_where_that_is_stripped(tmp_path):
+    own = Path(f"{BASE}/chat_template.jinja").read_text()
+    template = tmp_path / "strips.jinja"
+    shown = "{{ message.content.split('</think>')[-1] }}"
+    template.write_text(own.replace("{% else %}{{ message.content }}", "{% else %}" + shown))
+    tokenizer = load_tokenizer(BASE)
+    prompt, first, second = (ids(text) for text in (f"{QUESTION} :", FIRST, SECOND))
+    end = [BRIDGE.end]
+    row = {**ROW, "attempt_1": f"-2 </think> {FIRST}"}
+    settings = {"loss_on": "both", "chat_template": str(template), "history_thinking": "strip"}
+    one, two = run(tmp_path, [row], **settings)[0]
+    assert one.input_ids[-len(first) - 1 :] == first + end
+    before = prompt + first + end + list(BRIDGE.ids[1:])
+    assert tokenizer.decode(two.input_ids) == tokenizer.decode(before + second + end)
+    assert two.context == len(before)

@@ -93,7 +93,8 @@ class JobSettings:
         )
 
     def fine_tuning(self, instance: str) -> FineTuneSettings:
-        return FineTuneSettings.from_config(self.config, self.plan.settings(instance))
+        template = {"chat_template": self.config["prompts"]["chat_template"]}
+        return FineTuneSettings.from_config(self.config, self.plan.settings(instance), template)
 
     def first_attempts(self, instance: str) -> SampleSettings:
         """First attempts that are sampled ahead of a training that starts from such."""

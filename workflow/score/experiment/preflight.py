@@ -5,6 +5,7 @@ and runs whenever the workflow is read; `check_inputs` looks at files and the ch
 """
 
 import re
+from functools import partial
 from pathlib import Path
 
 from score.experiment.config_errors import explain_errors, refuse_keys
@@ -222,13 +223,16 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
 
     from score.policies.attention import check_attention
     from score.policies.fitness import check_policy, check_vocabulary, config_of
-    from score.sampling.chat_template import check_of_use, within_deadline
+    from score.sampling.bridge_text import QUESTION
+    from score.sampling.chat_template import check_each_changes, check_of_use, within_deadline
     from score.sampling.history import set_history
     from score.sampling.plain_prompts import in_format, plain_prompts_of
     from score.sampling.prompt_settings import task_with
     from score.sampling.prompts import (
         Bridge,
+        all_asked,
         check_tags_are_text,
+        first_messages,
         load_tokenizer,
         set_template,
         system_prompt_of,
@@ -262,6 +266,10 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
         check_of_use(tokenizer.chat_template, *template)
         set_template(tokenizer, *template)
         set_history(tokenizer, prompts["history_thinking"], config["verifier"]["reasoning_tags"])
+        if prompts["chat_template_kwargs"]:
+            begun = first_messages(QUESTION, task, few_shot)
+            asked = partial(all_asked, tokenizer, begun, task.CORRECTION_PROMPT)
+            within_deadline(lambda: check_each_changes(asked, prompts["chat_template_kwargs"]))
     except ValueError as error:
         raise ValueError(f"prompts.{error}") from None
     try:

@@ -58,6 +58,16 @@ def _vocabulary_size(settings: FineTuneSettings, flags: argparse.Namespace) -> i
     return vocabulary_size(flags.init, settings.cache_dir, settings.trust_remote_code)
 
 
+def _tokenizer(settings: FineTuneSettings, flags: argparse.Namespace):
+    """The tokenizer that is saved with the policy, with the chat template that it is asked by."""
+    return load_tokenizer(
+        flags.init,
+        settings.cache_dir,
+        chat_template=settings.chat_template,
+        trust_remote_code=settings.trust_remote_code,
+    )
+
+
 def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     """Run the training to its end and save the policy at `flags.policy`.
 
@@ -83,9 +93,7 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
         ),
         args=args,
         examples=examples,
-        processing_class=load_tokenizer(
-            flags.init, settings.cache_dir, trust_remote_code=settings.trust_remote_code
-        ),
+        processing_class=_tokenizer(settings, flags),
         peft_config=new_adapter(settings, flags.init),
         callbacks=[ProgressLine(settings.objective), stop],
     )
@@ -98,7 +106,7 @@ def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     trusted = {"trust_remote_code": settings.trust_remote_code}
     for saved in (
         load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
-        load_tokenizer(flags.init, settings.cache_dir, **trusted),
+        _tokenizer(settings, flags),
     ):
         saved.save_pretrained(flags.policy)
     write_records(flags.records, [], settings.objective)

@@ -215,6 +215,31 @@ def _variables(tokenizer) -> dict:
     return {**getattr(tokenizer, "template_variables", {}), **dates}
 
 
+def all_asked(tokenizer, first: Messages, correction_prompt: str, variables: dict) -> list[str]:
+    """What the template makes of a conversation's beginning and of attempts of every kind in it, with
+    these variables in place of the tokenizer's; the refusal where it makes nothing of one."""
+    own, found = tokenizer.template_variables, []
+    attempts = (
+        {"content": "42"},
+        {"content": "<think>hm</think>42"},
+        {"content": "42", "reasoning_content": "hm"},
+    )
+    said = [[{"role": "assistant", **attempt}] for attempt in attempts]
+    correction = {"role": "user", "content": correction_prompt}
+    tokenizer.template_variables = variables
+    for more, begins in (
+        ([], True),
+        *((s, False) for s in said),
+        *(([*s, correction], True) for s in said),
+    ):
+        try:
+            found.append(render(tokenizer, [*first, *more], add_generation_prompt=begins))
+        except ValueError as error:
+            found.append(str(error))
+    tokenizer.template_variables = own
+    return found
+
+
 def prompt_ids(tokenizer, messages: Messages) -> list[int]:
     """Token ids of a prompt that ends where the attempt begins."""
     if (plain := plain_prompts_of(tokenizer)) is not None:

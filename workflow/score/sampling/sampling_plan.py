@@ -91,6 +91,8 @@ class SamplingPlan:
         later = sum(len(bridge.ids) + limit for bridge in self.bridges)
         most = self.settings.num_turns if self.settings.history == "whole" else 2
         turns = min(self.settings.num_turns, most)
+        stripped = [bridge.history for bridge in self.bridges if bridge.history is not None]
+        later += sum(shown.longer() for shown in stripped)
         return max(map(len, self.prompts.values())) + first + (turns - 1) * later
 
     def rows(self, batch: list[Job], generate: Generate, stop_ids: set[int]) -> list[dict]:
