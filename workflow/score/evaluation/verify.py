@@ -19,6 +19,7 @@ from score.evaluation.metrics import evaluation_metrics, second_opinion_counts, 
 from score.evaluation.second_opinion import disagreements
 from score.evaluation.settings import VerifySettings
 from score.files.atomic import replace_file
+from score.files.parquet import write_parquet
 from score.jobs.command import Command, optional
 from score.jobs.progress import Countdown
 from score.sampling.sampled import read_sampled
@@ -127,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
             metrics = evaluation_metrics(
                 verified, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed
             )
-    replace_file(flags.attempts, verified.to_parquet(index=False))
+    write_parquet(flags.attempts, verified)
     if flags.metrics is not None:
         text = json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False)
         replace_file(flags.metrics, f"{text}\n".encode())

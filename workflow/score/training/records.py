@@ -9,6 +9,9 @@ from pathlib import Path
 import torch
 from transformers import PrinterCallback, TrainerCallback
 
+from score.files.atomic import replace_file
+from score.files.digests import file_digest
+from score.files.manifest import MANIFEST, read_checked, write_checked
 from score.jobs.progress import duration
 from score.sampling.rollout import Rollout
 from score.training.loss import per_turn_sum
@@ -171,7 +174,13 @@ def write_records(
         if chosen is not None and record["step"] == chosen[0]:
             line["chosen_by"] = chosen[1]
         lines.append(json.dumps(line, sort_keys=True) + "\n")
-    Path(path).write_text("".join(lines))
+    replace_file(path, "".join(lines).encode())
+
+
+def note_records(path: str, policy: str) -> None:
+    """Add the digest of training.jsonl to the manifest of the policy that it tells of."""
+    manifest = Path(policy) / MANIFEST
+    write_checked(manifest, {**read_checked(manifest), "records": file_digest(path)})
 
 
 def silence_trainer(trainer) -> None:
