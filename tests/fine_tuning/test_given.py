@@ -99,15 +99,13 @@ def test_answer_within_a_block_that_the_template_opens_is_refused(tmp_path):
 def test_second_attempts_see_first_ones_without_reasoning_where_that_is_stripped(tmp_path):
     own = Path(f"{BASE}/chat_template.jinja").read_text()
     template = tmp_path / "strips.jinja"
-    shown = "{{ message.content.split('</think>')[-1] }}"
+    shown = "{{ message.content.split('fix')[-1] }}"
     template.write_text(own.replace("{% else %}{{ message.content }}", "{% else %}" + shown))
-    tokenizer = load_tokenizer(BASE)
     prompt, first, second = (ids(text) for text in (f"{QUESTION} :", FIRST, SECOND))
     end = [BRIDGE.end]
-    row = {**ROW, "attempt_1": f"-2 </think> {FIRST}"}
+    row = {**ROW, "attempt_1": f"make -2 fix {FIRST}"}  # words of its vocabulary for tags
     settings = {"loss_on": "both", "chat_template": str(template), "history_thinking": "strip"}
-    one, two = run(tmp_path, [row], **settings)[0]
+    one, two = run(tmp_path, [row], reasoning_tags=["make", "fix"], **settings)[0]
     assert one.input_ids[-len(first) - 1 :] == first + end
     before = prompt + first + end + list(BRIDGE.ids[1:])
-    assert tokenizer.decode(two.input_ids) == tokenizer.decode(before + second + end)
-    assert two.context == len(before)
+    assert (two.input_ids, two.context) == (before + second + end, len(before))

@@ -121,12 +121,16 @@ def test_sequences_are_what_was_shown_and_have_the_probabilities_of_one_pass_ove
     logps, _ = token_logps(model, batch)
     found = []
     for i, (ids, mask) in enumerate(zip(batch["input_ids"], batch["attention_mask"], strict=True)):
-        own = ids[: mask.sum()]
-        start = int((batch["turn"][i] > 0).int().argmax())
-        found.append((own.tolist(), int(batch["turn"][i].max()), start))
+        own, start = ids[: mask.sum()], int((batch["turn"][i] > 0).int().argmax())
+        before = own[:0]
+        if "prefix_of" in batch:  # what sequences begin with alike lies apart from them
+            prefix = batch["prefix_of"][i]
+            before = batch["prefix_ids"][prefix][batch["prefix_mask"][prefix] > 0]
+        whole = torch.cat([before, own])
+        found.append((whole.tolist(), int(batch["turn"][i].max()), len(before) + start))
         with torch.no_grad():
-            plain = model(input_ids=own[None]).logits[0].log_softmax(-1)
-        by_hand = plain[:-1].gather(1, own[1:, None])[start - 1 :, 0]
+            plain = model(input_ids=whole[None]).logits[0].log_softmax(-1)
+        by_hand = plain[:-1].gather(1, whole[1:, None])[len(before) + start - 1 :, 0]
         trained = slice(start, len(own))
         assert (batch["turn"][i][trained] > 0).all()
         assert torch.allclose(logps[i][trained], by_hand, atol=1e-5)
@@ -139,10 +143,8 @@ def test_sequences_are_what_was_shown_and_have_the_probabilities_of_one_pass_ove
 def test_updates_do_not_depend_on_how_stripped_sequences_are_accumulated(
     trainer_of, thinking, kl_estimator
 ):
-    settings, after = (
-        {**SETTINGS, "kl_estimator": kl_estimator, "max_steps": 2, "warmup_steps": 0},
-        [],
-    )
+    settings = {**SETTINGS, "kl_estimator": kl_estimator, "max_steps": 2, "warmup_steps": 0}
+    after = []
     for size in (16, 4):
         steps = 16 // size
         trainer = trainer_of(
@@ -153,8 +155,7 @@ def test_updates_do_not_depend_on_how_stripped_sequences_are_accumulated(
             **settings,
         )
         trainer.train()
-        lengths = [batch["input_ids"].size(1) for batch in trainer._buffered_inputs]
-        assert lengths == sorted(lengths) and len(lengths) == steps
+        assert [len(batch["turn"]) for batch in trainer._buffered_inputs] == [2 * size] * steps
         after.append(weights(trainer))
     assert close(*after, atol=2e-5)
     assert not close(after[0], weights(trainer_of("strip", thinking, **settings)), atol=1e-4)
