@@ -11,7 +11,7 @@ from huggingface_hub.errors import RepositoryNotFoundError
 from own_code import policy_with_own_code
 from refusals import refusal, says, with_changes
 from score.experiment.preflight import check_inputs
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 
 
 def _lines(path, rows):
@@ -295,5 +295,5 @@ def test_hub_policy_is_refused_where_the_hub_has_none_and_left_to_its_jobs_where
         response = httpx.Response(404, request=httpx.Request("GET", "https://hub"))
         raise OSError("not listed") from RepositoryNotFoundError("404", response=response)
 
-    monkeypatch.setattr("score.sampling.prompts.load_tokenizer", no_such_policy)
+    monkeypatch.setattr("score.sampling.tokenizers.load_tokenizer", no_such_policy)
     says(refusal(check_inputs, own), ["model_path is 'nobody/policy'", "Correct it", "not listed"])

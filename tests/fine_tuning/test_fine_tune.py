@@ -15,7 +15,7 @@ from score.fine_tuning.fine_tune import fine_tune
 from score.fine_tuning.settings import FineTuneSettings
 from score.policies.load import load_policy
 from score.sampling.chat_template import template_text
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from training_runs import same
 
 BASE = str(ROOT / "data/puzzle/policy")

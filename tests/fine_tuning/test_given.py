@@ -7,7 +7,8 @@ import pytest
 from score.fine_tuning.examples import read_examples
 from score.fine_tuning.given import main
 from score.problems.problem import Problem, write_problems
-from score.sampling.prompts import Bridge, load_tokenizer
+from score.sampling.prompts import Bridge
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
 from templates import opens_a_block
 

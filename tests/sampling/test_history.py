@@ -2,7 +2,8 @@
 
 import pytest
 from score.sampling.history import set_history
-from score.sampling.prompts import Bridge, prompt_ids, render
+from score.sampling.prompts import Bridge, prompt_ids
+from score.sampling.render import render
 from score.sampling.rollout import begin_rollouts, continue_rollouts
 from thinking import TAGS, thinking_tokenizer
 

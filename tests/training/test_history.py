@@ -4,12 +4,14 @@ import pytest
 import torch
 import training_runs
 from score.sampling.history import set_history
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from score.training.batches import token_logps
 from score.training.offline_attempts import OfflineAttempts
+from stand_in_engine import StandIn
 from templates import policy_with_template
 from thinking import TAGS, thinking_policy
 from training_runs import close, first_update, make_trainer, problems, records, weights
+from trl.trainer import grpo_trainer
 
 
 def strips(template):
@@ -30,6 +32,7 @@ def trainer_of(tmp_path, monkeypatch):
             return tokenizer
 
         monkeypatch.setattr(training_runs, "load_tokenizer", load)
+        monkeypatch.setattr(grpo_trainer, "VLLMGeneration", StandIn)
         return make_trainer(tmp_path / history, model=path, **settings)
 
     return of
@@ -54,6 +57,7 @@ def first_attempts(share):
         {"objective": "stage_two", "kl_estimator": "k2", "offline_first_attempts": 0.5},
         {"objective": "stage_two", "kl_estimator": "k1", "offline_first_attempts": 1.0},
         {"objective": "single_turn", "kl_estimator": "k2", "num_turns": 1},
+        {"objective": "stage_two", "vllm_mode": "colocate", "use_vllm": True},
     ],
     ids=lambda settings: f"{settings['objective']} {list(settings)[-1]}",
 )
@@ -100,6 +104,10 @@ def test_sequences_are_what_was_shown_and_have_the_probabilities_of_one_pass_ove
     trainer_of, thinking
 ):
     trainer, asked = trainer_of("strip", thinking, **SETTINGS), []
+    validated = trainer.sample_greedily(problems(4)["prompt"], 2)
+    for rollout in validated:
+        first = rollout.prompt, rollout.attempts[0]
+        assert rollout.contexts == [trainer.bridge.next_context(*first)]
     sample = trainer._sample
 
     def watch(*given, **named):

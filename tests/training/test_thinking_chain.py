@@ -6,10 +6,10 @@
 import pytest
 from score.experiment.preflight import check_inputs
 from score.problems.problem import Problem, write_problems
-from score.sampling.prompts import load_tokenizer
 from score.sampling.sample import sample_policy
 from score.sampling.sampling_plan import SamplingPlan
 from score.sampling.settings import SampleSettings
+from score.sampling.tokenizers import load_tokenizer
 from score.verifiers.reasoning import answer_start
 from thinking import TAGS, thinking_policy
 from training_command import flags, read, settings, train

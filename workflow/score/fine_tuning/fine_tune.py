@@ -22,7 +22,7 @@ from score.jobs.command import Command
 from score.jobs.distributed import is_first_process
 from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from score.training.job import (
     FLAGS,
     new_adapter,

@@ -20,16 +20,11 @@ from score.policies.fitness import check_policy
 from score.problems.numbers import missing
 from score.problems.problem import question_key, read_problems
 from score.problems.sources import read_source
+from score.sampling.few_shot import read_few_shot
 from score.sampling.plain_prompts import PlainPrompts, plain_prompts_of
 from score.sampling.prompt_settings import task_of
-from score.sampling.prompts import (
-    Bridge,
-    asking_tokenizer,
-    first_messages,
-    prompt_ids,
-    read_few_shot,
-    system_prompt_of,
-)
+from score.sampling.prompts import Bridge, first_messages, prompt_ids, system_prompt_of
+from score.sampling.tokenizers import asking_tokenizer
 
 COMMAND = Command(__spec__, __doc__)
 

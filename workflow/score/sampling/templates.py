@@ -9,7 +9,8 @@ from importlib.metadata import version
 
 from score.sampling.chat_template import shipped_templates, variables_of
 from score.sampling.history import set_history
-from score.sampling.prompts import Bridge, render, work_out_text
+from score.sampling.prompts import Bridge, work_out_text
+from score.sampling.render import render
 from score.verifiers.reasoning import TAGS
 
 _CORRECTION = "There might be an error. Correct it."
