@@ -96,7 +96,8 @@ class JobSettings:
         )
 
     def fine_tuning(self, instance: str) -> FineTuneSettings:
-        return FineTuneSettings.from_config(self.config, self.plan.settings(instance))
+        template = {"chat_template": self.config["prompts"]["chat_template"]}
+        return FineTuneSettings.from_config(self.config, self.plan.settings(instance), template)
 
     def trained_with(self, instance: str) -> str:
         """JSON of all settings that the weights of a trained instance depend on, see files.made_with."""
