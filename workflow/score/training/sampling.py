@@ -26,6 +26,12 @@ class SamplesRollouts:
         k, corrections = self.num_generations, self.args.corrections_per_attempt
         return self.first_attempts.of_rollouts(ids, step, first, k, corrections)
 
+    def _all_first_are_given(self, given: list[list[int] | None] | None) -> bool:
+        """Whether no rank has a first attempt to sample; the same on all ranks."""
+        return given is not None and (
+            self.method.alternates or self.args.offline_first_attempts == 1
+        )
+
     def sample_greedily(self, messages: list[list[dict]], turns: int) -> list[Rollout]:
         """One greedy rollout of each conversation; every rank must ask for as many."""
         if not self.use_vllm:
@@ -73,7 +79,8 @@ class SamplesRollouts:
             firsts = k // corrections
             engine = TrainingGenerate(self._generate_single_turn, firsts, self.stop_ids)
             # The engine wants whole groups of first attempts, in their order.
-            return sample(engine, same_number=lambda lacking: len(prompts) // corrections)
+            whole = 0 if self._all_first_are_given(given) else len(prompts) // corrections
+            return sample(engine, same_number=lambda lacking: whole)
         with unwrap_model_for_generation(
             self.model_wrapped,
             self.accelerator,
