@@ -3,7 +3,7 @@
 import pytest
 
 OF_ATTEMPTS = {"compare_policies", "compare_with_paper", "test_claims", "analyse_changes"}
-OF_ATTEMPTS |= {"analyse_lengths", "analyse_cost"}
+OF_ATTEMPTS |= {"analyse_lengths", "analyse_cost", "report_run"}
 OF_RECORDS = {"analyse_curves", "analyse_cost"}
 EVALUATION = {"sample_attempts", "verify_attempts", *OF_ATTEMPTS}
 

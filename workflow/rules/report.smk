@@ -4,7 +4,7 @@ DESCRIPTION = {"config": CONFIG, "instances": PLAN.instances, "analyses": ANALYS
 
 rule report_run:
     """One page of the run's tables, figures and attempts, and where its numbers come from. Runs again when any
-    of these or the config changes."""
+    of these changes."""
     input:
         attempts=in_pairs(FILES.attempts("test")),
         tables=[
@@ -23,8 +23,9 @@ rule report_run:
     conda:
         "../../environment.yml"
     params:
-        run=json.dumps(DESCRIPTION, sort_keys=True),
-        results=RESULTS,
+        rerun_on=json.dumps([PLAN.instances, ANALYSES]),
+        run=lambda w, output: json.dumps(DESCRIPTION, sort_keys=True),
+        results=subpath(output.html, parent=True),
     shell:
         """
         exec &> >(tee {log:q})

@@ -40,8 +40,8 @@ def report_page(
     """
     sections = [
         _results(run),
-        _figures(run, rollouts),
         _browser(run, rollouts),
+        _figures(run, rollouts),
         settings_section(run),
     ]
     missing = run.missing + rollouts.unread  # the figures may have added to it
@@ -127,7 +127,9 @@ def _results(run: RunFolder) -> Element:
             del blocks[0]
         title = TITLES.get(path.stem, path.stem.replace("_", " ").capitalize())
         if path.stem == "self_correction":
-            parts += blocks
+            tables = [block for block in blocks if block.tag == "div"]
+            told = [block for block in blocks if block.tag != "div"]
+            parts += [*tables, folded("How to read this table", told) if told else None]
         else:
             parts.append(folded(title, blocks))
     return element(

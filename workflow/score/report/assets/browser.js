@@ -325,7 +325,7 @@ function signs(flags) {
 }
 
 function scrollWithin(box, part) {
-  const top = part.offsetTop - box.offsetTop;
+  const top = part.offsetTop;
   if (top < box.scrollTop || top + part.offsetHeight > box.scrollTop + box.clientHeight) {
     box.scrollTop = top - box.clientHeight / 3;
   }
