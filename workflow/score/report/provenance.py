@@ -3,6 +3,7 @@
 What no file of the run records is that of the moment and the machine at which the report is made.
 """
 
+import base64
 import importlib.metadata
 import os
 import platform
@@ -14,6 +15,7 @@ from pathlib import Path
 from score.files.digests import digest, file_digest
 from score.report.run_folder import RunFolder, read_object
 
+RECORDS = Path(".snakemake/metadata")
 LINEAGE = "score_policy.json"  # as in score.policies.load, which needs transformers
 
 
@@ -142,31 +144,41 @@ def _policy_folders(folder: Path) -> list[Path]:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    files = sorted(file for file in folder.rglob("[!.]*") if file.is_file())
     return {str(file.relative_to(folder)): file_digest(file) for file in files}
 
 
-def jobs(run: RunFolder) -> list[dict]:
-    """When each job that runs a policy began for the last time and ended, by the times of its files."""
-    found = []
-    for instance in run.instances():
-        home = run.path / instance
-        ends = {
-            "train": (home / "settings.json", home / "policy"),
-            "sample": (home / "test/sample_settings.json", home / "test/sampled.parquet"),
-            "verify": (home / "test/verify_settings.json", home / "test/attempts.parquet"),
-        }
-        for job, (settings, result) in ends.items():
-            if settings.is_file() and result.exists():
-                began, ended = settings.stat().st_mtime, result.stat().st_mtime
-                entry = {
-                    "job": job,
-                    "policy": instance,
-                    "began": _time(began),
-                    "ended": _time(ended),
-                }
-                found.append(entry | {"seconds": round(max(ended - began, 0.0), 1)})
-    return found
+def jobs(run: RunFolder, records: Path = RECORDS) -> list[dict] | None:
+    """When each job of the run began and ended, as Snakemake recorded it; None where it did not.
+
+    Of a job that went on after an interruption these are the times of its last part.
+    """
+    if not records.is_dir():
+        return None
+    found = {}
+    for file in records.rglob("*"):
+        output, record = _output_of(file.relative_to(records)), read_object(file)
+        if output is None or not {"rule", "starttime", "endtime"} <= record.keys():
+            continue
+        if not Path(output).resolve().is_relative_to(run.path.resolve()):
+            continue
+        began, ended = record["starttime"], record["endtime"]
+        if not (isinstance(began, float) and isinstance(ended, float)):
+            continue
+        told = {"began": _time(began), "ended": _time(ended), "seconds": round(ended - began, 1)}
+        key = record["rule"], str(record.get("log") or output)
+        if key not in found or output < found[key]["output"]:
+            found[key] = {"rule": record["rule"], "output": output, **told}
+    return sorted(found.values(), key=lambda job: (job["began"], job["output"]))
+
+
+def _output_of(name: Path) -> str | None:
+    """The output that a record is of: its path in base64, in folders called @… where it is long."""
+    try:
+        coded = "".join(part.removeprefix("@") for part in name.parts)
+        return base64.b64decode(coded, altchars=b"-_", validate=True).decode()
+    except ValueError:
+        return None
 
 
 def _time(stamp: float) -> str:

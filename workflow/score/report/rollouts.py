@@ -70,7 +70,7 @@ def read_rollouts(run: RunFolder) -> Rollouts:
             }
         )
         found.parts.append(pack(_texts(frame, turns)))
-    found.index |= rendered(problems["question"])
+    found.index |= rendered(problems["question"], problems["answer"])
     return found
 
 
@@ -119,7 +119,7 @@ def _flags(frame: pd.DataFrame, turns: list[int]):
     flags += RIGHT_SECOND * frame["correct_t2"].astype(int)
     cut = [frame[f"truncated_t{t}"].astype(bool) for t in turns if f"truncated_t{t}" in frame]
     differs = [
-        (frame[f"second_opinion_t{t}"] != frame[f"correct_t{t}"]).fillna(False).astype(bool)
+        _differs(frame[f"second_opinion_t{t}"], frame[f"correct_t{t}"])
         for t in turns
         if f"second_opinion_t{t}" in frame
     ]
@@ -127,6 +127,11 @@ def _flags(frame: pd.DataFrame, turns: list[int]):
         if columns:
             flags += flag * pd.concat(columns, axis=1).any(axis=1).astype(int)
     return flags
+
+
+def _differs(opinions: pd.Series, correct: pd.Series) -> pd.Series:
+    """Where the second opinion is another than the verdict; no opinion does not differ."""
+    return (opinions.astype("boolean") != correct.astype(bool)).fillna(False).astype(bool)
 
 
 def _flows(first, second) -> dict[tuple[str, str], int]:
@@ -152,7 +157,8 @@ def _texts(frame: pd.DataFrame, turns: list[int]) -> dict:
         [word_runs(*pair) for pair in zip(before, after, strict=True)]
         for before, after in itertools.pairwise(texts)
     ]
-    return part | rendered(text for column in texts for text in column)
+    stated = [str(answer) for column in part["extracted"] for answer in column or [] if answer]
+    return part | rendered(itertools.chain(*texts), stated)
 
 
 def _plain(value):

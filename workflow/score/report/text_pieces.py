@@ -6,6 +6,7 @@ a tree of names, attributes and texts, code is a list of classes and lengths.
 """
 
 import html
+import itertools
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -29,6 +30,7 @@ PIECES = (
 )
 DISPLAY = (3, 4, 5)  # groups that stand on a line of their own
 _PIECES = re.compile(PIECES)
+LONGEST = 600  # characters of an answer that may be a formula
 MOST_FORMULAS = 40_000  # of one part; a formula takes a fifth of a millisecond
 MOST_CODE = 4_000_000  # characters of one part
 
@@ -105,21 +107,22 @@ def pieces(text: str) -> list[tuple[int, int, str, str]]:
     return found
 
 
-def rendered(texts: Iterable[str]) -> dict:
+def rendered(texts: Iterable[str], answers: Iterable[str] = ()) -> dict:
     """`formulas` and `code`: source -> how it is shown, for all pieces of the texts.
 
-    What can't be read, and what is more than MOST_FORMULAS or MOST_CODE, is left out and will be shown
-    as it was written.
+    answers: texts that are a formula as a whole where they hold a backslash. What can't be read,
+    and what is more than MOST_FORMULAS or MOST_CODE, is left out and will be shown as it was written.
     """
     formulas, code, characters = {}, {}, 0
-    for text in texts:
-        for *_, kind, source in pieces(text):
-            if kind in ("math", "display"):
-                if source not in formulas and len(formulas) < MOST_FORMULAS:
-                    formulas[source] = formula_tree(source)
-            elif source not in code and characters + len(source) <= MOST_CODE:
-                characters += len(source)
-                code[source] = code_runs(source, kind)
+    found = (piece[2:] for text in texts for piece in pieces(text))
+    whole = (("math", text) for text in answers if "\\" in text and len(text) <= LONGEST)
+    for kind, source in itertools.chain(found, whole):
+        if kind in ("math", "display"):
+            if source not in formulas and len(formulas) < MOST_FORMULAS:
+                formulas[source] = formula_tree(source)
+        elif source not in code and characters + len(source) <= MOST_CODE:
+            characters += len(source)
+            code[source] = code_runs(source, kind)
     return {
         "formulas": {source: tree for source, tree in formulas.items() if tree},
         "code": {source: runs for source, runs in code.items() if runs},

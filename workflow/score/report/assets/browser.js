@@ -80,6 +80,10 @@ class Browser {
   /** Take over some of the state, filter, and show. */
   async set(change, remember = true) {
     Object.assign(this.state, change);
+    for (const [name, control] of Object.entries(this.controls)) {
+      const offers = control.options && [...control.options].some(({ value }) => value === this.state[name]);
+      if (offers === false) this.state[name] = ""; // an address may hold anything
+    }
     if (!this.policy) this.state.policy = this.index.policies[0].name;
     if (!this.other || this.other === this.policy) this.state.other = "";
     if (!this.state.other) this.state.apart = "";
@@ -145,7 +149,7 @@ class Browser {
     const form = make("form", { className: "filters" },
       this.choice("policy", "policy", names),
       this.choice("other", "beside it", [["", "none"], ...names]),
-      this.choice("transition", "attempts", [["", "all"], ...Object.entries(TRANSITIONS)]),
+      this.choice("transition", "goes from", [["", "all"], ...Object.entries(TRANSITIONS)]),
       levels.length ? this.choice("level", "level", [["", "all"], ...levels.map((l) => [l, l])]) : null,
       this.search(),
       make("span", { className: "boxes" },
@@ -248,7 +252,7 @@ class Browser {
     showText(asked, question[problem], this.looks(this.index));
     const wanted = make("div", { className: "text answer", tabIndex: 0, role: "group",
       ariaLabel: "reference answer" });
-    showText(wanted, answer[problem], this.looks(this.index));
+    showAnswer(wanted, answer[problem], this.looks(this.index));
     const drawn = [this.attempts(this.policy, part, rollout)];
     if (second) {
       const key = rolloutKey(this.other, rollout, problem, this.policy);
@@ -291,8 +295,8 @@ class Browser {
     showText(text, part.attempt[turn][rollout], this.looks(part), marks, turn ? "ins" : "del");
     if (!part.attempt[turn][rollout]) text.append(make("span", { className: "quiet" }, "(empty)"));
     const stated = told("extracted"), states = make("p", { className: "states" });
-    if (stated === null) states.append("states no answer");
-    else showText(states, `states: ${stated}`, null);
+    states.append(stated === null ? "states no answer" : "states: ");
+    if (stated !== null) showAnswer(states, String(stated), this.looks(part));
     const long = turn && runs === null ? make("p", { className: "quiet" }, "Too long to compare word by word.") : null;
     return make("div", { className: "attempt" }, make("h5", {}, `Attempt ${turn + 1}`), facts, states, long, text);
   }

@@ -15,13 +15,15 @@ const MOST_FORMULAS = 500; // drawn in one text
 // What is not seen or turns the text around it, but for line breaks, tabs and joiners of letters.
 const UNSEEN = /(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** The value that score.report.rollouts.pack made a text of. */
+/** The index or the part that score.report.rollouts.pack made a text of; its tables become maps. */
 async function unpack(base64) {
   const bytes = Uint8Array.fromBase64
     ? Uint8Array.fromBase64(base64)
     : Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return JSON.parse(await new Response(stream).text());
+  const value = JSON.parse(await new Response(stream).text());
+  for (const name of ["formulas", "code"]) value[name] = new Map(Object.entries(value[name]));
+  return value;
 }
 
 /** An element with properties and content: texts, elements, or null. */
@@ -44,16 +46,23 @@ function showText(target, text, looks, marks = [], markName = "ins") {
   const writer = new TextWriter(text, marks, markName);
   let end = 0, formulas = 0;
   for (const piece of looks ? findPieces(text, looks.pieces) : []) {
-    const tree = piece.isCode ? null : looks.formulas[piece.source];
-    const runs = piece.isCode ? looks.code[piece.source] : null;
+    const tree = piece.isCode ? null : looks.formulas.get(piece.source);
+    const runs = piece.isCode ? looks.code.get(piece.source) : null;
     if (!runs && !(tree && formulas++ < MOST_FORMULAS)) continue;
     writer.write(end, piece.start, "");
     if (runs) writer.writeCode(piece.start, runs);
     else writer.writeElement(piece.start, formulaElement(tree, piece, text.slice(piece.start, piece.end)));
-    end = piece.end;
+    end = piece.end + (runs && text[piece.end] === "\n" ? 1 : 0); // a block ends its line
   }
   writer.write(end, text.length, "");
   target.append(...writer.nodes);
+}
+
+/** Put an answer into an element: as a formula where it is one as a whole. */
+function showAnswer(target, answer, looks) {
+  const tree = looks?.formulas.get(answer);
+  if (tree) target.append(formulaElement(tree, {}, answer));
+  else showText(target, answer, looks);
 }
 
 function findPieces(text, expression) {
