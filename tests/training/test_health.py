@@ -15,7 +15,8 @@ from score.training.health import (
     paid_turns,
     updates_without,
 )
-from score.training.objectives import OBJECTIVES
+from score.training.methods import METHODS
+from score.training.methods.method import Groups
 from score.training.records import TurnSums, shown
 from score.training.settings import TrainSettings
 from training_command import run_command, settings
@@ -32,7 +33,7 @@ def test_groups_that_lie_across_ranks_are_equal_only_as_a_whole(monkeypatch, ord
     found = []
     for rank in (0, 1):
         mine = rewards[3 * rank : 3 * rank + 3][order]
-        found.append(in_equal_groups(mine, order, k=2, rank=rank))
+        found.append(in_equal_groups(mine, order, Groups(2), rank=rank))
     expected = [[1, 0], [1, 0], [1, 1], [1, 1], [0, 1], [0, 1]]
     assert torch.cat(found).int().tolist() == expected
 
@@ -40,8 +41,8 @@ def test_groups_that_lie_across_ranks_are_equal_only_as_a_whole(monkeypatch, ord
 def test_first_attempts_that_were_given_teach_turn_1_nothing(monkeypatch):
     monkeypatch.setattr(advantages, "gather", lambda values: values)
     rewards = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    assert not in_equal_groups(rewards, [0, 1], 2, 0).any()
-    equal = in_equal_groups(rewards, [0, 1], 2, 0, offline=[True, True])
+    assert not in_equal_groups(rewards, [0, 1], Groups(2), 0).any()
+    equal = in_equal_groups(rewards, [0, 1], Groups(2), 0, offline=[True, True])
     assert equal.tolist() == [[True, False]] * 2
     assert rewards.tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
@@ -57,7 +58,7 @@ def test_first_attempts_that_were_given_teach_turn_1_nothing(monkeypatch):
 )
 def test_turns_that_can_earn_nothing_are_not_counted(objective, turns, paid):
     args = SimpleNamespace(num_turns=turns, stage2_alpha=10.0)
-    assert paid_turns(OBJECTIVES[objective], args) == paid
+    assert paid_turns(METHODS[objective], args) == paid
 
 
 def test_shares_are_of_rollouts_of_tokens_or_of_opinions():

@@ -11,8 +11,9 @@ import itertools
 import pytest
 import torch
 from score.training import loss
-from score.training.advantages import deviation, divisor, leave_one_out
-from score.training.objectives import OBJECTIVES
+from score.training.advantages import deviation, divisor
+from score.training.methods import METHODS
+from score.training.methods.method import Groups
 from score.training.settings import MethodSettings
 
 TOKENS = list(itertools.product(range(2), range(2)))
@@ -97,13 +98,13 @@ def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, ch
     old_logps = None if old_logps is None else old_logps[:, :tokens]
     turn = TURN[:, :tokens].expand(len(logps), -1)
     log_ratios = loss.per_turn_sum(logps - ref_logps, turn, turns).detach()
-    weights = OBJECTIVES[stage].kl_weights(turns, *BETAS[stage])
-    rewards = OBJECTIVES[stage].rewards(scores, MethodSettings(stage2_alpha=ALPHA))
+    weights = METHODS[stage].kl_weights(turns, *BETAS[stage])
+    rewards = METHODS[stage].rewards(scores, MethodSettings(stage2_alpha=ALPHA))
     parts = change(rewards=rewards, log_ratios=log_ratios, weights=weights)
     rewards = parts["rewards"]
     if kl == "k1":
         rewards = loss.charge_kl(rewards, parts["log_ratios"], weights)
-    advantages = leave_one_out(rewards, len(logps)) if baseline else rewards
+    advantages = METHODS[stage].advantages(rewards, Groups(len(logps))) if baseline else rewards
     return loss.policy_loss(
         logps,
         turn,
@@ -154,13 +155,13 @@ def test_scaled_expected_gradient_weighs_each_group_by_one_over_its_deviation(st
         parts = logps[group], ref_logps[group], None, scores[group]
         settings = {"kl": kl, "baseline": True}
         plain = project_loss(*parts, stage, change=dict, **settings)
-        rewards = OBJECTIVES[stage].rewards(scores[group], MethodSettings(stage2_alpha=ALPHA))
+        rewards = METHODS[stage].rewards(scores[group], MethodSettings(stage2_alpha=ALPHA))
         rewards = rewards[:, :1] if stage == "single_turn" else rewards
         if kl == "k1":
             turns = rewards.size(1)
             log_ratios = (logps[group] - ref_logps[group]).detach()
             costs = torch.stack([log_ratios[:, :2].sum(1), log_ratios[:, 3:].sum(1)], dim=1)
-            weights = OBJECTIVES[stage].kl_weights(turns, *BETAS[stage])
+            weights = METHODS[stage].kl_weights(turns, *BETAS[stage])
             rewards = rewards - costs[:, :turns] * torch.tensor(weights, dtype=torch.float64)
         advantages = rewards - rewards.flip(0)  # of two rollouts, each is the other's baseline
         sigma = max(advantages.std().item(), 0.1)

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from score.training.adaptive_kl import current_weight, next_weight
 from score.training.checkpoints import newest_whole_checkpoint
-from score.training.objectives import OBJECTIVES, current_weight, next_weight
+from score.training.methods import METHODS
 from score.training.settings import MethodSettings
 from training_runs import make_trainer, records
 
@@ -71,14 +72,14 @@ def test_resumed_training_goes_on_at_the_same_weight_bit_for_bit(tmp_path):
     ids=["right to right", "wrong to wrong", "wrong to right", "right to wrong"],
 )
 def test_stage_two_pays_the_bonus_on_turn_2_alone(scores, rewards):
-    assert OBJECTIVES["stage_two"].rewards(
+    assert METHODS["stage_two"].rewards(
         torch.tensor([scores]).float(), MethodSettings()
     ).tolist() == [list(rewards)]
 
 
 def test_stage_one_pays_nothing_for_the_first_attempt():
     scores = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
-    assert OBJECTIVES["stage_one"].rewards(scores, MethodSettings()).tolist() == [[0, 0], [0, 1]]
+    assert METHODS["stage_one"].rewards(scores, MethodSettings()).tolist() == [[0, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -93,14 +94,14 @@ def test_stage_one_pays_nothing_for_the_first_attempt():
 def test_pay_of_three_turns_is_this_by_hand(objective_name, rewards):
     """Stage I(b) pays attempt 3 alone; in Stage II each bonus is against the attempt before."""
     scores = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
-    assert OBJECTIVES[objective_name].rewards(scores, MethodSettings()).tolist() == rewards
+    assert METHODS[objective_name].rewards(scores, MethodSettings()).tolist() == rewards
 
 
 def test_kl_weights_of_one_two_and_three_turns():
     """Stage I(a) holds attempt 1, Stage I(b) attempts 1 and 2."""
-    assert OBJECTIVES["stage_one"].kl_weights(2, 0.1, 0.01) == [0.1, 0.01]
-    assert OBJECTIVES["stage_one"].kl_weights(3, 0.1, 0.01) == [0.1, 0.1, 0.01]
-    assert OBJECTIVES["direct_multi_turn"].kl_weights(3, 0.02, 0.01) == [0.0, 0.0, 0.01]
+    assert METHODS["stage_one"].kl_weights(2, 0.1, 0.01) == [0.1, 0.01]
+    assert METHODS["stage_one"].kl_weights(3, 0.1, 0.01) == [0.1, 0.1, 0.01]
+    assert METHODS["direct_multi_turn"].kl_weights(3, 0.02, 0.01) == [0.0, 0.0, 0.01]
     for name in ("stage_two", "summed_return"):
-        assert OBJECTIVES[name].kl_weights(3, 0.02, 0.01) == [0.02, 0.01, 0.01]
-    assert OBJECTIVES["single_turn"].kl_weights(1, 0.02, 0.01) == [0.02]
+        assert METHODS[name].kl_weights(3, 0.02, 0.01) == [0.02, 0.01, 0.01]
+    assert METHODS["single_turn"].kl_weights(1, 0.02, 0.01) == [0.02]

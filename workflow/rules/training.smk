@@ -3,9 +3,9 @@
 # nodes, one process each. `mpi`, empty, makes the job's shell call srun itself (score.jobs.launch), so
 # that Slurm's warning before the time limit reaches the training and nothing else.
 
-from score.training.objectives import OBJECTIVES
+from score.training.methods import METHODS
 
-for objective in OBJECTIVES:
+for objective in METHODS:
 
     rule:
         """A policy is trained from a policy by reinforcement learning, held to a reference policy. Leaves its

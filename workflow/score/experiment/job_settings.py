@@ -63,10 +63,20 @@ class JobSettings:
             self.plan.evaluations[evaluation].settings,
         )
 
-    def _prompts(self, refining: bool = False) -> dict[str, str | None]:
-        """The section `prompts`, without the messages that a job does not use."""
-        unused = () if refining else ("critique_prompt", "refine_prompt")
-        return {key: value for key, value in self.config["prompts"].items() if key not in unused}
+    def _prompts(self, refining: bool = False) -> dict:
+        """The section `prompts`, without the messages that a job does not use.
+
+        Where earlier attempts are stripped of their reasoning, it depends on the reasoning's tags too.
+        """
+        unused, prompts = (
+            () if refining else ("critique_prompt", "refine_prompt"),
+            self.config["prompts"],
+        )
+        tags = self._tags() if prompts["history_thinking"] == "strip" else {}
+        return {key: value for key, value in prompts.items() if key not in unused} | tags
+
+    def _tags(self) -> dict:
+        return {"reasoning_tags": self.config["verifier"]["reasoning_tags"]}
 
     def verification(self) -> VerifySettings:
         return VerifySettings.from_config(
@@ -137,7 +147,9 @@ class JobSettings:
 
     def given(self, instance: str) -> GivenSettings:
         """How the attempts in a file become examples."""
-        return GivenSettings.from_config(self.config, self._prompts(), self.plan.settings(instance))
+        return GivenSettings.from_config(
+            self.config, self._prompts(), self._tags(), self.plan.settings(instance)
+        )
 
     def claims(self) -> ClaimsSettings:
         return ClaimsSettings.from_config()

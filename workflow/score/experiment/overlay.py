@@ -8,7 +8,7 @@ candidate. Merging section by section alone would let a default of `stage_two` o
 
 from score.experiment.plan import sections_of
 from score.fine_tuning.settings import FINE_TUNED
-from score.training.objectives import OBJECTIVES
+from score.training.methods import METHODS
 
 
 def resolved(config: dict, overlay: dict) -> dict:
@@ -19,7 +19,7 @@ def resolved(config: dict, overlay: dict) -> dict:
     stays the same when it is resolved again. Values that are no sections are left to the schema.
     """
     overruled: dict[str, set[str]] = {}
-    for objective in (*OBJECTIVES, *FINE_TUNED):
+    for objective in (*METHODS, *FINE_TUNED):
         broader: set[str] = set()  # what the overlay states in the sections before this one
         for name in sections_of(objective):
             stated = _keys(overlay, name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from score.fine_tuning.settings import FINE_TUNED
-from score.training.objectives import OBJECTIVES
+from score.training.methods import METHODS
 
 PROMPTED = ("self_refine",)
 # Folders of every run beside those of its policies and evaluations: results/{run_name}/figures.
@@ -22,8 +22,8 @@ ORIGIN_KEYS = ("init", "reference", "candidates")
 
 def sections_of(objective: str) -> tuple[str, ...]:
     """The sections of the config that an objective takes settings from; the later wins."""
-    if objective in OBJECTIVES:
-        return OBJECTIVES[objective].sections
+    if objective in METHODS:
+        return METHODS[objective].sections
     return ("training", "fine_tuning") if objective in FINE_TUNED else ()
 
 
@@ -114,7 +114,7 @@ class Plan:
 
     def is_reinforced(self, instance: str) -> bool:
         """Whether it is trained by reinforcement learning."""
-        return self.objective(instance) in OBJECTIVES
+        return self.objective(instance) in METHODS
 
     def is_fine_tuned(self, instance: str) -> bool:
         """Whether it is fine-tuned on chosen corrections, in rounds."""
@@ -153,7 +153,7 @@ class Plan:
         for section in sections_of(entry["objective"]):
             merged |= self.config[section]
         merged |= {key: value for key, value in entry.items() if key not in ORIGIN_KEYS}
-        if self.is_reinforced(instance) and OBJECTIVES[entry["objective"]].one_turn:
+        if self.is_reinforced(instance) and METHODS[entry["objective"]].one_turn:
             merged["num_turns"] = 1
         if label.startswith("candidate"):
             merged |= self.candidate_settings(arm)[int(label.removeprefix("candidate"))]
@@ -249,7 +249,8 @@ class Plan:
                 settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]
             )
             offline = settings.get("offline_first_attempts", 0)
-            attempts = round(rollouts * (turns - offline))
+            firsts = (1 - offline) / settings["corrections_per_attempt"]
+            attempts = round(rollouts * (firsts + turns - 1))
             if offline:
                 pool = settings["first_attempts_per_problem"]
                 attempts = None if problems is None else attempts + problems * pool

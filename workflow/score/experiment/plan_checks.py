@@ -6,10 +6,11 @@ Each check raises ValueError with the key, its value and the cure, before any jo
 from score.experiment.plan import PROMPTED, Plan
 from score.fine_tuning.settings import FINE_TUNED
 from score.sampling.chat_template import check_reserved
+from score.sampling.history import check_history
 from score.sampling.plain_prompts import check_prompt_format
 from score.sampling.prompt_settings import pinned_date, task_with
 from score.tasks import load_task
-from score.training.objectives import OBJECTIVES
+from score.training.methods import METHODS
 
 TOLERANCE = 0.01  # budgets that differ by less count as equal: rounds don't divide evenly
 
@@ -30,7 +31,7 @@ def check_plan(config: dict) -> None:
 
 
 def _check_objective(name: str, policies: dict) -> None:
-    objective, known = policies[name]["objective"], (*OBJECTIVES, *FINE_TUNED, *PROMPTED)
+    objective, known = policies[name]["objective"], (*METHODS, *FINE_TUNED, *PROMPTED)
     if objective not in known:
         raise ValueError(
             f'policies.{name}.objective is "{objective}"; expected one of {", ".join(known)}. Change '
@@ -147,6 +148,7 @@ def _check_prompted(config: dict) -> None:
         check_prompt_format(config["prompts"])
         pinned_date(config["prompts"]["template_date"])
         check_reserved(config["prompts"]["chat_template_kwargs"])
+        check_history(config["prompts"]["history_thinking"], config["verifier"]["reasoning_tags"])
         task = task_with(config["task_type"], config["prompts"])
     except ValueError as error:
         raise ValueError(f"prompts.{error}") from None

@@ -223,6 +223,7 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
     from score.policies.attention import check_attention
     from score.policies.fitness import check_policy, check_vocabulary, config_of
     from score.sampling.chat_template import check_of_use, within_deadline
+    from score.sampling.history import set_history
     from score.sampling.plain_prompts import in_format, plain_prompts_of
     from score.sampling.prompt_settings import task_with
     from score.sampling.prompts import (
@@ -260,6 +261,7 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
     try:
         check_of_use(tokenizer.chat_template, *template)
         set_template(tokenizer, *template)
+        set_history(tokenizer, prompts["history_thinking"], config["verifier"]["reasoning_tags"])
     except ValueError as error:
         raise ValueError(f"prompts.{error}") from None
     try:

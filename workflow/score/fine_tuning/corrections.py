@@ -101,7 +101,7 @@ def _nothing_to_imitate(attempts: pd.DataFrame, settings: CorrectionSettings) ->
 def make_examples(
     pairs: list[Pair], tokenizer, bridge: Bridge, stop_ids: set[int], vocabulary: int
 ) -> list[Example]:
-    """Pairs as one conversation each: prompt, attempt, bridge, correction.
+    """Pairs as one conversation each: prompt, attempt as the correction sees it, bridge, correction.
 
     vocabulary: how many token ids the policy knows. ValueError where the ids don't spell the
     attempts' texts, so come from another tokenizer, or where a correction does not end with an
@@ -110,7 +110,7 @@ def make_examples(
     rollouts = [_conversation(pair, bridge, stop_ids) for pair in pairs]
     examples = []
     for pair, rollout in zip(pairs, rollouts, strict=True):
-        ids, turn = rollout.tokens()
+        ids, turn, _ = rollout.sequences()[-1]
         if any(not 0 <= i < vocabulary for i in ids):
             raise ValueError(_not_ours(pair, f"holds other ids than its 0 to {vocabulary - 1}"))
         if cut_off(pair.ids_t2, stop_ids):
@@ -127,7 +127,10 @@ def make_examples(
 
 def _conversation(pair: Pair, bridge: Bridge, stop_ids: set[int]) -> Rollout:
     attempts, truncated = [pair.ids_t1, pair.ids_t2], [cut_off(pair.ids_t1, stop_ids), False]
-    return Rollout(pair.prompt_ids, attempts, [bridge.after(pair.ids_t1)], truncated)
+    rollout = Rollout(pair.prompt_ids, attempts, [bridge.after(pair.ids_t1)], truncated)
+    if bridge.history is not None:
+        rollout.contexts = [bridge.next_context(pair.prompt_ids, pair.ids_t1)]
+    return rollout
 
 
 def _not_ours(pair: Pair, found: str) -> str:

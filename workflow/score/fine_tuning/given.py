@@ -103,7 +103,7 @@ def make_examples(
                 examples.append(
                     Example(f"row {number}", 0, turn - 1, kind, ids + attempt, len(ids))
                 )
-            ids = ids + attempt + bridge.after(attempt)
+            ids = bridge.next_context(ids, attempt)
     return examples
 
 

@@ -29,7 +29,7 @@ from score.policies.memory import KNOWN_SHAPES
 from score.sampling.generate import HFGenerate
 from score.sampling.prompts import load_tokenizer
 from score.tasks import load_task
-from score.training import trainer as trainer_module
+from score.training import sampling
 from score.training.config import SCoReConfig
 from score.training.trainer import SCoReTrainer
 
@@ -149,7 +149,7 @@ def stage_two(
     trained = _watch(trainer, clock)
     trainer._no_grad_logps = clock.timed("reference pass", trainer._no_grad_logps)
     _forget_peak(device)
-    with patch.object(trainer_module, "HFGenerate", sampler):
+    with patch.object(sampling, "HFGenerate", sampler):
         trainer.train()
     weights = sum(p.numel() for p in trainer.model.parameters())
     seconds = dict(clock.seconds)

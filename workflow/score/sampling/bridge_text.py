@@ -36,12 +36,28 @@ class BridgeText:
     the next one. end: what follows an attempt with which the conversation ends; empty where the
     template writes nothing there. answer: what it writes between `opening` and an attempt without
     reasoning with which the conversation ends, such as an empty block of it, a header or a space.
+    history: how an earlier attempt is shown without its reasoning, where it is.
     """
 
     opening: str
     after: str
     end: str
     answer: str
+    history: "HistoryText | None" = None
+
+
+@dataclass(frozen=True)
+class HistoryText:
+    """How a template shows an earlier attempt without its reasoning.
+
+    before: from the end of the question to the answer. nothing: what stands there in place of both
+    where an attempt has no answer. drops: the characters left out where the answer begins; None: all
+    white space.
+    """
+
+    before: str
+    nothing: str
+    drops: str | None
 
 
 def bridge_text(
@@ -52,14 +68,14 @@ def bridge_text(
     system: messages before the question. ValueError where what follows an attempt depends on it, or
     where the prompt of turn 2 leaves out, repeats, moves or changes the conversation before.
     """
-    question = [*system, _user(QUESTION)]
+    question = [*system, user(QUESTION)]
     asked = write(question, add_generation_prompt=True)
     before, found, opening = asked.rpartition(QUESTION)
     _check_shown(bool(found), "the question", asked)
     correction, texts = correction_prompt.strip(), {}
     for probe in _PROBES:
         attempt = probe.format(_FIRST)
-        answered = [*question, _assistant(attempt), _user(correction_prompt)]
+        answered = [*question, assistant(attempt), user(correction_prompt)]
         text = write(answered, add_generation_prompt=True)
         shown, _, after = _parted(text, _FIRST)
         if not shown.startswith(before + QUESTION):
@@ -80,7 +96,7 @@ def bridge_text(
             f"the next; expected the same. {_ANOTHER}"
         )
     _check_third_turn(write, question, correction_prompt, after, closing + correction)
-    answered = write([*question, _assistant(_FIRST)], add_generation_prompt=False)
+    answered = write([*question, assistant(_FIRST)], add_generation_prompt=False)
     shown, _, end = _parted(answered, _FIRST)
     answer = shown.removeprefix(asked) if shown.startswith(asked) else ""
     return BridgeText(opening, after, end.lstrip(), answer)
@@ -90,8 +106,8 @@ def _check_third_turn(
     write: Callable[..., str], question: Messages, correction_prompt: str, after: str, bridge: str
 ) -> None:
     """What stands after the second attempt, and still after the first, is what stood after the first."""
-    correction = _user(correction_prompt)
-    turns = [_assistant(_FIRST), correction, _assistant(_SECOND), correction]
+    correction = user(correction_prompt)
+    turns = [assistant(_FIRST), correction, assistant(_SECOND), correction]
     text = write([*question, *turns], add_generation_prompt=True)
     between, _, last = _parted(_parted(text, _FIRST)[2], _SECOND)
     if last.lstrip() != after or not between.lstrip().startswith(bridge):
@@ -101,11 +117,11 @@ def _check_third_turn(
         )
 
 
-def _user(content: str) -> dict[str, str]:
+def user(content: str) -> dict[str, str]:
     return {"role": "user", "content": content}
 
 
-def _assistant(content: str) -> dict[str, str]:
+def assistant(content: str) -> dict[str, str]:
     return {"role": "assistant", "content": content}
 
 

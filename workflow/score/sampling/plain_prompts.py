@@ -33,7 +33,7 @@ from score.sampling.stop_strings import StopStrings
 
 FORMATS = ("chat", "plain")
 NEXT_QUESTION = "\n\nQuestion:"
-_OWN = ("prompt_format", "stop_strings")
+_OWN = ("prompt_format", "stop_strings", "reasoning_tags")
 _SHOWN = {"system": "{}", "user": "Question: {}", "assistant": "Answer: {}"}
 # Texts to tokenise another behind: one of them ends where a token ends, whatever follows.
 _ANCHORS = (":", "42", " so")
@@ -104,10 +104,15 @@ class PlainBridge:
     stops: StopStrings = field(repr=False)
     end: None = None
     opening: str = ""
+    history: None = None
 
     def after(self, attempt: list[int]) -> list[int]:
         """The run that follows `attempt`, which keeps the token that ended it."""
         return list(self.behind.get(self.stops.that_ended(attempt), self.ids))
+
+    def next_context(self, context: list[int], attempt: list[int]) -> list[int]:
+        """The ids on which the next attempt is sampled, where this one was sampled on `context`."""
+        return context + attempt + self.after(attempt)
 
 
 class PlainPrompts:
@@ -177,12 +182,19 @@ class PlainPrompts:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def _inner_ids(self, text: str) -> list[int]:
-        """Ids of a text that others come before: none of what a tokenizer puts before a first word."""
-        for anchor in _ANCHORS:
-            before, both = self._ids(anchor), self._ids(anchor + text)
-            if both[: len(before)] == before:
-                return both[len(before) :]
-        return self._ids(text)
+        return inner_ids(self.tokenizer, text)
+
+
+def inner_ids(tokenizer, text: str) -> list[int]:
+    """Ids of a text that others come before: none of what a tokenizer puts before a first word."""
+    for anchor in _ANCHORS:
+        before, both = (
+            tokenizer(each, add_special_tokens=False)["input_ids"]
+            for each in (anchor, anchor + text)
+        )
+        if both[: len(before)] == before:
+            return both[len(before) :]
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 def _lacking_behind(stop: str) -> str:

@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 
 from score.files.settings import Settings
 from score.tasks import load_task
+from score.verifiers.reasoning import TAGS
 
 TEMPLATE_DATE = "2024-07-26"  # what Llama's templates print where nobody tells them a date
 PROMPTS = ("system_prompt", "first_prompt", "correction_prompt", "critique_prompt", "refine_prompt")
@@ -22,6 +23,8 @@ class PromptSettings(Settings):
     stop_strings: with plain, texts at which an attempt ends; null: the layout's own.
     chat_template: a Jinja file, or the name of a template that TRL ships, in place of the tokenizer's
     own; null: that. chat_template_kwargs: variables of the template, such as enable_thinking.
+    history_thinking: keep shows earlier attempts as they were sampled, strip without their reasoning.
+    reasoning_tags: of the section verifier, what opens and what ends reasoning.
     """
 
     system_prompt: str | None = None
@@ -34,6 +37,8 @@ class PromptSettings(Settings):
     stop_strings: list | None = None
     chat_template: str | None = None
     chat_template_kwargs: dict = field(default_factory=dict)
+    history_thinking: str = "keep"
+    reasoning_tags: list | None = field(default_factory=lambda: list(TAGS))
 
 
 def task_of(settings: PromptSettings) -> ModuleType | SimpleNamespace:

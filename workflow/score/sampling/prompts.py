@@ -9,7 +9,7 @@ writes the same after any attempt, which `bridge_text` checks before any work st
 import json
 import reprlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +19,7 @@ from jinja2 import TemplateError, TemplateSyntaxError
 from score.files.digests import digest
 from score.sampling.bridge_text import BridgeText, Messages, bridge_text
 from score.sampling.chat_template import template_text
+from score.sampling.history import StrippedHistory, history_text, set_history, stripped_tags
 from score.sampling.plain_prompts import PlainBridge, in_format, plain_prompts_of
 from score.sampling.prompt_settings import TEMPLATE_DATE, PromptSettings, pinned_date
 
@@ -148,6 +149,7 @@ def asking_tokenizer(path: str, settings: PromptSettings):
         settings.chat_template_kwargs,
         trust_remote_code=settings.trust_remote_code,
     )
+    set_history(tokenizer, settings.history_thinking, settings.reasoning_tags)
     return in_format(tokenizer, settings)
 
 
@@ -223,7 +225,13 @@ def prompt_ids(tokenizer, messages: Messages) -> list[int]:
 
 def work_out_text(tokenizer, correction_prompt: str, system_prompt: str | None) -> BridgeText:
     """`bridge_text` by the tokenizer's chat template, which alone is run here."""
-    return bridge_text(partial(render, tokenizer), correction_prompt, _system(system_prompt))
+    system = _system(system_prompt)
+    text = bridge_text(partial(render, tokenizer), correction_prompt, system)
+    if (tags := stripped_tags(tokenizer)) is not None:
+        write, template = partial(render, tokenizer), tokenizer.get_chat_template()
+        history = history_text(write, correction_prompt, system, text, tags, template)
+        text = replace(text, history=history)
+    return text
 
 
 @dataclass(frozen=True)
@@ -235,12 +243,14 @@ class Bridge:
     sampling stops; nearly always the same (of gpt-oss <|end|> and <|return|>). opening: the text that
     the template writes between a user message and the attempt at it. answer: what it writes between
     that and an attempt without reasoning; sampled attempts begin as the policy has them begin.
+    history: how earlier attempts are shown without their reasoning; None: as they were sampled.
     """
 
     ids: tuple[int, ...]
     end: int
     opening: str = ""
     answer: str = ""
+    history: StrippedHistory | None = field(default=None, repr=False)
 
     @classmethod
     def from_tokenizer(
@@ -263,7 +273,8 @@ class Bridge:
                 "Mark it as special, or set prompts.chat_template to one with the tokenizer's tokens."
             )
         end = begins if ends is None else ends
-        return cls(tuple(ids), end, text.opening, text.answer)
+        shown = None if text.history is None else StrippedHistory.from_text(tokenizer, text)
+        return cls(tuple(ids), end, text.opening, text.answer, shown)
 
     def after(self, attempt: list[int]) -> list[int]:
         """The run that follows `attempt`, so that an end of turn of the template's stands between.
@@ -273,6 +284,13 @@ class Bridge:
         """
         ended = attempt[-1:] in ([self.end], [self.ids[0]])
         return list(self.ids[1:] if ended else self.ids)
+
+    def next_context(self, context: list[int], attempt: list[int]) -> list[int]:
+        """The ids on which the next attempt is sampled, where this one was sampled on `context`."""
+        if self.history is None:
+            return context + attempt + self.after(attempt)
+        before, answer = self.history.shown(context, attempt)
+        return before + answer + self.after(answer)
 
 
 def _special_start(tokenizer, text: str) -> int | None:
@@ -301,4 +319,5 @@ class RenderedPrompts:
 def prompts_digest(prompts: Iterable[list[int]], bridges: Iterable[Bridge]) -> str:
     """SHA-256 of all that is put before attempts, as token ids: prompts in order, and bridges."""
     between = [(bridge.ids, bridge.end) for bridge in bridges]
-    return digest([[digest(ids) for ids in prompts], between])
+    shown = [bridge.history.summary() for bridge in bridges if bridge.history is not None]
+    return digest([[digest(ids) for ids in prompts], between, *shown])

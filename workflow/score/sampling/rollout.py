@@ -7,6 +7,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
+from typing import NamedTuple
 
 from score.sampling.plain_prompts import plain_prompts_of
 from score.sampling.prompts import Bridge
@@ -14,6 +15,15 @@ from score.sampling.prompts import Bridge
 # Prompts as token ids in, attempts as token ids out, in the same order. The second argument holds a
 # seed for each attempt, or is None where attempts need not be the same the next time.
 Generate = Callable[[list[list[int]], list[int] | None], list[list[int]]]
+
+
+class Sequence(NamedTuple):
+    """Token ids that a policy reads in one pass, for each the turn that wrote it (0: none), and its
+    log-probability as the sampler told it (0 where no turn wrote it); empty where it tells none."""
+
+    ids: list[int]
+    turn: list[int]
+    sampler_logps: list[float]
 
 
 @dataclass
@@ -24,7 +34,9 @@ class Rollout:
     truncated. bridges: the N − 1 runs of ids between them, critiques included. truncated: per
     turn, whether the attempt ran into the token limit. sampler_logps: of each attempt the
     log-probabilities of its tokens as its sampler tells them; empty where it tells none. critiques:
-    the N − 1 that the policy wrote between attempts; empty where it was asked for none.
+    the N − 1 that the policy wrote between attempts; empty where it was asked for none. contexts: the
+    N − 1 runs of ids on which the attempts after the first were sampled; empty where each is the whole
+    conversation before.
     """
 
     prompt: list[int]
@@ -33,6 +45,24 @@ class Rollout:
     truncated: list[bool]
     sampler_logps: list[list[float]] = field(default_factory=list)
     critiques: list[list[int]] = field(default_factory=list)
+    contexts: list[list[int]] = field(default_factory=list)
+
+    def sequences(self) -> list[Sequence]:
+        """The rollout as a policy reads it: one sequence of all attempts, or with `contexts` one an
+        attempt, each of which is labelled with its turn there and is context elsewhere."""
+        if not self.contexts:
+            return [Sequence(*self.tokens(), self.token_logps())]
+        told = self.sampler_logps or [[]] * len(self.attempts)
+        return [
+            Sequence(
+                context + attempt,
+                [0] * len(context) + [turn] * len(attempt),
+                [0.0] * len(context) + logps if logps else [],
+            )
+            for turn, (context, attempt, logps) in enumerate(
+                zip([self.prompt, *self.contexts], self.attempts, told, strict=True), start=1
+            )
+        ]
 
     def tokens(self) -> tuple[list[int], list[int]]:
         """The whole conversation as ids, and for each id the turn that wrote it (0: none)."""
@@ -50,7 +80,9 @@ class Rollout:
         return self.prompt + self.attempts[-1] + self.bridges[-1]
 
     def token_logps(self) -> list[float]:
-        """`sampler_logps` laid along the ids of `tokens`, 0 where no turn wrote the id."""
+        """`sampler_logps` laid along the ids of `tokens`, 0 where no turn wrote one; empty without."""
+        if not self.sampler_logps:
+            return []
         logps = [0.0] * len(self.prompt)
         for t, attempt in enumerate(self.sampler_logps):
             logps += attempt + [0.0] * (len(self.bridges[t]) if t < len(self.bridges) else 0)
@@ -98,22 +130,32 @@ def continue_rollouts(
 
     bridges: what leads to the next attempt, or to a critique and from there to the next attempt.
     seeds: R lists of a seed for each generation, attempt 1 included, or None. history: whether the
-    policy sees the whole conversation, or only what `Rollout.latest` shows.
+    policy sees the whole conversation, or only what `Rollout.latest` shows. Where bridges strip earlier
+    attempts of their reasoning, each later attempt has a context of its own.
     """
-    rollouts = copy.deepcopy(rollouts)
+    rollouts, strips = copy.deepcopy(rollouts), bridges[0].history is not None
     drawn = repeat(None) if seeds is None else iter([*map(list, zip(*seeds, strict=True))][1:])
 
     def generated() -> Iterator[tuple[Rollout, list[int]]]:
-        shown = [r.latest() if history == "last" else r.tokens()[0] for r in rollouts]
+        if strips:
+            shown = [rollout.contexts[-1] for rollout in rollouts]
+        else:
+            shown = [r.latest() if history == "last" else r.tokens()[0] for r in rollouts]
         return zip(rollouts, generate(shown, next(drawn)), strict=True)
 
     for _ in range(1, turns):
         for rollout in rollouts:
-            rollout.bridges.append(bridges[0].after(rollout.attempts[-1]))
+            attempt = rollout.attempts[-1]
+            rollout.bridges.append(bridges[0].after(attempt))
+            if strips:
+                before = [rollout.prompt, *rollout.contexts][0 if history == "last" else -1]
+                rollout.contexts.append(bridges[0].next_context(before, attempt))
         for bridge in bridges[1:]:
             for rollout, critique in generated():
                 rollout.critiques.append(critique)
                 rollout.bridges[-1] += critique + bridge.after(critique)
+                if strips:
+                    rollout.contexts[-1] = bridge.next_context(rollout.contexts[-1], critique)
         for rollout, attempt in generated():
             rollout.attempts.append(attempt)
             rollout.truncated.append(cut_off(attempt, stop_ids))

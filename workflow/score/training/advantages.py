@@ -1,7 +1,12 @@
 """Advantages of one rank's rollouts, from the rewards of all ranks: groups of K may lie across them."""
 
+from collections.abc import Callable
+
 import torch
 from accelerate.utils import gather
+
+from score.training.methods.method import Groups
+from score.training.methods.pieces import of_attempts
 
 # Least σ that an update is divided by, so that one whose groups are nearly all paid alike is not blown
 # up: about what one rollout in a hundred makes of it that is paid 1 where the rest of its group gets 0.
@@ -11,17 +16,19 @@ LEAST_DEVIATION = 0.1
 def rank_advantages(
     rewards: torch.Tensor,
     order: list[int],
-    k: int,
+    groups: Groups,
     rank: int,
     offline: list[bool] | None = None,
+    *,
+    of: Callable,
 ) -> tuple[torch.Tensor, float]:
     """Advantages (B, N) of a rank's rows from their rewards (B, N), and σ of those of all ranks.
 
-    Rewards and advantages are in the order of the batch. order: which row of the groups of `k` each
-    row of the batch is. offline: whose first attempt was given and has no part in σ; None on every
-    rank where none can be.
+    Rewards and advantages are in the order of the batch. order: which row of the groups each row of
+    the batch is. offline: whose first attempt was given and has no part in σ; None on every rank where
+    none can be. of: the method's advantages, (rewards, Groups) -> advantages.
     """
-    advantages = leave_one_out(_everyones(rewards, order), k)
+    advantages = of(_everyones(rewards, order), groups)
     counted = None
     if offline is not None:
         sampled = torch.ones_like(rewards)
@@ -36,21 +43,6 @@ def _everyones(values: torch.Tensor, order: list[int]) -> torch.Tensor:
     in_groups = torch.empty_like(values)
     in_groups[order] = values
     return gather(in_groups)
-
-
-def leave_one_out(rewards: torch.Tensor, k: int) -> torch.Tensor:
-    """Advantages (B, N): each reward minus the mean reward of the other K − 1 rollouts of its problem.
-
-    Rows must lie in groups of `k` rollouts of one problem. Each turn has its own baseline.
-    """
-    if k < 2:
-        raise ValueError(
-            f"number_output_initial_generations is {k}; expected 2 or more. The leave-one-out "
-            "baseline needs other rollouts of the same problem."
-        )
-    groups = rewards.view(-1, k, rewards.size(1))
-    others = (groups.sum(1, keepdim=True) - groups) / (k - 1)
-    return (groups - others).view_as(rewards)
 
 
 def deviation(advantages: torch.Tensor, counted: torch.Tensor | None = None) -> float:
@@ -71,19 +63,28 @@ def divisor(sigma: float, scale: bool) -> float:
 def in_equal_groups(
     rewards: torch.Tensor,
     order: list[int],
-    k: int,
+    groups: Groups,
     rank: int,
     offline: list[bool] | None = None,
 ) -> torch.Tensor:
-    """Which of a rank's rollouts (B, N) are in a group of `k` whose rewards of that turn are all equal.
+    """Which of a rank's rollouts (B, N) are in a group whose rewards of that turn are all equal.
 
-    Such rollouts have no advantage there. The rows are in the order of the groups; other arguments
-    are those of `rank_advantages`. A first attempt that was given has no advantage either.
+    Such rollouts have no advantage there. The group of a first attempt are all rollouts of its problem,
+    that of a later one those which continue the same first attempt, or all where each has its own. The
+    rows are in the order of the groups; other arguments are those of `rank_advantages`. A first attempt
+    that was given has no advantage either.
     """
     if offline is not None:
         rewards = rewards.clone()
         rewards[torch.tensor(offline), 0] = 0
-    groups = _everyones(rewards, order).view(-1, k, rewards.size(1))
-    equal = (groups == groups[:, :1]).all(1).repeat_interleave(k, 0)
+    everyones, (k, c) = _everyones(rewards, order), groups
+    equal = _equal_in(everyones, k if c == 1 else c)
+    equal[:, :1] = _equal_in(of_attempts(everyones, c).repeat_interleave(c, 0), k)
     first = rank * len(order)
     return equal[first : first + len(order)]
+
+
+def _equal_in(rewards: torch.Tensor, size: int) -> torch.Tensor:
+    """Whether rewards (B, N) equal all others of their group of `size` neighbours."""
+    grouped = rewards.reshape(-1, size, rewards.size(1))
+    return (grouped == grouped[:, :1]).all(1).repeat_interleave(size, 0)

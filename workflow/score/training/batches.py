@@ -1,7 +1,9 @@
 """Rollouts as padded tensors, and the log-probabilities of their tokens.
 
-Legend of shapes: B rollouts of a batch, N turns, T positions. A row holds a whole conversation,
-[prompt][attempt 1][bridge][attempt 2]…, padded on the right, so one forward pass serves both turns.
+Legend of shapes: B rollouts, N turns, S sequences of a batch, T positions. A sequence holds a whole
+conversation, [prompt][attempt 1][bridge][attempt 2]…, padded on the right, so one forward pass serves
+both turns, and S = B. Where later attempts don't see earlier ones as they were sampled, a rollout has a
+sequence for each attempt, [what it was sampled on][attempt], and S = N B.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,47 +12,66 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import Sampler
 
-from score.sampling.rollout import Rollout, attempt_texts
+from score.sampling.rollout import Rollout, Sequence, attempt_texts
 
 IGNORED = -100
 
 
-def pad_rollouts(
-    rollouts: list[Rollout], pad_id: int, offline: list[bool] | None = None
-) -> dict[str, torch.Tensor]:
-    """`input_ids`, `attention_mask` and `turn`, (B, T) each; masks come from lengths.
+def sequences_of(rollouts: list[Rollout], offline: list[bool] | None = None) -> list[Sequence]:
+    """The sequences of B rollouts, in their order. offline: whose first attempt was given: it is
+    context then, of turn 0."""
+    found = []
+    for rollout, given in zip(rollouts, offline or [False] * len(rollouts), strict=True):
+        for sequence in rollout.sequences():
+            turn = [0 if given and t == 1 else t for t in sequence.turn]
+            found.append(sequence._replace(turn=turn))
+    return found
 
-    `sampler_logps` (B, T) too, where the sampler reports them. offline: whose first attempt was given:
-    it is context then, of turn 0.
+
+def pad_sequences(sequences: list[Sequence], pad_id: int) -> dict[str, torch.Tensor]:
+    """`input_ids`, `attention_mask` and `turn`, (S, T) each; masks come from lengths.
+
+    `sampler_logps` (S, T) too, where the sampler reports them.
     """
-    rows = [rollout.tokens() for rollout in rollouts]
-    length = max(len(ids) for ids, _ in rows)
+    length = max(len(sequence.ids) for sequence in sequences)
 
     def pad(values: list, filler) -> list:
         return values + [filler] * (length - len(values))
 
     batch = {
-        "input_ids": torch.tensor([pad(ids, pad_id) for ids, _ in rows]),
-        "attention_mask": torch.tensor([pad([1] * len(ids), 0) for ids, _ in rows]),
-        "turn": torch.tensor([pad(turn, 0) for _, turn in rows]),
+        "input_ids": torch.tensor([pad(s.ids, pad_id) for s in sequences]),
+        "attention_mask": torch.tensor([pad([1] * len(s.ids), 0) for s in sequences]),
+        "turn": torch.tensor([pad(s.turn, 0) for s in sequences]),
     }
-    if offline is not None:
-        given = torch.tensor(offline)[:, None] & (batch["turn"] == 1)
-        batch["turn"] = batch["turn"].masked_fill(given, 0)
-    if rollouts[0].sampler_logps:
-        logps = [pad(rollout.token_logps(), 0.0) for rollout in rollouts]
-        batch["sampler_logps"] = torch.tensor(logps)
+    if sequences[0].sampler_logps:
+        batch["sampler_logps"] = torch.tensor([pad(s.sampler_logps, 0.0) for s in sequences])
     return batch
+
+
+def pad_rollouts(
+    rollouts: list[Rollout], pad_id: int, offline: list[bool] | None = None
+) -> dict[str, torch.Tensor]:
+    """`pad_sequences` of all sequences of rollouts."""
+    return pad_sequences(sequences_of(rollouts, offline), pad_id)
 
 
 def pad_batches(
     rollouts: list[Rollout], size: int, pad_id: int, device, offline: list[bool] | None = None
 ) -> list[dict[str, torch.Tensor]]:
-    """`pad_rollouts` of `size` rollouts at a time, on `device`."""
+    """The sequences of rollouts in batches of as many as `size` rollouts have, on `device`.
+
+    Where a rollout has several, those of similar length share a batch, whichever rollouts they are of.
+    `rollout` (S,) tells of each which rollout it is of.
+    """
+    sequences, each = sequences_of(rollouts, offline), len(rollouts[0].sequences())
+    order = [*range(len(sequences))]
+    if each > 1:
+        order.sort(key=lambda i: len(sequences[i].ids))
     batches = []
-    for i in range(0, len(rollouts), size):
-        given = None if offline is None else offline[i : i + size]
-        batch = pad_rollouts(rollouts[i : i + size], pad_id, given)
+    for start in range(0, len(order), size * each):
+        chosen = order[start : start + size * each]
+        batch = pad_sequences([sequences[i] for i in chosen], pad_id)
+        batch["rollout"] = torch.tensor([i // each for i in chosen])
         batches.append({key: value.to(device) for key, value in batch.items()})
     return batches
 

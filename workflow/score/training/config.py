@@ -6,7 +6,8 @@ from datasets import Dataset
 from trl import GRPOConfig
 
 from score.training.loss import KL_ESTIMATORS
-from score.training.objectives import check_objective
+from score.training.methods import METHODS
+from score.training.methods.checks import check_method
 from score.training.settings import MethodSettings, check_second_opinions
 
 
@@ -28,9 +29,7 @@ class SCoReConfig(MethodSettings, GRPOConfig):
 
     objective: str = field(
         default="stage_one",
-        metadata=_help(
-            "stage_one (Eq 3), stage_two (Eq 4), single_turn (Eq 2), direct_multi_turn, summed_return"
-        ),
+        metadata=_help("the method: " + ", ".join(METHODS)),
     )
     num_turns: int = field(default=2, metadata=_help("attempts at a problem; 1 for single_turn"))
     init_kl_coef: float | None = field(
@@ -63,13 +62,8 @@ class SCoReConfig(MethodSettings, GRPOConfig):
             self.init_kl_coef = 0.1 if self.objective == "stage_one" else 0.01
         if self.sampler_ratios is None:
             self.sampler_ratios = bool(self.bf16)
-        check_objective(
-            self.objective,
-            self.num_turns,
-            self.init_kl_coef,
-            self.init_kl_target,
-            self.offline_first_attempts,
-        )
+        check_method(self, self.num_generations)
+        self._check_shares()
         if self.kl_estimator not in KL_ESTIMATORS:
             raise _error("kl_estimator", self.kl_estimator, f"one of {', '.join(KL_ESTIMATORS)}")
         for name in ("init_kl_coef", "corr_kl_coef", "stage2_alpha"):
@@ -98,6 +92,17 @@ class SCoReConfig(MethodSettings, GRPOConfig):
                 f"train_dataset holds {len(dataset)} problems, but one update needs {problems} "
                 "(rollouts of an update / number_output_initial_generations). Add problems or lower "
                 "gradient_accumulation_steps or per_device_train_batch_size."
+            )
+
+    def _check_shares(self) -> None:
+        """Each process samples whole first attempts, with all their corrections."""
+        rows = self.per_device_train_batch_size * self.steps_per_generation
+        if rows % self.corrections_per_attempt:
+            raise ValueError(
+                f"corrections_per_attempt is {self.corrections_per_attempt}; expected a divisor of the "
+                f"{rows} rollouts of a process in an update, so that corrections of one attempt are "
+                "sampled by one process. Lower it, or the number of processes, or raise "
+                "per_device_train_batch_size."
             )
 
     def _refuse_other_distributions(self) -> None:

@@ -10,10 +10,10 @@ from score.training.selection import is_update, of_last_turn
 SAID_AFTER = 10  # updates in a row without anything to learn, before it is said
 
 
-def paid_turns(objective, settings) -> list[int]:
-    """The turns, 1 … N, that can earn something with an objective: Stage I pays the last alone."""
+def paid_turns(method, settings) -> list[int]:
+    """The turns, 1 … N, that can earn something with a method: Stage I pays the last alone."""
     scores = torch.tensor(list(product((0.0, 1.0), repeat=settings.num_turns)))
-    earned = (objective.rewards(scores, settings) != 0).any(0)
+    earned = (method.rewards(scores, settings) != 0).any(0)
     return [t for t, paid in enumerate(earned.tolist(), start=1) if paid]
 
 

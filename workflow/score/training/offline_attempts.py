@@ -26,14 +26,15 @@ class OfflineAttempts:
         self.attempts, self.share, self.seed = attempts, share, seed
 
     def of_rollouts(
-        self, problem_ids: list[str], step: int, first: int, k: int
+        self, problem_ids: list[str], step: int, first: int, k: int, corrections: int = 1
     ) -> list[list[int] | None]:
         """The attempt that each rollout of a rank starts from in an update, None where it samples.
 
-        problem_ids: of the rank's rollouts, the first of which is number `first` of the update.
+        problem_ids: of the rank's rollouts, the first of which is number `first` of the update; of
+        each problem there are `k`, and `corrections` of these start from the same attempt.
         """
         chosen = {name: self._choose(name, step) for name in set(problem_ids)}
-        places = [(first + i) % k for i in range(len(problem_ids))]
+        places = [(first + i) % k // corrections for i in range(len(problem_ids))]
         return [
             samples[place % len(samples)] if (samples := chosen[name]) else None
             for name, place in zip(problem_ids, places, strict=True)

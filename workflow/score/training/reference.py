@@ -82,9 +82,10 @@ class WithReference:
         return logps
 
     def _attempt_log_ratios(self, batches: list[dict[str, torch.Tensor]]) -> torch.Tensor:
-        """log π(y_t) − log π_ref(y_t) of every attempt, (B, N)."""
-        rows = []
+        """log π(y_t) − log π_ref(y_t) of every attempt, (B, N); a sum over a rollout's sequences."""
+        rows, of = [], torch.cat([batch["rollout"] for batch in batches])
         for batch in batches:
             difference = self._no_grad_logps(batch, reference=False) - batch["ref_logps"]
             rows.append(loss.per_turn_sum(difference, batch["turn"], self.args.num_turns))
-        return torch.cat(rows)
+        ratios = torch.cat(rows)
+        return ratios.new_zeros(int(of.max()) + 1, ratios.size(1)).index_add(0, of, ratios)

@@ -10,6 +10,7 @@ from score.sampling.rollout import Rollout, sample_rollouts
 from score.sampling.sampler_logps import tell_logps
 from score.sampling.vllm import TrainingGenerate
 from score.training.offline_attempts import StartingFrom
+from score.training.shared_attempts import SharedFirst, repeated
 
 
 class SamplesRollouts:
@@ -22,7 +23,8 @@ class SamplesRollouts:
         ids = [problem["problem_id"] for problem in problems]
         first = self.accelerator.process_index * len(ids)
         step = self.state.global_step
-        return self.first_attempts.of_rollouts(ids, step, first, self.num_generations)
+        k, corrections = self.num_generations, self.args.corrections_per_attempt
+        return self.first_attempts.of_rollouts(ids, step, first, k, corrections)
 
     def sample_greedily(self, messages: list[list[dict]], turns: int) -> list[Rollout]:
         """One greedy rollout of each conversation; every rank must ask for as many."""
@@ -43,8 +45,13 @@ class SamplesRollouts:
         k: int | None = None,
         temperature: float | None = None,
         turns: int | None = None,
+        corrections: int = 1,
     ) -> list[Rollout]:
-        """Rollouts as they are trained on; k, temperature and turns where they differ from those."""
+        """Rollouts of K in a row that have one prompt, `corrections` of which share a first attempt.
+
+        given: first attempts that are not sampled. k, temperature, turns: where they differ from those
+        of training.
+        """
         k, turns = k or self.num_generations, turns or self.args.num_turns
         temperature = self.temperature if temperature is None else temperature
         # K rollouts in a row have one prompt.
@@ -52,16 +59,21 @@ class SamplesRollouts:
         prompts = [ids for ids, size in groups for _ in range(size)]
 
         def sample(engine, same_number):
-            generate = engine if given is None else StartingFrom(engine, given, same_number)
+            firsts = engine
+            if given is not None:
+                firsts = StartingFrom(engine, given[::corrections], same_number)
+            generate = SharedFirst(firsts, corrections)
             rollouts = sample_rollouts(prompts, self.bridge, generate, self.stop_ids, turns)
             if engine.tell:
-                tell_logps(rollouts, engine.logps)
+                first, *later = engine.logps
+                tell_logps(rollouts, [repeated(first, corrections), *later])
             return rollouts
 
         if self.use_vllm:
-            engine = TrainingGenerate(self._generate_single_turn, k, self.stop_ids)
-            # The engine wants whole groups of K, in their order.
-            return sample(engine, same_number=lambda lacking: len(prompts))
+            firsts = k // corrections
+            engine = TrainingGenerate(self._generate_single_turn, firsts, self.stop_ids)
+            # The engine wants whole groups of first attempts, in their order.
+            return sample(engine, same_number=lambda lacking: len(prompts) // corrections)
         with unwrap_model_for_generation(
             self.model_wrapped,
             self.accelerator,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from score.files.settings import Settings
 from score.sampling.prompt_settings import PromptSettings
 from score.sampling.settings import check_backend
-from score.training.objectives import check_objective
+from score.training.methods.checks import check_method
 from score.training.selection import SelectionSettings
 from score.verifiers.settings import VerifierSettings
 
@@ -30,6 +30,9 @@ class MethodSettings:
     )
     offline_first_attempts: float = field(
         default=0.0, metadata=_help("share of problems that start from given first attempts")
+    )
+    corrections_per_attempt: int = field(
+        default=1, metadata=_help("rollouts of a problem that continue the same first attempt")
     )
     kl_estimator: str = field(
         default="k2", metadata=_help("k2 (in the loss) or k1 (in the rewards)")
@@ -128,13 +131,7 @@ class TrainSettings(
 
     def __post_init__(self):
         check_backend(self.rollout_backend)
-        check_objective(
-            self.objective,
-            self.num_turns,
-            self.init_kl_coef,
-            self.init_kl_target,
-            self.offline_first_attempts,
-        )
+        check_method(self, self.number_output_initial_generations)
         self.check_selection()
         k = self.number_output_initial_generations
         if k < 2:

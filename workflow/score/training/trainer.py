@@ -20,24 +20,27 @@ from score.sampling.generate import stop_ids_of
 from score.sampling.prompts import Bridge, RenderedPrompts
 from score.sampling.vllm import stop_requests
 from score.training import loss
+from score.training.adaptive_kl import current_weight
 from score.training.advantages import divisor, in_equal_groups, rank_advantages
 from score.training.batches import ProblemSampler, Score, pad_batches, score_attempts, token_logps
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.fused_head import check_fused_head
 from score.training.health import paid_turns
-from score.training.objectives import OBJECTIVES, current_weight
+from score.training.methods import METHODS
+from score.training.methods.method import Groups
 from score.training.offline_attempts import OfflineAttempts
 from score.training.records import TurnSums
 from score.training.reference import WithReference
 from score.training.sampling import SamplesRollouts
 from score.training.second_opinions import SecondOpinions
+from score.training.shared_attempts import sampled_tokens
 from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
 
 
 class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer):
-    """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the OBJECTIVES.
+    """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the METHODS.
 
     model: a path, hub name, PreTrainedModel or PeftModel. reference: the frozen π_ref of the KL, as
     a path or hub name. None takes the reference of the training that saved `model`, so Stage II from
@@ -76,7 +79,8 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
         self._one_distribution(self.accelerator.unwrap_model(self.model))
         self._head_is_checked = False
         self.first_attempts = first_attempts
-        self.objective = OBJECTIVES[args.objective]
+        self.method = METHODS[args.objective]
+        self.groups = Groups(args.num_generations, args.corrections_per_attempt)
         begins = train_dataset[0]["prompt"][0]
         system_prompt = begins["content"] if begins["role"] == "system" else None
         self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt, system_prompt)
@@ -133,7 +137,9 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
             self._head_is_checked = True
         self.kl_weights = self._kl_weights()
         given = self._given(problems)
-        rollouts = self._sample([problem["prompt"] for problem in problems], given)
+        messages, shared = [problem["prompt"] for problem in problems], self.groups.corrections
+        rollouts = self._sample(messages, given, corrections=shared)
+        self._count_tokens(sampled_tokens(rollouts, shared, given))
         scored = score_attempts(self.verifier, rollouts, problems, self._tokenizer)
         opinions = self.second_opinions.ask(self.state.global_step + 1, problems, scored)
         self._sums.add_second_opinions(opinions)
@@ -147,25 +153,32 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
         batches = pad_batches(rollouts, size, self._tokenizer.pad_token_id, device, offline)
         for batch in batches:
             batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
-        rewards = self.objective.rewards(scores, self.args)
+        rewards = self.method.rewards(scores, self.args)
         rank = self.accelerator.process_index
-        equal = in_equal_groups(rewards, order, self.num_generations, rank, offline)
-        self._sums.add_equal_groups(equal, paid_turns(self.objective, self.args))
+        equal = in_equal_groups(rewards, order, self.groups, rank, offline)
+        self._sums.add_equal_groups(equal, paid_turns(self.method, self.args))
         if self.args.kl_estimator == "k1":
             rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
         advantages, self.reward_deviation = rank_advantages(
-            rewards, order, self.num_generations, rank, offline
+            rewards, order, self.groups, rank, offline, of=self.method.advantages
         )
-        for i, batch in enumerate(batches):
-            batch["advantages"] = advantages[i * size : (i + 1) * size]
+        for batch in batches:
+            batch["advantages"] = advantages[batch["rollout"]]
         self._sums.add_rollouts(rollouts, scores, stated, offline)
         return batches
+
+    def _count_tokens(self, count: int) -> None:
+        """Tokens that this rank sampled for an update; the record has those of all ranks."""
+        counted = self.accelerator.reduce(
+            torch.tensor(count, device=self.accelerator.device), "sum"
+        )
+        self.record({"sampled_tokens": counted.item()})
 
     def _kl_weights(self) -> list[float]:
         """β_t of the coming update, N values."""
         args = self.args
         init = current_weight(self.state.log_history, args.init_kl_coef, args.init_kl_target)
-        return self.objective.kl_weights(args.num_turns, init, args.corr_kl_coef)
+        return self.method.kl_weights(args.num_turns, init, args.corr_kl_coef)
 
     # ---------------------------------------------------------------------------------------- loss
     def _compute_loss(self, model, inputs):
@@ -181,6 +194,7 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
             old_logps=inputs.get("sampler_logps"),
             ratio_cap=self.args.importance_ratio_cap,
             divisor=divisor(self.reward_deviation, self.args.scale_advantages),
+            sequences=1 if self.bridge.history is None else self.args.num_turns,
         )
         log_ratio = logps.detach() - inputs["ref_logps"]
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)

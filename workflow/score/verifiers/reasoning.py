@@ -41,15 +41,24 @@ def after_reasoning(attempt: str, tags: Sequence[str] | None, opening: str = "")
     the text behind the end of the last block. Blocks may be nested, and an ending tag without an
     opening one ends a block that was opened before the attempt.
     """
+    start = answer_start(attempt, tags, opening)
+    if start is None:
+        return None
+    return attempt[start:].lstrip() if start else attempt
+
+
+def answer_start(attempt: str, tags: Sequence[str] | None, opening: str = "") -> int | None:
+    """Where in an attempt the part begins that `after_reasoning` returns; None while a block is open.
+
+    It is where the last block ends, before any white space there; 0 where the attempt ends none.
+    """
     if tags is None or (not opening and tags[0] not in attempt and tags[1] not in attempt):
-        return attempt
+        return 0
     depth, _ = _walk(opening, tags, 0)
     if depth and attempt.lstrip().startswith(tags[0]):
         depth -= 1  # the attempt repeats the tag that the template has written already
     depth, end = _walk(attempt, tags, depth)
-    if depth:
-        return None
-    return attempt[end:].lstrip() if end else attempt
+    return None if depth else end
 
 
 def _walk(text: str, tags: Sequence[str], depth: int) -> tuple[int, int]:

@@ -1,0 +1,90 @@
+"""Whether the settings of a training fit its method: ValueError with the cure, before any job."""
+
+from score.training.methods import METHODS
+from score.training.methods.method import Method
+
+
+def check_method(settings, rollouts: int | None) -> None:
+    """ValueError where a method is asked for what it can't do.
+
+    settings: objective, num_turns, init_kl_coef and the fields of MethodSettings. rollouts: K, those of
+    one problem.
+    """
+    objective, turns = settings.objective, settings.num_turns
+    if objective not in METHODS:
+        raise ValueError(
+            f"objective is {objective!r}; expected one of {', '.join(METHODS)}. Change objective."
+        )
+    method = METHODS[objective]
+    if method.one_turn and turns != 1:
+        raise ValueError(
+            f"num_turns is {turns}; expected 1 for objective {objective}, which trains first "
+            "attempts alone. Change num_turns or the objective."
+        )
+    if not method.one_turn and turns < 2:
+        raise ValueError(
+            f"num_turns is {turns}; expected 2 or more for objective {objective}, since a second "
+            "attempt is trained. Change num_turns, or train with single_turn."
+        )
+    if settings.init_kl_target is not None:
+        _check_target(objective, settings.init_kl_coef, settings.init_kl_target)
+    _check_given(method, settings.offline_first_attempts)
+    _check_shared(method, settings.corrections_per_attempt, rollouts)
+
+
+def _check_target(objective: str, init_kl_coef: float, init_kl_target: float) -> None:
+    if objective != "stage_one":
+        raise ValueError(
+            f"init_kl_target is {init_kl_target} with objective {objective}; expected none: only "
+            "stage_one holds the first attempt to a KL. Remove it."
+        )
+    if not init_kl_target > 0:
+        raise ValueError(
+            f"init_kl_target is {init_kl_target}; expected more than 0 nats. Raise it, or set it to "
+            "null for a fixed init_kl_coef."
+        )
+    if not init_kl_coef > 0:
+        raise ValueError(
+            f"init_kl_coef is {init_kl_coef} with an init_kl_target; expected more than 0, since the "
+            "weight is adapted by factors. Raise it."
+        )
+
+
+def _check_given(method: Method, share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ValueError(
+            f"offline_first_attempts is {share}; expected a share from 0 to 1. "
+            "Change it: 0 samples every first attempt from the policy itself."
+        )
+    if share and not method.given_first:
+        raise ValueError(
+            f"offline_first_attempts is {share} with objective {method.name}; expected "
+            "0, since only stage_two trains corrections of attempts that are not its own. Remove it."
+        )
+
+
+def _check_shared(method: Method, corrections: int, rollouts: int | None) -> None:
+    if corrections < 1:
+        raise ValueError(
+            f"corrections_per_attempt is {corrections}; expected 1 or more. Use 1 for a first attempt "
+            "of every rollout's own."
+        )
+    if corrections == 1:
+        return
+    if method.one_turn:
+        raise ValueError(
+            f"corrections_per_attempt is {corrections} with objective {method.name}; expected 1, since "
+            "first attempts alone are sampled and nothing corrects them. Remove it."
+        )
+    if rollouts is None or rollouts % corrections:
+        raise ValueError(
+            f"corrections_per_attempt is {corrections}; expected a divisor of the {rollouts} rollouts of a "
+            "problem (number_output_initial_generations), so that each of its first attempts has as many "
+            "corrections. Change one of the two."
+        )
+    if rollouts == corrections and method.pays_first:
+        raise ValueError(
+            f"corrections_per_attempt is {corrections} of {rollouts} rollouts of a problem, with objective "
+            f"{method.name}; expected at most half of them, since this method pays first attempts, and one "
+            "alone has no other to be compared with. Lower it, or raise number_output_initial_generations."
+        )

@@ -1,0 +1,58 @@
+"""What several methods share: pay of the last attempt, KL weights, the leave-one-out baseline."""
+
+from score.training.methods.method import Groups
+
+
+def own_score(scores, settings):
+    """Every turn earns its own score."""
+    return scores
+
+
+def last_score(scores, settings):
+    """The last turn earns its score, earlier turns earn nothing."""
+    rewards = scores.new_zeros(scores.shape)
+    rewards[:, -1] = scores[:, -1]
+    return rewards
+
+
+def first_and_corrections(turns: int, init_kl_coef: float, corr_kl_coef: float) -> list[float]:
+    """Turn 1 is held with init_kl_coef, every later turn with corr_kl_coef."""
+    return [init_kl_coef] + [corr_kl_coef] * (turns - 1)
+
+
+def leave_one_out(rewards, groups: Groups):
+    """Each reward (B, N) less the mean of those that share its history [RLOO, arXiv 2402.14740].
+
+    A later turn is compared with the other C − 1 corrections of its own first attempt, so that what
+    attempts differ in is no noise of its baseline. A first attempt is one sample, paid with the mean
+    over its corrections, and compared with the other K / C − 1 attempts at its problem; where it is the
+    only one, its baseline is 0. It lies in C rows of B, each of which has its advantage: a mean over
+    rows is then one over first attempts. With C = 1 all K rollouts are each other's baseline, turn by
+    turn.
+    """
+    k, c = groups
+    if c == 1:
+        return _less_the_others(rewards, k)
+    attempts = of_attempts(rewards, c)
+    if k > c:
+        attempts = _less_the_others(attempts, k // c)
+    advantages = _less_the_others(rewards, c)
+    advantages[:, :1] = attempts.repeat_interleave(c, 0)
+    return advantages
+
+
+def of_attempts(rewards, corrections: int):
+    """Rewards (B / C, 1) of first attempts: of each the mean over its C corrections."""
+    return rewards[:, :1].reshape(-1, corrections).mean(1, keepdim=True)
+
+
+def _less_the_others(rewards, size: int):
+    """Rewards (B, N) less the mean of the other size − 1 of their group, which lie side by side."""
+    if size < 2:
+        raise ValueError(
+            f"number_output_initial_generations is {size}; expected 2 or more. The leave-one-out "
+            "baseline needs other rollouts of the same problem."
+        )
+    grouped = rewards.view(-1, size, rewards.size(1))
+    others = (grouped.sum(1, keepdim=True) - grouped) / (size - 1)
+    return (grouped - others).view_as(rewards)
