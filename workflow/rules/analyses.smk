@@ -16,7 +16,11 @@ rule analyse_changes:
         train=in_pairs(FILES.attempts("train")),
     output:
         csv=f"{RESULTS}/analyses/changes.csv",
-        figure=f"{RESULTS}/figures/changes.png",
+        figure=report(
+            f"{RESULTS}/figures/changes.png",
+            caption="../score/report/captions/changes.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/changes.log",
     localrule: True
@@ -44,7 +48,11 @@ rule analyse_lengths:
         attempts=in_pairs(FILES.attempts("test")),
     output:
         csv=f"{RESULTS}/analyses/lengths.csv",
-        figure=f"{RESULTS}/figures/lengths.png",
+        figure=report(
+            f"{RESULTS}/figures/lengths.png",
+            caption="../score/report/captions/lengths.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/lengths.log",
     localrule: True
@@ -71,7 +79,11 @@ use rule analyse_lengths as analyse_levels with:
         attempts=in_pairs(FILES.attempts("test")),
     output:
         csv=f"{RESULTS}/analyses/levels.csv",
-        figure=f"{RESULTS}/figures/levels.png",
+        figure=report(
+            f"{RESULTS}/figures/levels.png",
+            caption="../score/report/captions/levels.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/levels.log",
 
@@ -82,7 +94,11 @@ use rule analyse_lengths as analyse_successive with:
         attempts=in_pairs(FILES.attempts("successive")),
     output:
         csv=f"{RESULTS}/analyses/successive.csv",
-        figure=f"{RESULTS}/figures/successive.png",
+        figure=report(
+            f"{RESULTS}/figures/successive.png",
+            caption="../score/report/captions/successive.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/successive.log",
     params:
@@ -102,7 +118,11 @@ rule analyse_cost:
         sampling=in_pairs(FILES.sampling_seconds()),
     output:
         csv=f"{RESULTS}/analyses/cost.csv",
-        figure=f"{RESULTS}/figures/cost.png",
+        figure=report(
+            f"{RESULTS}/figures/cost.png",
+            caption="../score/report/captions/cost.rst",
+            category="Figures",
+        ),
         json=f"{RESULTS}/analyses/cost.json",
     log:
         f"{RESULTS}/analyses/cost.log",
@@ -139,7 +159,11 @@ rule analyse_curves:
         records=in_pairs(FILES.records(REINFORCED)),
     output:
         csv=f"{RESULTS}/analyses/curves.csv",
-        figure=f"{RESULTS}/figures/curves.png",
+        figure=report(
+            f"{RESULTS}/figures/curves.png",
+            caption="../score/report/captions/curves.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/curves.log",
     localrule: True
@@ -168,7 +192,11 @@ rule analyse_fixed:
         fixed=in_pairs(FILES.attempts("fixed")),
     output:
         csv=f"{RESULTS}/analyses/fixed.csv",
-        figure=f"{RESULTS}/figures/fixed.png",
+        figure=report(
+            f"{RESULTS}/figures/fixed.png",
+            caption="../score/report/captions/fixed.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/fixed.log",
     localrule: True
@@ -200,7 +228,11 @@ rule analyse_scaling:
         task=FILES.task(),
     output:
         csv=f"{RESULTS}/analyses/scaling.csv",
-        figure=f"{RESULTS}/figures/scaling.png",
+        figure=report(
+            f"{RESULTS}/figures/scaling.png",
+            caption="../score/report/captions/scaling.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/scaling.log",
     localrule: True
