@@ -13,11 +13,19 @@ TOLD = "Code, packages and machine are those that made this report; others may h
 
 
 def settings_section(run: RunFolder) -> Element:
-    """The whole config."""
-    text = json.dumps(run.config, indent=2, ensure_ascii=False)
-    said = "The whole config of the run, its overlay included." if run.config else "Not recorded."
-    whole = folded("config", element("pre", text, tabindex="0")) if run.config else None
-    return element("section", element("h2", "Settings"), element("p", said), whole, id="settings")
+    """The whole config, and the settings of each training."""
+    parts = [_json("config, overlay included", run.config)] if run.config else []
+    for instance in run.instances():
+        for name in ("settings.json", "tuned.json"):
+            if settings := run.json(f"{instance}/{name}"):
+                parts.append(_json(f"{instance}/{name}", settings))
+    told = None if parts else element("p", "No settings were found.")
+    return element("section", element("h2", "Settings"), told, parts, id="settings")
+
+
+def _json(title: str, value: dict) -> Element:
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    return folded(title, element("pre", text, tabindex="0"))
 
 
 def provenance_section(origin: dict) -> Element:
@@ -36,8 +44,7 @@ def provenance_section(origin: dict) -> Element:
     for name, told in origin["policies"].items():
         rows.append([f"policy {name}", f"{told['path']}{_weights(told['files'] or {})}"])
     title, table = element("h2", "Provenance"), table_element(["what", "which"], rows)
-    whole = element("pre", json.dumps(origin, indent=1), tabindex="0")
-    parts = [title, element("p", TOLD), table, folded("provenance.json", whole)]
+    parts = [title, element("p", TOLD), table, _json("provenance.json", origin)]
     return element("section", parts, id="provenance")
 
 
@@ -54,5 +61,5 @@ def _machine(machine: dict) -> str:
 
 
 def _weights(files: dict[str, str]) -> str:
-    weights = [pair for pair in files.items() if pair[0].endswith((".safetensors", ".bin"))]
+    weights = [pair for pair in files.items() if pair[0].endswith(".safetensors")]
     return "".join(f"; {name} SHA-256 {told}" for name, told in weights[:SHOWN])

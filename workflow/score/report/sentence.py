@@ -49,15 +49,16 @@ def _verdict(row: dict) -> str:
         return f"{name} corrects itself."
     if high < 0:
         return f"{name} spoils more of its answers than it corrects."
-    return f"Whether {name} corrects itself is undecided: the interval of its gain holds 0."
+    return f"Whether {name} corrects itself is undecided."
 
 
 def _numbers(run: RunFolder, row: dict) -> str:
     first, second = (points(100 * float(row[f"accuracy_t{turn}"])) for turn in (1, 2))
     base = next((r for r in run.rows() if r["policy"] == "base"), None)
     text = (
-        f"{_made(run, row['policy'])} solves {first} % of {int(float(row['num_problems'])):,} test "
-        f"problems at the first attempt and {second} % at the second, a gain of {_gain(row)} points"
+        f"{_made(run, row['policy'])} solves {first}\N{NO-BREAK SPACE}% of "
+        f"{int(float(row['num_problems'])):,} test problems at the first attempt and "
+        f"{second}\N{NO-BREAK SPACE}% at the second, a gain of {_gain(row)} points"
     )
     if base is None or base is row:
         return f"{text}."
