@@ -187,6 +187,18 @@ def test_large_attempts_beside_the_page_are_opened_when_they_are_asked_for(
     page.context.close()
 
 
+def test_missing_part_is_named_and_the_rest_can_be_used(chromium, tmp_path, monkeypatch):
+    monkeypatch.setattr("score.report.__main__.MOST_BYTES", 1000)
+    written = write_report(write_run(tmp_path / "run"))
+    (written.parent / "report_parts/0.js").unlink()
+    page = open_page(chromium, written)
+    page.locator(".filters").get_by_label("policy", exact=True).select_option("base")
+    page.get_by_text("report_parts/0.js is missing; keep it beside the report").wait_for()
+    page.locator(".filters").get_by_label("policy", exact=True).select_option("score")
+    page.get_by_text("9 of 9 rollouts").wait_for()
+    page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_page_is_accessible_and_fits_its_width(chromium, report, scheme, width):

@@ -45,10 +45,19 @@ def test_verdict_follows_the_interval(run, low, high, said):
 
 def test_report_holds_every_table_and_figure_of_the_run_without_knowing_them(run):
     page = write_report(run).read_text()
-    assert "Invented" in page and "data:image/svg+xml;base64," in page
+    assert "Invented" in page and "Invented again" in page
+    assert page.count("data:image/svg+xml;base64,") == 2 and "its own page" in page
     assert "&lt;b&gt;1&lt;/b&gt;" in page and "<b>1</b>" not in page
     assert "How to read &lt;it&gt;." in page
     assert "half made" not in page
+
+
+def test_figures_without_a_description_belong_to_the_table_they_are_named_after(run):
+    (run / "run.json").unlink()
+    (run / "figures/alone.png").write_bytes(b"PNG")
+    found = open_run(run)
+    assert found.analyses() == ["alone", "invented"]
+    assert [f.stem for f in found.figures("invented")] == ["invented", "invented_again"]
 
 
 def test_script_and_style_are_allowed_by_their_hashes_and_nothing_else_is(run):

@@ -97,6 +97,8 @@ def write_run(run):
     (run / "figures/invented.svg").write_text(
         '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>spoiled=4</script></svg>'
     )
+    (run / "figures/invented_again.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (run / "analyses/invented.md").write_text("| arm |\n| --- |\n| its own page |\n")
     (run / "problems").mkdir()
     (run / "problems/test.jsonl").write_text("{}\n")
     card = {"splits": {"train": 1024}, "sources": [{"path": "some/problems", "sha256": "ab"}]}

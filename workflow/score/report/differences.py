@@ -6,7 +6,7 @@ from rapidfuzz.distance import Indel
 
 from score.report.text_pieces import pieces, units
 
-MOST_WORDS = 6_000  # of a text; the time grows with the product of both lengths
+MOST_WORDS = 20_000  # of a text; memory grows with the product of both lengths, to 50 MB
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 
 

@@ -20,7 +20,7 @@ from score.report.run_folder import RunFolder
 from score.report.sentence import main_instance, sentence
 from score.report.text_pieces import PIECES
 
-SCRIPTS = ("text.js", "browser.js")
+SCRIPTS = ("text.js", "problem.js", "browser.js")
 MOST_ROWS = 60  # of an analysis' table on the page; the file has all
 TITLES = {
     "self_correction": "Results",
@@ -174,21 +174,22 @@ def _scrolling(content: Element, title: str) -> Element:
 
 
 def _analysis(run: RunFolder, name: str) -> list[Element]:
-    """The figure of an analysis and its table, both as its files have them."""
-    title, parts = name.replace("_", " ").capitalize(), []
-    figure, table = run.figure(name), run.data(name)
-    if figure is not None:
-        coded = base64.b64encode(figure.read_bytes()).decode()
-        source = f"data:{_MEDIA[figure.suffix]};base64,{coded}"
-        told = f"Figure {name}: {caption_of(name) or title}"
-        image = element("img", src=source, alt=told, width=_width(figure))
-        parts.append(_figure(title, caption_of(name), image))
-    if table is not None:
+    """The figures of an analysis and its tables, as its files have them."""
+    parts = [_image(figure) for figure in run.figures(name)]
+    for table in run.data(name):
         try:
-            parts.append(folded(f"Table: {table.relative_to(run.path)}", _csv(table)))
+            parts += _TABLES[table.suffix](table, str(table.relative_to(run.path)))
         except (OSError, ValueError) as error:
             run.missing.append(f"{table}: {error}")
     return parts
+
+
+def _image(figure: Path) -> Element:
+    title, caption = figure.stem.replace("_", " ").capitalize(), caption_of(figure.stem)
+    coded = base64.b64encode(figure.read_bytes()).decode()
+    source = f"data:{_MEDIA[figure.suffix]};base64,{coded}"
+    image = element("img", src=source, alt=caption or title, width=_width(figure))
+    return _figure(title, caption, image)
 
 
 def _width(figure: Path) -> int | None:
@@ -199,11 +200,19 @@ def _width(figure: Path) -> int | None:
     return round(0.7 * int.from_bytes(head[16:20], "big"))
 
 
-def _csv(path) -> list[Element]:
+def _csv(path: Path, title: str) -> list[Element]:
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     told = f"The first {MOST_ROWS} of {len(frame):,} rows." if len(frame) > MOST_ROWS else ""
     rows = [[str(cell) for cell in row] for row in frame.head(MOST_ROWS).itertuples(index=False)]
-    return [element("p", told, class_="quiet"), table_element(list(frame.columns), rows)]
+    note = element("p", told, class_="quiet")
+    return [folded(f"Table: {title}", note, table_element(list(frame.columns), rows))]
+
+
+def _page(path: Path, title: str) -> list[Element]:
+    return markdown_elements(path.read_text(encoding="utf-8", errors="replace"), level=4)
+
+
+_TABLES = {".csv": _csv, ".md": _page}
 
 
 def caption_of(name: str) -> str | None:

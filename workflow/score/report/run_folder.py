@@ -68,18 +68,25 @@ class RunFolder:
         """Names of the analyses: those the run was asked for, else those that are there."""
         if "analyses" in self.description:
             return [str(name) for name in self.description["analyses"]]
-        places = (*self.path.glob("figures/*.png"), *self.path.glob("figures/*.svg"))
-        return sorted({file.stem for file in (*places, *self.path.glob("analyses/*.csv"))})
+        tables = {file.stem for file in self.path.glob("analyses/*.csv")}
+        drawn = {file.stem for file in (self.path / "figures").glob("*.[ps][nv]g")}
+        alone = {name for name in drawn if not any(name.startswith(f"{t}_") for t in tables)}
+        return sorted(tables | alone)
 
-    def figure(self, name: str) -> Path | None:
-        """The figure of an analysis; SVG where there is one."""
-        places = (self.path / "figures" / f"{name}.{kind}" for kind in ("svg", "png"))
-        return next((place for place in places if place.is_file()), None)
+    def figures(self, name: str) -> list[Path]:
+        """The figures of an analysis, `name` first and then each `name_…`; SVG where there is one."""
+        found = {file.stem: file for kind in ("png", "svg") for file in self._figures(name, kind)}
+        others = set(self.analyses()) - {name}
+        return [found[stem] for stem in sorted(found) if stem not in others]
 
-    def data(self, name: str) -> Path | None:
-        """The table of an analysis."""
-        place = self.path / "analyses" / f"{name}.csv"
-        return place if place.is_file() else None
+    def _figures(self, name: str, kind: str) -> list[Path]:
+        folder = self.path / "figures"
+        return [*folder.glob(f"{name}.{kind}"), *folder.glob(f"{name}_*.{kind}")]
+
+    def data(self, name: str) -> list[Path]:
+        """The tables of an analysis: a page of markdown where it has one, and the CSV."""
+        places = (self.path / "analyses" / f"{name}.{kind}" for kind in ("md", "csv"))
+        return [place for place in places if place.is_file()]
 
     def json(self, name: str) -> dict:
         """A JSON object of the run, {} where it is missing or broken."""
@@ -117,7 +124,7 @@ def _lacking(run: RunFolder, instances: list[str]) -> list[str]:
         names = ", ".join(without) or "any policy"
         lacking.append(f"verified attempts at the test problems by {names}")
     for name in run.analyses():
-        if run.figure(name) is None:
+        if name not in [figure.stem for figure in run.figures(name)]:
             lacking.append(f"the figure of the analysis {name}")
     return lacking
 

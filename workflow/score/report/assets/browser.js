@@ -77,9 +77,17 @@ class Browser {
     return shown;
   }
 
-  /** Take over some of the state, filter, and show. */
+  /** Take over some of the state, filter, and show; a part that can't be opened is said in the list's head. */
   async set(change, remember = true) {
     Object.assign(this.state, change);
+    try {
+      await this.show(remember);
+    } catch (error) {
+      this.count.textContent = error.message;
+    }
+  }
+
+  async show(remember) {
     for (const [name, control] of Object.entries(this.controls)) {
       const offers = control.options && [...control.options].some(({ value }) => value === this.state[name]);
       if (offers === false) this.state[name] = ""; // an address may hold anything
@@ -100,7 +108,7 @@ class Browser {
     this.controls.apart.disabled = !this.other;
     if (remember) history.replaceState(null, "", this.link());
     this.drawList();
-    this.drawProblem(part, second);
+    drawProblem(this, part, second);
   }
 
   choose(rollout) {
@@ -237,81 +245,6 @@ class Browser {
     };
     return [turn("← page", page - 1), ` ${page + 1} of ${last + 1} `, turn("page →", page + 1)];
   }
-
-  drawProblem(part, second) {
-    const place = this.position();
-    if (place < 0) {
-      this.problem.replaceChildren(make("p", {}, "No rollout passes these filters."));
-      return;
-    }
-    const rollout = this.shown[place], problem = this.policy.problem[rollout];
-    const { id, question, answer, level } = this.index.problems;
-    const title = make("h3", {}, id[problem], level[problem] === null ? null : ` · level ${level[problem]}`,
-      make("a", { href: this.link(), className: "link" }, "link to this view"));
-    const asked = make("div", { className: "text question" });
-    showText(asked, question[problem], this.looks(this.index));
-    const wanted = make("div", { className: "text answer", tabIndex: 0, role: "group",
-      ariaLabel: "reference answer" });
-    showAnswer(wanted, answer[problem], this.looks(this.index));
-    const drawn = [this.attempts(this.policy, part, rollout)];
-    if (second) {
-      const key = rolloutKey(this.other, rollout, problem, this.policy);
-      const found = second.place.get(key);
-      drawn.push(found === undefined ? make("p", {}, `${this.state.other} has not answered this problem.`)
-        : this.attempts(this.other, second, found));
-    }
-    this.problem.replaceChildren(title, asked,
-      make("div", { className: "reference" }, make("span", { className: "quiet" }, "reference answer"), wanted),
-      ...drawn);
-  }
-
-  looks(of) {
-    return this.state.source ? null : { pieces: this.index.pieces, formulas: of.formulas, code: of.code };
-  }
-
-  attempts(policy, part, rollout) {
-    const flags = policy.flags[rollout];
-    const sample = policy.sample ? `, sample ${policy.sample[rollout]}` : "";
-    const boxes = part.attempt.map((texts, turn) => this.attempt(policy, part, rollout, turn));
-    return make("section", { className: "policy" }, make("h4", {}, `${policy.name}${sample} `,
-      make("span", { className: "signs" }, signs(flags))), make("div", { className: "pair" }, ...boxes));
-  }
-
-  attempt(policy, part, rollout, turn) {
-    const told = (name) => part[name][turn]?.[rollout] ?? null;
-    const right = part.correct[turn][rollout] === 1, verdict = told("verdict"), opinion = told("second_opinion");
-    const known = verdict === null || ["correct", "incorrect"].includes(verdict);
-    const facts = make("p", { className: "facts" },
-      make("span", { className: right ? "verdict right" : "verdict wrong" }, right ? "✓ right" : "✗ wrong"),
-      known ? null : make("span", {}, verdict.replace("_", " ")),
-      opinion === null ? null : make("span", { className: opinion === right ? "" : "differs" },
-        `second opinion: ${opinion ? "right" : "wrong"}`),
-      told("truncated") ? make("span", { className: "differs" }, "cut at the limit") : null,
-      told("tokens") === null ? null : make("span", { className: "quiet" }, `${told("tokens")} tokens`));
-    const name = `attempt ${turn + 1} of ${policy.name}`;
-    const text = make("div", { className: "text", tabIndex: 0, role: "group", ariaLabel: name });
-    const runs = turn ? part.changes[turn - 1][rollout] : part.changes[0]?.[rollout];
-    const marks = runs ? changedRanges(runs, turn ? 2 : 1) : [];
-    showText(text, part.attempt[turn][rollout], this.looks(part), marks, turn ? "ins" : "del");
-    if (!part.attempt[turn][rollout]) text.append(make("span", { className: "quiet" }, "(empty)"));
-    const stated = told("extracted"), states = make("p", { className: "states" });
-    states.append(stated === null ? "states no answer" : "states: ");
-    if (stated !== null) showAnswer(states, String(stated), this.looks(part));
-    const long = turn && runs === null ? make("p", { className: "quiet" }, "Too long to compare word by word.") : null;
-    return make("div", { className: "attempt" }, make("h5", {}, `Attempt ${turn + 1}`), facts, states, long, text);
-  }
-}
-
-/** [start, end, ...] of what a text lost (which: 1) or gained (2), from [kept, removed, added, ...]. */
-function changedRanges(runs, which) {
-  const ranges = [];
-  let place = 0;
-  for (let i = 0; i < runs.length; i += 3) {
-    place += runs[i];
-    if (runs[i + which]) ranges.push(place, place + runs[i + which]);
-    place += runs[i + which];
-  }
-  return ranges;
 }
 
 /** Names a rollout over policies: its problem and, where there are several of one, which. */
@@ -322,10 +255,6 @@ function rolloutKey(policy, rollout, problem, from = policy) {
 function secondVerdicts(policy) {
   return new Map(policy.problem.map((problem, i) =>
     [rolloutKey(policy, i, problem), !!(policy.flags[i] & RIGHT_SECOND)]).reverse());
-}
-
-function signs(flags) {
-  return `${flags & RIGHT_FIRST ? "✓" : "✗"}→${flags & RIGHT_SECOND ? "✓" : "✗"}`;
 }
 
 function scrollWithin(box, part) {
