@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from score.report.elements import element
 
-WIDTH = 640  # user units; text is 13 of them high
+WIDTH = 520  # user units; text is 13 of them high
 LEFT, RIGHT, ROW = 12, 22, 54
 FLOWS = (("right", "right"), ("right", "wrong"), ("wrong", "right"), ("wrong", "wrong"))
 FLOW_WIDTH, FLOW_HEIGHT, BAR, TOP = 230, 150, 12, 24
