@@ -12,6 +12,7 @@
 
 from score.experiment.config_files import check_config_files
 from score.experiment.site import check_start
+from score.files.visible import visible_lines
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -20,7 +21,7 @@ try:  # strictly, before Snakemake's loader takes the last of two equal keys
     check_start(workflow.basedir)
     check_config_files(["configs/config.yaml", *workflow.overwrite_configfiles])
 except ValueError as error:
-    raise WorkflowError(str(error)) from None
+    raise WorkflowError(visible_lines(str(error))) from None
 
 
 configfile: "configs/config.yaml"

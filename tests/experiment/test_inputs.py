@@ -234,6 +234,28 @@ def test_template_that_loops_is_refused_before_any_job(own, tmp_path, monkeypatc
     )
 
 
+def test_template_that_loops_at_a_worked_example_is_refused_too(own, tmp_path, monkeypatch):
+    monkeypatch.setattr("score.sampling.chat_template.DEADLINE", 0.5)
+    example = [{"role": "user", "content": "shown"}, {"role": "assistant", "content": "so"}]
+    (tmp_path / "puzzle_initial.json").write_text(json.dumps(example))
+    template = Path(own["model_path"], "chat_template.jinja").read_text()
+    loop = f"{'{% for i in range(99999) %}' * 2}{'{% endfor %}' * 2}"
+    own = _spoilt(own, tmp_path, "chat_template.jinja", template)
+    guarded = f"{{% if messages[0].content == 'shown' %}}{loop}{{% endif %}}{template}"
+    Path(own["model_path"], "chat_template.jinja").write_text(guarded)
+    check_inputs(own)
+    own["few_shot_dir"] = str(tmp_path)
+    says(refusal(check_inputs, own), ["model_path is", "is not done after 0.5 s"])
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J.txt", "a\nb.txt", "a\u202eb.txt"])
+def test_file_whose_name_would_steer_the_terminal_is_refused(own, tmp_path, name):
+    own = _spoilt(own, tmp_path, name, "x")
+    told = refusal(check_inputs, own)
+    says(told, ["a file is called", name.encode("unicode_escape").decode(), "Rename it"])
+    assert told.isprintable()
+
+
 def test_code_that_comes_with_the_policy_is_refused_before_any_job_unless_it_is_trusted(
     own, tmp_path
 ):

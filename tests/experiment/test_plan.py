@@ -2,6 +2,7 @@
 
 import pytest
 from score.experiment.plan import Plan
+from score.experiment.run_files import RunFiles
 
 STAR = {"init": "base", "objective": "self_taught"}
 
@@ -85,9 +86,34 @@ def test_evaluations_are_of_the_instances_that_each_is_about(seeded):
         "score_stage_one/candidate0",
         "score_stage_one/candidate1",
     ]
-    assert "base" not in found["fixed"].instances and found["fixed"].fixed
+    assert "base" not in found["fixed"].instances
+    assert found["fixed"].first_attempts_of == "base"
     assert found["scaling"].instances == ["base", "score/seed0", "score/seed3"]
     assert found["scaling"].settings == {"temperature": 0.7, "samples": 32, "num_problems": 5}
+
+
+def test_policies_correct_each_others_first_attempts_of_their_seed(seeded):
+    seeded["analyses"]["cross_refinement"] |= {"policies": ["base", "score"], "num_problems": 5}
+    plan = Plan(seeded)
+    crossed = {n: e for n, e in plan.evaluations.items() if n.startswith("corrects/")}
+    assert {e.first_attempts_of: e.instances for e in crossed.values()} == {
+        "base": ["score/seed0", "score/seed3"],
+        "score/seed0": ["base"],
+        "score/seed3": ["base"],
+    }
+    assert all(e.settings == {"num_problems": 5} for e in crossed.values())
+    files = RunFiles(plan)
+    assert files.fixed_flag("corrects/score/seed3") == [
+        "--first-attempts",
+        f"{files.results}/score/seed3/test/sampled.parquet",
+    ]
+    places = dict(pair.split("=") for pair in files.crossed())
+    assert places["base:score/seed3"] == (
+        f"{files.results}/base/corrects/score/seed3/attempts.parquet"
+    )
+    seeded["analyses"]["cross_refinement"]["policies"].append("score_stage_one")
+    crossed = Plan(seeded).evaluations["corrects/score/seed3"]
+    assert crossed.instances == ["base", "score_stage_one/seed3"]
 
 
 def test_budgets_add_up_over_what_a_policy_starts_from(seeded):

@@ -158,6 +158,15 @@ BAD_CONFIGS = [
     ),
     ({"tuning.candidates": [{"max_tokens": 3}]}, ["unknown key 'max_tokens'"]),
     ({"analyses.scaling.policies": ["scor"]}, ["analyses.scaling.policies holds 'scor'", "score"]),
+    ({"analyses.pass_at_k.policies": ["scor"]}, ["analyses.pass_at_k.policies holds 'scor'"]),
+    (
+        {"analyses.cross_refinement.policies": ["score"]},
+        ["analyses.cross_refinement.policies is ['score']; expected two or more", "base"],
+    ),
+    (
+        {"analyses.cross_refinement": {"policies": ["base", "score"], "num_problems": 2001}},
+        ["analyses.cross_refinement.num_problems is 2001; expected at most 2000"],
+    ),
     (
         {"policies.direct": {"init": "base", "objective": "direct_multi_turn"}},
         ["attempts of the trained policies differ: score 128000, direct 76800", "allow_unequal"],

@@ -146,8 +146,8 @@ def test_no_reader_sees_a_shard_that_is_not_whole(shards):
 
 
 def test_a_disk_that_is_full_when_sampling_starts_again_loses_no_shard(shards):
-    """Catches a torn note of what made the shards: they would be set aside and sampled again."""
-    with disk_that_takes(16), pytest.raises(RuntimeError, match="can't be written"):
-        open_shards(shards, MADE_WITH)
+    """Catches a note of what made the shards that is written at each start, so torn there."""
+    with disk_that_takes(16):
+        assert open_shards(shards, MADE_WITH) == ROWS
     assert open_shards(shards, MADE_WITH) == ROWS
     assert [path.name for path in shards.parent.iterdir()] == ["shards"]

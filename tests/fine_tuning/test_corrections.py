@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+from score.files.digests import file_digest
 from score.fine_tuning.corrections import main
 from score.fine_tuning.examples import read_examples
 from score.sampling.prompts import Bridge, load_tokenizer
@@ -71,6 +72,7 @@ def test_rollouts_become_whole_conversations_with_loss_on_the_correction(tmp_pat
     assert (second.input_ids, second.context) == (cut_off + ids(MEND), len(cut_off))
     assert [(e.problem_id, e.sample, e.correction) for e in examples] == [("p", 0, 0), ("p", 1, 0)]
     assert report == {
+        "examples_sha256": file_digest(tmp_path / "examples.jsonl"),
         "rollouts": 5,
         "problems": 2,
         "attempts_sampled": 4 + 5,  # four first attempts, five corrections

@@ -26,9 +26,9 @@ def sampled(tmp_path_factory):
     """Call it with an architecture for its saved policy, and two turns as a job samples them."""
 
     @cache
-    def of(kind: str):
+    def of(kind: str, batch: int = COUNT):
         path = saved_policy(kind, Path(tmp_path_factory.mktemp("policies")))
-        settings = replace(SETTINGS, max_tokens=LIMIT, batch_size=5, temperature=TEMPERATURE)
+        settings = replace(SETTINGS, max_tokens=LIMIT, batch_size=batch, temperature=TEMPERATURE)
         plan = SamplingPlan(settings, path, PROBLEMS, [])
         generate, stop_ids = load_generate(plan, inference_accelerator())
         generate.tell = True
@@ -56,10 +56,13 @@ def test_attempts_are_tokens_of_the_tokenizer_and_end_at_every_end_that_the_poli
         assert rollout.bridges == [list(BRIDGE.ids[written_end:])]
 
 
+@pytest.mark.parametrize("batch", [5, COUNT], ids=["each turn anew", "turn 2 goes on from turn 1"])
 @pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_both_turns_have_the_probabilities_of_one_pass_without_cache_and_padding(sampled, kind):
+def test_both_turns_have_the_probabilities_of_one_pass_without_cache_and_padding(
+    sampled, kind, batch
+):
     """Of the tokenizer's tokens alone, by transformers' own class: windows, sinks, caps and routers."""
-    path, rollouts = sampled(kind)
+    path, rollouts = sampled(kind, batch)
     policy = AutoModelForCausalLM.from_pretrained(path).eval()
     policy.config.output_router_logits = False
     for rollout in rollouts:

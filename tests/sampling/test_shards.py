@@ -29,7 +29,7 @@ def test_torn_shard_is_skipped_with_a_warning(folder, capsys, spoil):
     (torn,) = (p for p in folder.glob("*.json") if b"p-1" in p.read_bytes())
     torn.write_bytes(spoil(torn.read_bytes()))
     assert open_shards(folder, MADE_WITH) == [{"problem_id": "p-2", "sample": 0}]
-    assert f"{torn} is not whole" in capsys.readouterr().out
+    assert f"{torn} is not what was written: it is set aside" in capsys.readouterr().out
 
 
 def test_shard_whose_writing_was_killed_is_not_seen(folder):

@@ -54,7 +54,7 @@ def test_sampling_resumed_on_another_day_keeps_its_shards_only_where_the_date_is
     set_clock(monkeypatch, DAYS[1])
     again = _plan(policy, template_date)
     rows = sample_policy(again, tmp_path / "shards")
-    aside = "made with other settings (prompts): they are set aside" in capsys.readouterr().out
+    aside = "are not of these settings (prompts): they are set aside" in capsys.readouterr().out
     fixed = template_date is not None
     assert (rows == whole, again.prompts == first.prompts, not aside) == (fixed, fixed, fixed)
 

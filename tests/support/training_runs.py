@@ -104,6 +104,27 @@ def first_update(trainer):
     return trainer._make_batches(rows[:size])
 
 
+def whole_rows(batch):
+    """A micro-batch whose rows begin with what `batch` has apart from them."""
+    if "prefix_of" not in batch:
+        return batch
+    whole = {key: value for key, value in batch.items() if not key.startswith("prefix_")}
+    pairs = zip(batch["prefix_ids"], batch["prefix_mask"], strict=True)
+    prefixes = [ids[mask > 0] for ids, mask in pairs]
+    for key, filler in {"attention_mask": 1, "turn": 0, "ref_logps": 0, "sampler_logps": 0}.items():
+        if key in whole:
+            whole[key] = _behind([torch.full_like(ids, filler) for ids in prefixes], batch, key)
+    whole["input_ids"] = _behind(prefixes, batch, "input_ids")
+    return whole
+
+
+def _behind(prefixes, batch, key):
+    """Rows of `batch[key]`, each behind its prefix."""
+    rows = zip(batch["prefix_of"].tolist(), batch[key], strict=True)
+    joined = [torch.cat([prefixes[of].to(row.dtype), row]) for of, row in rows]
+    return torch.nn.utils.rnn.pad_sequence(joined, batch_first=True)
+
+
 def token_gradient(trainer, batch):
     """Gradient (B, T) of the loss with respect to the log-probability of every token of a batch."""
     logps, entropy = token_logps(trainer.model, batch)

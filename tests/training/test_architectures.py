@@ -12,7 +12,7 @@ from score.policies.fitness import check_policy
 from score.policies.load import load_policy
 from score.sampling.prompts import load_tokenizer
 from score.training.batches import token_logps
-from training_runs import first_update, make_trainer, records, weights
+from training_runs import first_update, make_trainer, records, weights, whole_rows
 from transformers import AutoModelForCausalLM
 
 
@@ -52,7 +52,10 @@ def test_update_of_stage_one_scores_as_plain_logits_moves_the_policy_and_is_save
 def _check_scores(path, trainer, batch):
     """Log-probabilities of the fused head equal those of transformers' own class, row by row."""
     with torch.no_grad():
-        logps = token_logps(trainer.model.eval(), batch)[0]
+        scored = token_logps(trainer.model.eval(), batch)[0]
+    assert torch.allclose(batch["ref_logps"], scored)
+    batch = whole_rows(batch | {"ref_logps": scored})
+    logps = batch["ref_logps"]
     policy = AutoModelForCausalLM.from_pretrained(path).eval()
     policy.config.output_router_logits = False
     for row in range(len(logps)):
@@ -63,7 +66,6 @@ def _check_scores(path, trainer, batch):
             logits = policy(ids[None], use_cache=False).logits[0, :-1, : len(TOKENIZER)] / 0.7
         plain = logits.log_softmax(-1).gather(1, ids[1:, None]).squeeze(1)
         assert torch.allclose(logps[row, 1:length][written[1:]], plain[written[1:]], atol=1e-4)
-        assert torch.allclose(batch["ref_logps"][row], logps[row])
 
 
 def _check_saved(folder, trainer, before):

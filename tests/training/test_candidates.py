@@ -174,7 +174,7 @@ def test_weights_that_can_not_be_written_or_are_gone_are_said(tmp_path, validate
 
     monkeypatch.setattr(Candidates, "on_save", lose)
     with pytest.raises(
-        RuntimeError, match=r"candidate-4 is not there; expected .* update 4.*rm -r"
+        RuntimeError, match=r"candidate-4 is damaged \(it is missing\); expected .* update 4.*rm -r"
     ):
         run_command(tmp_path, told)
     assert not (tmp_path / "training.jsonl").exists()

@@ -15,7 +15,7 @@ from score.training.offline_attempts import OfflineAttempts, StartingFrom, read_
 from score.training.records import TurnSums
 from score.training.settings import TrainSettings
 from stand_in_engine import StandIn
-from training_runs import BASE, judge, make_trainer, problems, records
+from training_runs import BASE, judge, make_trainer, problems, records, whole_rows
 from trl.trainer import grpo_trainer
 
 TOKENIZER = load_tokenizer(BASE)
@@ -152,7 +152,7 @@ def test_given_attempts_are_context_and_turn_2_is_paid_against_them(tmp_path, kl
     batch, told = trainer._buffered_inputs[0], records(trainer)[0]
     given = [ids for pair in right_and_wrong().values() for ids in pair]
     asked = TOKENIZER.convert_tokens_to_ids(":")
-    for row in batch["input_ids"].tolist():
+    for row in whole_rows(batch)["input_ids"].tolist():
         after = row[row.index(asked) + 1 :]
         assert any(after[: len(ids)] == ids for ids in given)
     assert batch["turn"].unique().tolist() == [0, 2]

@@ -6,8 +6,9 @@ import training_runs
 from base_policies import plain, save_policy
 from score.sampling.rollout import cut_off
 from score.training.checkpoints import newest_whole_checkpoint
+from score.training.prefixes import batch_order
 from stand_in_engine import StandIn
-from training_runs import StopAfter, first_update, make_trainer, records, same, weights
+from training_runs import StopAfter, first_update, make_trainer, records, same, weights, whole_rows
 from trl.trainer import grpo_trainer
 
 STOPS = ["e", "\n\n"]
@@ -31,7 +32,8 @@ def test_tokens_up_to_the_stop_string_are_trained_with_their_own_log_probabiliti
     seen, sample = [], trainer._sample
     trainer._sample = lambda *asked, **told: seen.extend(sample(*asked, **told)) or seen
     (batch,) = first_update(trainer)
-    rows = sorted((rollout.tokens() for rollout in seen), key=lambda row: len(row[0]))
+    batch = whole_rows(batch)
+    rows = [seen[i].tokens() for i in batch_order(seen, trainer.args.per_device_train_batch_size)]
     ended = sum(not cut for rollout in seen for cut in rollout.truncated)
     assert ended > 10
     policy = trainer.model.eval()

@@ -1,5 +1,6 @@
 # What the training of each arm may take; null where it follows from what training finds.
 BUDGETS = json.dumps({arm: PLAN.budget(arm) for arm in PLAN.arms}, sort_keys=True)
+PUBLISHED = "data/published_rows.csv"
 
 
 rule compare_policies:
@@ -95,7 +96,10 @@ rule compare_with_paper:
     """This run's rows beside published ones. Runs again when the table or the published rows change."""
     input:
         csv=rules.compare_policies.output.csv,
-        published="data/published_rows.csv",
+        published=given([PUBLISHED]),
+        passes=(
+            [f"{RESULTS}/analyses/pass_at_k.csv"] if "pass_at_k" in EVALUATIONS else []
+        ),
     output:
         markdown=f"{RESULTS}/paper_comparison.md",
         run=f"{RESULTS}/paper_comparison_run.json",
@@ -105,6 +109,8 @@ rule compare_with_paper:
     conda:
         "../../environment.yml"
     params:
+        contents=contents([PUBLISHED]),
+        passes=lambda w, input: flag("--pass-at-k", list(input.passes)),
         run=JOBS.run_description().to_json(),
     shell:
         """
@@ -114,5 +120,6 @@ rule compare_with_paper:
             --csv {input.csv:q} \
             --published {input.published:q} \
             --run {output.run:q} \
+            {params.passes:q} \
             --markdown {output.markdown:q}
         """

@@ -12,6 +12,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from score.evaluation.metrics import booleans, turns_of
+from score.files.digests import file_digest
+from score.files.manifest import MANIFEST, read_checked
+from score.files.parquet import read_parquet
 
 
 def arm_of(instance: str) -> str:
@@ -78,7 +81,7 @@ def _read_frame(name: str, path: str, columns: Sequence[str], if_present: Sequen
         wanted = ["problem_id", *(f"{column}_t{turn}" for column in columns for turn in turns)]
         if missing := [column for column in wanted if column not in present]:
             raise ValueError(f"columns {missing} are missing")
-        frame = pd.read_parquet(path, columns=[*wanted, *(c for c in if_present if c in present)])
+        frame = read_parquet(path, columns=[*wanted, *(c for c in if_present if c in present)])
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise ValueError(f"{where}: can't be read: {error}. Verify that instance again.") from None
     try:
@@ -101,6 +104,7 @@ def read_records(flag: str, pairs: Sequence[str] | None) -> dict[str, pd.DataFra
     for name, path in instance_pairs(flag, pairs):
         where = f"records of {name!r}, {path}"
         try:
+            _refuse_damaged_records(Path(path))
             lines = Path(path).read_text(encoding="utf-8").splitlines()
             rows = [json.loads(line) for line in lines]
             frame = pd.DataFrame(rows, columns=None if rows else ["step", "step_time"], dtype=None)
@@ -115,6 +119,14 @@ def read_records(flag: str, pairs: Sequence[str] | None) -> dict[str, pd.DataFra
             frame = pd.concat([frames[name], frame], ignore_index=True)
         frames[name] = frame
     return frames
+
+
+def _refuse_damaged_records(path: Path) -> None:
+    """ValueError where the policy beside training.jsonl tells of other records."""
+    manifest = path.with_name("policy") / MANIFEST
+    told = read_checked(manifest).get("records") if manifest.is_file() else None
+    if told is not None and file_digest(path) != told:
+        raise ValueError("it is not what that training wrote")
 
 
 def lineage(instance: str, chain: dict[str, str]) -> list[str]:

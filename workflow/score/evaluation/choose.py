@@ -16,6 +16,8 @@ import pandas as pd
 
 from score.evaluation.metrics import self_correction
 from score.files.atomic import replace_file, replace_folder
+from score.files.parquet import read_parquet
+from score.files.visible import in_cell, visible_lines
 from score.jobs.command import Command, several
 
 COMMAND = Command(__spec__, __doc__)
@@ -40,6 +42,15 @@ def score_candidates(candidates: list[dict], attempts: list[pd.DataFrame]) -> pd
     return table
 
 
+def _judged(path: str) -> pd.DataFrame:
+    try:
+        return read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{path} can't be read as parquet: {error}. Verify that candidate again."
+        ) from None
+
+
 def main(arguments: list[str] | None = None) -> None:
     flags = COMMAND.flags(
         arguments,
@@ -50,15 +61,15 @@ def main(arguments: list[str] | None = None) -> None:
         table="CSV of all candidates, to write",
         policy="copy of the policy that won, to write",
     )
-    with COMMAND.errors(ValueError, KeyError, OSError):
-        table = score_candidates(flags.candidates, [pd.read_parquet(p) for p in flags.attempts])
+    with COMMAND.errors(ValueError, KeyError):
+        table = score_candidates(flags.candidates, [_judged(p) for p in flags.attempts])
     won = int(table.index[table["chosen"]][0])
-    print(table.to_string(index=False))
+    print(visible_lines(table.to_string(index=False)))
     draft = Path(f"{flags.policy}.writing")
     shutil.rmtree(draft, ignore_errors=True)
     shutil.copytree(flags.policies[won], draft)
     replace_folder(draft, Path(flags.policy))
-    replace_file(flags.table, table.to_csv(index=False).encode())
+    replace_file(flags.table, table.map(in_cell).to_csv(index=False).encode())
     replace_file(flags.tuned, f"{json.dumps(flags.candidates[won], sort_keys=True)}\n".encode())
 
 

@@ -19,6 +19,8 @@ from score.evaluation.metrics import evaluation_metrics, second_opinion_counts, 
 from score.evaluation.second_opinion import disagreements
 from score.evaluation.settings import VerifySettings
 from score.files.atomic import replace_file
+from score.files.parquet import write_parquet
+from score.files.visible import in_json
 from score.jobs.command import Command, optional
 from score.jobs.progress import Countdown
 from score.sampling.sampled import read_sampled
@@ -127,13 +129,13 @@ def main(arguments: list[str] | None = None) -> None:
             metrics = evaluation_metrics(
                 verified, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed
             )
-    replace_file(flags.attempts, verified.to_parquet(index=False))
+    write_parquet(flags.attempts, verified)
     if flags.metrics is not None:
         text = json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False)
         replace_file(flags.metrics, f"{text}\n".encode())
     if flags.disagreements is not None:
         rows = disagreements(verified, turns_of(verified.columns, at_least=1))
-        lines = [json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows]
+        lines = [in_json(json.dumps(row, sort_keys=True, ensure_ascii=False)) for row in rows]
         replace_file(flags.disagreements, "".join(f"{line}\n" for line in lines).encode())
     _report(verified)
     print(f"verified in {time.monotonic() - started:.1f} s", file=sys.stderr)

@@ -163,4 +163,5 @@ class JobSettings:
             dataset=places if isinstance(places, str) else ", ".join(places),
             temperature=evaluation["temperature"],
             samples=evaluation["samples"],
+            pass_at_k_temperature=self.config["analyses"]["pass_at_k"]["temperature"],
         )

@@ -18,6 +18,9 @@ PROMPTED = ("self_refine",)
 FOLDERS = ("analyses", "figures", "problems")
 # Keys of an entry that say where a training starts, not how it goes.
 ORIGIN_KEYS = ("init", "reference", "candidates")
+# Analyses with sampling of their own, and all whose section names the policies that they are about.
+SAMPLED = ("pass_at_k", "scaling", "successive")
+NAMED = (*SAMPLED, "cross_refinement")
 
 
 def sections_of(objective: str) -> tuple[str, ...]:
@@ -31,15 +34,15 @@ def sections_of(objective: str) -> tuple[str, ...]:
 class Evaluation:
     """Attempts of some instances at the problems of a split, sampled in one way.
 
-    settings: what differs from the section `evaluation`. fixed: attempt 1 is not sampled but that of
-    base in the evaluation `test`.
+    settings: what differs from the section `evaluation`. first_attempts_of: the instance whose first
+    attempts in the evaluation `test` are corrected; None: each corrects its own.
     """
 
     name: str
     split: str
     instances: list[str]
     settings: dict = field(default_factory=dict)
-    fixed: bool = False
+    first_attempts_of: str | None = None
 
 
 class Plan:
@@ -197,16 +200,31 @@ class Plan:
             size = {"num_problems": asked["train_problems"]}
             found.append(Evaluation("train", "train", self.instances, size))
         if asked["fixed_first_attempts"]:
-            found.append(Evaluation("fixed", "test", self.trained_instances, fixed=True))
+            given = {"first_attempts_of": "base"}
+            found.append(Evaluation("fixed", "test", self.trained_instances, **given))
         for temperature in asked["temperatures"]:
             settings = {"temperature": temperature}
             found.append(Evaluation(f"temperature{temperature}", "test", self.instances, settings))
-        for name in ("scaling", "successive"):
+        for name in SAMPLED:
             settings = dict(asked[name])
             instances = [one for arm in settings.pop("policies") for one in self.instances_of(arm)]
             if instances:
                 found.append(Evaluation(name, "test", instances, settings))
+        found += self._crossed()
         return {evaluation.name: evaluation for evaluation in found}
+
+    def _crossed(self) -> list[Evaluation]:
+        """Corrections of each instance's first attempts by others, of its seed where both have one."""
+        settings, found = dict(self.config["analyses"]["cross_refinement"]), []
+        arms = settings.pop("policies")
+        for arm in arms:
+            others = [one for other in arms if other != arm for one in self.instances_of(other)]
+            for source in self.instances_of(arm):
+                label = source.partition("/")[2]
+                by = [one for one in others if one.partition("/")[2] in ("", label) or not label]
+                name = f"corrects/{source}"
+                found.append(Evaluation(name, "test", by, settings, first_attempts_of=source))
+        return found
 
     def folders(self) -> list[str]:
         """What no policy may be called: folders of the run, and evaluations, which are folders too."""

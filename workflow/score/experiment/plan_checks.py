@@ -3,7 +3,7 @@
 Each check raises ValueError with the key, its value and the cure, before any job starts.
 """
 
-from score.experiment.plan import PROMPTED, Plan
+from score.experiment.plan import NAMED, PROMPTED, Plan
 from score.fine_tuning.settings import FINE_TUNED
 from score.sampling.chat_template import check_reserved
 from score.sampling.history import check_history
@@ -133,13 +133,19 @@ def _check_candidates(config: dict) -> None:
 
 def _check_named_policies(config: dict) -> None:
     known = ["base", *config["policies"]]
-    for analysis in ("scaling", "successive"):
+    for analysis in NAMED:
         for name in config["analyses"][analysis]["policies"]:
             if name not in known:
                 raise ValueError(
                     f"analyses.{analysis}.policies holds {name!r}; expected some of "
                     f"{', '.join(known)}. Correct it."
                 )
+    crossed = config["analyses"]["cross_refinement"]["policies"]
+    if len(crossed) == 1:
+        raise ValueError(
+            f"analyses.cross_refinement.policies is {crossed}; expected two or more, each of which "
+            "corrects the others, or none. Add one, e.g. base."
+        )
 
 
 def _check_prompted(config: dict) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from score.files.errors import SiteError
 
+_REMOVING = ".removing"  # ends the hidden name of a folder that is being deleted
+
 
 def replace_file(path: str | Path, content: bytes) -> None:
     """Write a file in one step: a reader, or a run after a kill or a power cut, finds old or new.
@@ -52,9 +54,42 @@ def check_place(path: str | Path) -> None:
 def replace_folder(draft: Path, path: Path) -> None:
     """Give a folder its final name, once all that lies in it is on the disk."""
     sync_tree(draft)
-    shutil.rmtree(path, ignore_errors=True)
+    remove_folder(path)
     draft.rename(path)
     sync(path.parent)
+
+
+def remove_folder(path: str | Path) -> None:
+    """Delete a folder that a rerun would read, if it is there: it loses its name first, in one step.
+
+    So a rerun finds all of it or nothing. A kill in between leaves `.{name}.removing` beside it, which
+    `sweep` or the next removal deletes.
+    """
+    path = Path(path)
+    sweep(path)
+    if os.path.lexists(path):
+        nameless = path.with_name(f".{path.name}{_REMOVING}")
+        path.rename(nameless)
+        sync(path.parent)
+        _delete(nameless)
+
+
+def sweep(path: str | Path) -> None:
+    """Delete what unfinished removals of `path`, and of folders right in it, have left.
+
+    Call it where nobody else removes these: under the lock of the folder.
+    """
+    path = Path(path)
+    _delete(path.with_name(f".{path.name}{_REMOVING}"))
+    for left in path.glob(f".*{_REMOVING}"):
+        _delete(left)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sync_tree(directory: Path) -> None:

@@ -8,7 +8,6 @@ go into the examples exactly as they were sampled. --policy names the policy tha
 tokenizer alone.
 """
 
-import json
 import sys
 from collections import Counter
 
@@ -16,8 +15,7 @@ import numpy as np
 import pandas as pd
 
 from score.evaluation.verify import verify
-from score.files.atomic import replace_file
-from score.fine_tuning.examples import Example, write_examples
+from score.fine_tuning.examples import Example, write_examples, write_report
 from score.fine_tuning.pairs import Pair, sample_pairs, self_taught_pairs
 from score.fine_tuning.settings import CorrectionSettings
 from score.jobs.command import Command
@@ -189,8 +187,7 @@ def main(arguments: list[str] | None = None) -> None:
         examples = make_examples(pairs, tokenizer, bridge, stop_ids, vocabulary)
     counts = report(attempts, examples, settings)
     write_examples(flags.examples, examples)
-    text = json.dumps(counts, indent=2, sort_keys=True)
-    replace_file(flags.report, f"{text}\n".encode())
+    write_report(flags.report, counts, flags.examples)
     print(
         f"{counts['examples']} examples from {counts['rollouts']} rollouts: "
         f"{counts['examples_by_kind']}",

@@ -6,6 +6,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from score.files.atomic import replace_file
+from score.files.digests import file_digest
+
+_DIGEST = "examples_sha256"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,12 @@ def write_examples(path, examples: Iterable[Example]) -> None:
     replace_file(path, "".join(lines).encode())
 
 
+def write_report(path, counts: dict, examples) -> None:
+    """Write counts of the examples in that file as JSON, with its digest, by which damage is found."""
+    told = {**counts, _DIGEST: file_digest(examples)}
+    replace_file(path, f"{json.dumps(told, indent=2, sort_keys=True)}\n".encode())
+
+
 def read_examples(path, vocabulary: int) -> list[Example]:
     """Read examples of a policy that knows `vocabulary` tokens; none where none were chosen.
 
@@ -41,12 +50,27 @@ def read_examples(path, vocabulary: int) -> list[Example]:
         raise ValueError(
             f"examples file is {path}; expected an existing file. Choose the examples again."
         )
+    _refuse_damaged(path)
     lines = path.read_bytes().split(b"\n")
     return [
         _example(line, f"{path}, line {number}", vocabulary)
         for number, line in enumerate(lines, start=1)
         if line.strip()
     ]
+
+
+def _refuse_damaged(path: Path) -> None:
+    """ValueError where the report beside the examples tells of others."""
+    report = path.with_suffix(".json")
+    try:
+        told = json.loads(report.read_bytes()).get(_DIGEST) if report.is_file() else None
+    except (ValueError, AttributeError):
+        told = "not to be read"
+    if told is not None and told != file_digest(path):
+        raise ValueError(
+            f"{path} does not hold the examples that {report} tells of; expected those. Choose the "
+            "examples again."
+        )
 
 
 def _example(line: bytes, where: str, vocabulary: int) -> Example:

@@ -11,7 +11,9 @@ refused where that checkpoint was made with other settings, examples, policies o
 
 import argparse
 import shutil
+from pathlib import Path
 
+from score.files.atomic import remove_folder, replace_folder
 from score.files.digests import file_digest
 from score.fine_tuning.examples import read_examples
 from score.fine_tuning.settings import FineTuneSettings
@@ -96,13 +98,16 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
 def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     """Save the policy that a training would start from, and no records."""
     trusted = {"trust_remote_code": settings.trust_remote_code}
+    draft = Path(f"{flags.policy}.writing")
+    shutil.rmtree(draft, ignore_errors=True)
     for saved in (
         load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
         load_tokenizer(flags.init, settings.cache_dir, **trusted),
     ):
-        saved.save_pretrained(flags.policy)
+        saved.save_pretrained(draft)
+    replace_folder(draft, Path(flags.policy))
     write_records(flags.records, [], settings.objective)
-    shutil.rmtree(flags.checkpoints)
+    remove_folder(flags.checkpoints)
 
 
 def main() -> None:

@@ -10,12 +10,10 @@ turn (with prompt_format plain, the first of the stop strings). Nothing is judge
 imitate is for the one who gives it.
 """
 
-import json
 from collections import Counter
 from pathlib import Path
 
-from score.files.atomic import replace_file
-from score.fine_tuning.examples import Example, write_examples
+from score.fine_tuning.examples import Example, write_examples, write_report
 from score.fine_tuning.settings import LOSS_ON, GivenSettings
 from score.jobs.command import Command, optional, several
 from score.policies.fitness import check_policy
@@ -167,7 +165,7 @@ def main(arguments: list[str] | None = None) -> None:
         examples = make_examples(rows, LOSS_ON[settings.loss_on], tokenizer, task, few_shot)
     counts = report(rows, examples)
     write_examples(flags.examples, examples)
-    replace_file(flags.report, f"{json.dumps(counts, indent=2, sort_keys=True)}\n".encode())
+    write_report(flags.report, counts, flags.examples)
     print(f"{counts['examples']} examples of {counts['rows']} rows: {counts['examples_by_kind']}")
 
 

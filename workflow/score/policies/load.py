@@ -14,11 +14,13 @@ from transformers.integrations import is_deepspeed_zero3_enabled
 
 from score.files.digests import digest, file_digest
 from score.files.errors import SiteError
+from score.files.manifest import MANIFEST, read_checked
 from score.policies.distribution import without_router_loss
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 LINEAGE = "score_policy.json"  # what `score.policies.lineage` says of a policy
-_NO_WEIGHTS = ("training_args.bin", "README.md", LINEAGE)  # files beside a policy that hold paths
+# files beside a policy that hold paths, or are made from the others
+_NO_WEIGHTS = ("training_args.bin", "README.md", LINEAGE, MANIFEST)
 
 
 def is_adapter(path: str) -> bool:
@@ -111,12 +113,32 @@ def _load_weights(path: str, how: dict):
 def policy_digest(path: str, cache_dir: str | None = None) -> str:
     """A text that differs for other weights: the commit of a hub policy, else a SHA-256.
 
-    The latter is of the folder's files and, for an adapter, of its base.
+    The latter is of the folder's files and, for an adapter, of its base. ValueError where weights of a
+    training here are not what it saved.
     """
     if not Path(path).is_dir():
         return str(PretrainedConfig.get_config_dict(path, cache_dir=cache_dir)[0]["_commit_hash"])
     files = sorted(p for p in Path(path).rglob("*") if p.is_file() and p.name not in _NO_WEIGHTS)
-    parts = [f"{file.relative_to(path)} {file_digest(file)}" for file in files]
+    digests = {str(file.relative_to(path)): file_digest(file) for file in files}
+    _refuse_damaged_weights(Path(path), digests)
+    parts = [f"{name} {of_file}" for name, of_file in digests.items()]
     if is_adapter(path):
         parts.append(policy_digest(base_of(path), cache_dir))
     return digest(parts)
+
+
+def _refuse_damaged_weights(folder: Path, digests: dict[str, str]) -> None:
+    """ValueError where a manifest tells of other weights. digests: of the folder's files, by name."""
+    if not (folder / MANIFEST).exists():
+        return  # not trained here
+    cure = f"Restore or train it again; if you changed it yourself, delete {folder / MANIFEST}."
+    try:
+        saved = read_checked(folder / MANIFEST)["files"]
+    except ValueError as error:
+        raise ValueError(f"the policy {str(folder)!r} is damaged: {error}. {cure}") from None
+    for name, (_, of_file) in saved.items():
+        if name.endswith(".safetensors") and digests.get(name) != of_file:
+            raise ValueError(
+                f"{folder / name} is not what was saved there; expected the weights of the training. "
+                f"{cure}"
+            )

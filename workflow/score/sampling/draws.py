@@ -12,7 +12,6 @@ import json
 import random
 
 import torch
-from transformers import LogitsProcessor
 
 
 def turn_seeds(
@@ -43,23 +42,6 @@ def uniforms(seeds: list[int], length: int) -> torch.Tensor:
     generators = [random.Random(seed) for seed in seeds]
     rows = [[generator.random() for _ in range(length)] for generator in generators]
     return torch.tensor(rows, dtype=torch.float64)
-
-
-class InverseCDF(LogitsProcessor):
-    """Leaves only the token drawn from the whole softmax at `temperature`: greedy search takes it.
-
-    draws (R, positions): uniform numbers in [0, 1). start: length of the padded prompts, so that
-    the first token of every attempt is at position 0.
-    """
-
-    def __init__(self, draws: torch.Tensor, temperature: float, start: int):
-        self.draws, self.temperature, self.start = draws, temperature, start
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Logits (R, V) -> the same with −inf at all tokens but the drawn one."""
-        draws = self.draws[:, input_ids.size(1) - self.start, None]
-        drawn = draw_tokens(scores, self.temperature, draws)
-        return torch.full_like(scores, -torch.inf).scatter_(1, drawn, 0.0)
 
 
 def draw_tokens(logits: torch.Tensor, temperature: float, draws: torch.Tensor) -> torch.Tensor:

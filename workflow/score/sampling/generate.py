@@ -3,16 +3,14 @@
 Legend of shapes: R rollouts, L positions of a padded batch.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
-from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+from transformers import GenerationConfig
 
-from score.sampling.draws import InverseCDF, uniforms
+from score.sampling.cached import Conversations
+from score.sampling.decode import Choose, begin, decode
+from score.sampling.draws import draw_tokens, uniforms
 from score.sampling.plain_prompts import plain_prompts_of
 from score.sampling.prompts import Bridge
-from score.sampling.sampler_logps import SamplerLogps
 from score.sampling.stop_strings import StopIds, StopStrings, attempt_end
 
 
@@ -47,26 +45,17 @@ def stop_ids_of(config: GenerationConfig, tokenizer, bridge: Bridge) -> StopIds:
     return StopIds(ids, None if plain is None else plain.stops)
 
 
-class EndsInString(StoppingCriteria):
-    """Ends rows, sampled from position `start` on, whose last tokens hold a stop string.
-
-    `cut_after_stop` says where exactly an attempt ends; this saves sampling beyond.
-    """
-
-    def __init__(self, strings: StopStrings, start: int):
-        self.strings, self.start = strings, start
-
-    def __call__(self, input_ids: torch.Tensor, scores, **kwargs) -> torch.Tensor:
-        latest = input_ids[:, self.start :][:, -self.strings.window :].tolist()
-        return torch.tensor(self.strings.held_by(latest), device=input_ids.device)
-
-
 class HFGenerate:
-    """`Generate` through transformers, in left-padded batches of prompts of similar length.
+    """`Generate` through transformers: every prompt is computed once, and no position of it twice.
 
-    Without seeds attempts come from torch's own generator. tell: whether `logps` fills with the
-    log-probabilities of sampled tokens, of each call, of each prompt; needs a temperature above 0.
-    strings: at which attempts end beside the ids that the config names.
+    Prompts that are alike are computed as one row, rows that have ended leave the batch, and where the
+    prompts of a call begin with the conversations of the call before, in their order, as those of turn
+    2 do, only what is new in them is computed. None of that changes an attempt but by rounding.
+
+    batch_size: most rows at a time; conversations are kept where a call has no more. Without seeds the
+    draws come from torch's own generator. tell: whether `logps` fills with the log-probabilities of
+    sampled tokens, of each call, of each prompt; needs a temperature above 0. strings: at which attempts
+    end beside the ids that the config names.
     """
 
     def __init__(
@@ -79,78 +68,77 @@ class HFGenerate:
     ):
         self.model = model
         self.config = config
-        self.greedy = sampling_config(
-            config.max_new_tokens, 0, set(config.eos_token_id), config.pad_token_id
-        )
         self.batch_size = batch_size
-        self.tell, self.strings = tell, strings
+        self.tell = tell
+        self.stop = StopIds(config.eos_token_id, strings)
         self.logps: list[list[list[float]]] = []
+        self.kept: Conversations | None = None
 
     @torch.no_grad()
     def __call__(self, prompts: list[list[int]], seeds: list[int] | None) -> list[list[int]]:
         attempts: list[list[int]] = [[] for _ in prompts]
         logps: list[list[float]] = [[] for _ in prompts]
-        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]), reverse=True)
-        drawn = self.config.do_sample and seeds is not None
-        with self._override_generation_config(self.greedy if drawn else self.config):
-            for start in range(0, len(order), self.batch_size):
-                rows = order[start : start + self.batch_size]
-                row_seeds = [seeds[i] for i in rows] if drawn else None
-                sampled, told = self._generate([prompts[i] for i in rows], row_seeds)
-                for i, attempt, row in zip(rows, sampled, told, strict=True):
-                    attempts[i], logps[i] = attempt, row[: len(attempt)]
+        draws = self._draws(len(prompts), seeds)
+        batches = self._batches(prompts)
+        kept, self.kept = self.kept if len(batches) == 1 else None, None
+        training = self.model.training
+        self.model.eval()
+        for places in batches:
+            rows, logits = begin(self.model, [prompts[i] for i in places], kept)
+            drawn = None if draws is None else draws[places].to(logits.device)
+            choose, told = self._chooser(drawn, len(places))
+            most = self.config.max_new_tokens
+            sampled, self.kept = decode(self.model, rows, logits, choose, self._have_ended, most)
+            for i, attempt, row in zip(places, sampled, told, strict=True):
+                attempts[i] = cut_after_stop(attempt, self.stop)
+                logps[i] = row[: len(attempts[i])]
+        self.model.train(training)
+        if len(batches) > 1:
+            self.kept = None
         if self.tell:
             self.logps.append(logps)
         return attempts
 
-    def _generate(
-        self, prompts: list[list[int]], seeds: list[int] | None
-    ) -> tuple[list[list[int]], list[list[float]]]:
-        """Attempts, and where they are told the log-probabilities of their tokens and of padding."""
-        input_ids, mask = left_pad(prompts, self.config.pad_token_id, self.model.device)
-        start = input_ids.size(1)
-        note = SamplerLogps(self.config.temperature) if self.tell else None
-        config, processors = self.config, [note] if note else []
-        ends = [EndsInString(self.strings, start)] if self.strings is not None else []
-        if seeds is not None:
-            config = self.greedy
-            draws = uniforms(seeds, self.config.max_new_tokens).to(self.model.device)
-            processors.append(InverseCDF(draws, self.config.temperature, start))
-        ids = self.model.generate(
-            input_ids=input_ids,
-            attention_mask=mask,
-            logits_processor=processors,
-            generation_config=config,
-            stopping_criteria=StoppingCriteriaList(ends),
-        )
-        stop = StopIds(self.config.eos_token_id, self.strings)
-        attempts = [cut_after_stop(row, stop) for row in ids[:, start:].tolist()]
-        return attempts, note.of(ids, start) if note else [[] for _ in prompts]
+    def _chooser(self, draws: torch.Tensor | None, rows: int) -> tuple[Choose, list[list[float]]]:
+        """What takes a token of each row, and where it notes their log-probabilities."""
+        told: list[list[float]] = [[] for _ in range(rows)]
+        temperature = self.config.temperature
 
-    @contextmanager
-    def _override_generation_config(self, config: GenerationConfig) -> Iterator[None]:
-        """Have the policy, and the one below an adapter, sample by `config` and not by its own."""
-        adapted = hasattr(self.model, "get_base_model")
-        policies = [self.model, self.model.get_base_model()] if adapted else [self.model]
-        theirs, training = [p.generation_config for p in policies], self.model.training
-        for policy in policies:
-            policy.generation_config = config
-        self.model.eval()
-        try:
-            yield
-        finally:
-            for policy, own in zip(policies, theirs, strict=True):
-                policy.generation_config = own
-            self.model.train(training)
+        def choose(logits: torch.Tensor, here: list[int], position: int) -> list[int]:
+            if draws is None:
+                return logits.argmax(-1).tolist()
+            tokens = draw_tokens(logits, temperature, draws[here, position, None])
+            if self.tell:
+                logps = (logits / temperature).log_softmax(-1).gather(1, tokens)
+                for row, logp in zip(here, logps.squeeze(1).tolist(), strict=True):
+                    told[row].append(logp)
+            return tokens.squeeze(1).tolist()
 
+        return choose, told
 
-def left_pad(rows: list[list[int]], pad_id: int, device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and mask, (R, L) each, padded on the left. The mask comes from lengths, so it is right
-    when the padding token is also the end-of-turn token."""
-    length = max(map(len, rows))
-    ids = [[pad_id] * (length - len(row)) + row for row in rows]
-    mask = [[0] * (length - len(row)) + [1] * len(row) for row in rows]
-    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+    def _have_ended(self, attempts: list[list[int]]) -> list[bool]:
+        by_id = [attempt[-1] in self.stop for attempt in attempts]
+        strings = self.stop.strings
+        if strings is None:
+            return by_id
+        by_text = strings.held_by([attempt[-strings.window :] for attempt in attempts])
+        return [either or other for either, other in zip(by_id, by_text, strict=True)]
+
+    def _batches(self, prompts: list[list[int]]) -> list[list[int]]:
+        """The places of all prompts, `batch_size` of similar length at a time."""
+        places = list(range(len(prompts)))
+        if len(prompts) > self.batch_size:
+            places.sort(key=lambda i: (-len(prompts[i]), prompts[i]))
+        return [places[i : i + self.batch_size] for i in range(0, len(places), self.batch_size)]
+
+    def _draws(self, rows: int, seeds: list[int] | None) -> torch.Tensor | None:
+        """Uniform numbers (R, most tokens of an attempt); None: greedy."""
+        if not self.config.do_sample:
+            return None
+        length = self.config.max_new_tokens
+        if seeds is None:
+            return torch.rand(rows, length, dtype=torch.float64)
+        return uniforms(seeds, length)
 
 
 def cut_after_stop(ids: list[int], stop_ids: set[int] | StopIds) -> list[int]:

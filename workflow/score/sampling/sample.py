@@ -11,7 +11,6 @@ shards folder; the first rank joins them. A rerun samples only what is missing t
 attempt has its own seed (score/sampling/draws.py), neither interruptions nor ranks show in the result.
 """
 
-import shutil
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
@@ -20,7 +19,8 @@ import pandas as pd
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 
-from score.files.atomic import replace_file
+from score.files.atomic import remove_folder
+from score.files.parquet import write_parquet
 from score.jobs.command import Command, optional
 from score.jobs.distributed import (
     inference_accelerator,
@@ -122,8 +122,8 @@ def main() -> None:
     with sole_writer(flags.shards) if is_first_process() else nullcontext():
         rows = sample_policy(plan, Path(flags.shards))
         if is_first_process():
-            replace_file(flags.attempts, pd.DataFrame(rows).to_parquet(index=False))
-            shutil.rmtree(flags.shards)
+            write_parquet(flags.attempts, pd.DataFrame(rows))
+            remove_folder(flags.shards)
     leave_launcher()
 
 

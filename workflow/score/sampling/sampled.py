@@ -25,6 +25,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from score.files.parquet import read_parquet
 from score.problems.problem import Problem
 from score.sampling.rollout import Rollout, attempt_texts, texts_of
 from score.sampling.shards import Job
@@ -106,7 +107,7 @@ def read_sampled(path) -> pd.DataFrame:
     if not Path(path).is_file():
         raise ValueError(f"sampled file is {path}; expected an existing file. Sample first.")
     try:
-        return pd.read_parquet(path)
+        return read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise ValueError(f"{path} can't be read as parquet: {error}. Sample again.") from None
 

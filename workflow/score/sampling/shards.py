@@ -2,14 +2,16 @@
 
 A folder holds `made_with.json`, which says what the rollouts depend on, and shards: JSON lists of
 rows of sampled.parquet, each named by the digest of its contents. All is written to a temporary
-name, synced and renamed. Shards are only ever read by sampling that would make the same rows.
+name, synced and renamed. Shards are only ever read by sampling that would make the same rows, and
+what is damaged is sampled again, which gives the same rows.
 """
 
 import hashlib
 import json
 from pathlib import Path
 
-from score.files.atomic import replace_file
+from score.files.atomic import remove_folder, replace_file, sweep
+from score.files.manifest import read_checked, write_checked
 
 Job = tuple[str, int]  # problem id, sample
 
@@ -42,18 +44,20 @@ def open_shards(folder: Path, provenance: dict) -> list[dict]:
     A folder whose shards were made with anything else is set aside under another name, with a line
     that says what differs. Only the first process may call this, before any shard is written.
     """
+    sweep(folder)
     path = folder / _PROVENANCE
     differing = _differing(path, provenance) if any(folder.glob("*.json")) else []
     if differing:
         aside = _free_name(folder)
         folder.rename(aside)
         print(
-            f"shards in {folder} were made with other settings ({', '.join(differing)}): they are "
+            f"shards in {folder} are not of these settings ({', '.join(differing)}): they are "
             f"set aside in {aside}, which may be deleted, and sampling starts anew",
             flush=True,
         )
     folder.mkdir(parents=True, exist_ok=True)
-    replace_file(path, json.dumps(provenance, indent=1, sort_keys=True).encode())
+    if _differing(path, provenance):
+        write_checked(path, provenance)
     return _read_rows(folder)
 
 
@@ -68,20 +72,33 @@ def _read_rows(folder: Path) -> list[dict]:
     for path in sorted(folder.glob("*.json")):
         if path.name == _PROVENANCE:
             continue
-        content = path.read_bytes()
-        if _digest(content) == path.stem:
+        try:
+            content = path.read_bytes()
+            whole = _digest(content) == path.stem
+        except PermissionError:
+            raise
+        except OSError:  # a folder, or a part of the disk that can't be read any more
+            whole = False
+        if whole:
             rows += json.loads(content)
         else:
-            print(f"{path} is not whole: it is skipped, its problems are sampled again", flush=True)
+            aside = path.with_name(f"{path.name}.damaged")
+            remove_folder(aside)
+            path.rename(aside)
+            print(
+                f"{path} is not what was written: it is set aside as {aside.name}, and its problems are "
+                "sampled again",
+                flush=True,
+            )
     return rows
 
 
 def _differing(path: Path, provenance: dict) -> list[str]:
     """The names under which `provenance` differs from what the folder tells."""
     try:
-        old = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return [f"{path.name} is missing or not whole"]
+        old = read_checked(path)
+    except ValueError as error:
+        return [str(error)]
     return sorted(key for key in {*old, *provenance} if old.get(key) != provenance.get(key))
 
 

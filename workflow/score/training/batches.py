@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import Sampler
 
 from score.sampling.rollout import Rollout, Sequence, attempt_texts
+from score.training.prefixes import apart, positions_apart, positions_whole
 
 IGNORED = -100
 
@@ -56,12 +57,18 @@ def pad_rollouts(
 
 
 def pad_batches(
-    rollouts: list[Rollout], size: int, pad_id: int, device, offline: list[bool] | None = None
+    rollouts: list[Rollout],
+    size: int,
+    pad_id: int,
+    device,
+    offline: list[bool] | None = None,
+    share: bool = False,
 ) -> list[dict[str, torch.Tensor]]:
     """The sequences of rollouts in batches of as many as `size` rollouts have, on `device`.
 
     Where a rollout has several, those of similar length share a batch, whichever rollouts they are of.
-    `rollout` (S,) tells of each which rollout it is of.
+    `rollout` (S,) tells of each which rollout it is of. share: whether what sequences of a batch begin
+    with alike is apart from them (`apart`), where that saves computing.
     """
     sequences, each = sequences_of(rollouts, offline), len(rollouts[0].sequences())
     order = [*range(len(sequences))]
@@ -70,24 +77,43 @@ def pad_batches(
     batches = []
     for start in range(0, len(order), size * each):
         chosen = order[start : start + size * each]
-        batch = pad_sequences([sequences[i] for i in chosen], pad_id)
+        rows = [sequences[i] for i in chosen]
+        prefixes = None
+        if share and positions_apart(rows) < positions_whole(rows):
+            prefixes, rows = apart(rows, pad_id)
+        batch = pad_sequences(rows, pad_id) | (prefixes or {})
         batch["rollout"] = torch.tensor([i // each for i in chosen])
         batches.append({key: value.to(device) for key, value in batch.items()})
     return batches
+
+
+def rows_of(batch: dict[str, torch.Tensor], start: int, count: int) -> dict[str, torch.Tensor]:
+    """What `token_logps` reads of `count` rows of a batch."""
+    part = {
+        key: batch[key][start : start + count] for key in ("input_ids", "attention_mask", "turn")
+    }
+    if "prefix_of" in batch:
+        used, of = batch["prefix_of"][start : start + count].unique(return_inverse=True)
+        part |= {"prefix_of": of}
+        part |= {key: batch[key][used] for key in ("prefix_ids", "prefix_mask")}
+    return part
 
 
 def token_logps(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     """Log-probability and entropy (B, T) of every attempt token; 0 at all other tokens.
 
     `model` has TRL's fused head, which divides the logits by the sampling temperature and scores
-    only the labelled positions, so the (B, T, vocabulary) logits never exist at once on a GPU.
+    only the labelled positions, so the (B, T, vocabulary) logits never exist at once. Where a batch has
+    prefixes apart it has `add_shared_prefixes` too.
     """
     labels = batch["input_ids"].masked_fill(batch["turn"] == 0, IGNORED)
+    prefix = {key: batch[f"prefix_{key}"] for key in ("ids", "mask", "of") if "prefix_of" in batch}
     out = model(
         input_ids=batch["input_ids"],
         attention_mask=batch["attention_mask"],
         labels=labels,
         fused_lm_head=True,
+        **({"prefix": prefix} if prefix else {}),
     )
     shift = torch.nn.functional.pad
     entropy = out.entropy if out.entropy is not None else torch.zeros_like(out.log_probs)

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from transformers import TrainerCallback
 
-from score.files.atomic import replace_folder
+from score.files.atomic import remove_folder, replace_folder
 from score.files.errors import SiteError
+from score.files.manifest import damage_of
 from score.training.checkpoints import checkpoint_steps
 from score.training.selection import Selection, is_update, validations
+from score.training.whole_folders import seal
 
 
 class AlreadyTrained(Exception):
@@ -55,8 +57,12 @@ class Candidates(TrainerCallback):
         self.trainer, self.selection, self.folder = trainer, selection, Path(checkpoints)
 
     def on_train_begin(self, args, state, control, **kwargs):
-        if state.is_world_process_zero and state.global_step == 0:
+        if not state.is_world_process_zero:
+            return
+        if state.global_step == 0:
             self._delete_all_but(set())  # those of a training that never came to a checkpoint
+        for step in self.selection.wanted(state.log_history) if state.global_step else ():
+            self._require_whole(step)  # or the damage would be found when training has ended
 
     def on_log(self, args, state, control, **kwargs):
         records = state.log_history
@@ -72,31 +78,35 @@ class Candidates(TrainerCallback):
             wanted |= self.selection.wanted([r for r in state.log_history if r["step"] <= step])
         self._delete_all_but(wanted)
 
-    def of(self, step: int) -> Path:
-        """Where the weights of a candidate lie. RuntimeError where they don't."""
+    def copy(self, step: int, folder: Path) -> None:
+        """Copy a candidate to `folder`. RuntimeError where it is not what was saved."""
+        self._require_whole(step)
+        shutil.copytree(self._path(step), folder)
+
+    def _require_whole(self, step: int) -> None:
         path = self._path(step)
-        if not path.is_dir():
+        found = damage_of(path)
+        if found is not None:
             raise SiteError(
-                f"{path} is not there; expected the weights of update {step}, which were saved there. "
-                f"Give the training up, and train again: rm -r {self.folder}"
+                f"{path} is damaged ({found}); expected the weights of update {step}, which were saved "
+                f"there. Give the training up, and train again: rm -r {self.folder}"
             )
-        return path
 
     def chosen(self) -> tuple[int, float]:
         """The update that was chosen, and the value it was chosen by."""
         return self.selection.chosen(self.trainer.state.log_history)
 
-    def chosen_folder(self) -> Path | None:
-        """The weights that were chosen; None where they are the trainer's own."""
-        return None if self.selection.by == "last" else self.of(self.chosen()[0])
+    def chosen_step(self) -> int | None:
+        """The update whose candidate was chosen; None where its weights are the trainer's own."""
+        return None if self.selection.by == "last" else self.chosen()[0]
 
     def leave(self, policy: str) -> None:
         """Copy the last candidates to `kept/step-{step}` beside the policy, each whole."""
         kept = Path(policy).parent / "kept"
-        shutil.rmtree(kept, ignore_errors=True)
+        remove_folder(kept)
         for step in self.selection.last_candidates(self.trainer.state.log_history):
             draft = kept / "writing"
-            shutil.copytree(self.of(step), draft)
+            self.copy(step, draft)
             replace_folder(draft, kept / f"step-{step}")
 
     def _path(self, step: int) -> Path:
@@ -109,21 +119,20 @@ class Candidates(TrainerCallback):
         accelerator.wait_for_everyone()
         try:
             write_policy(self.trainer, draft)
+            accelerator.wait_for_everyone()
+            seal(draft, self._path(step))
         except OSError as error:
             raise SiteError(
                 f"the weights of update {step} can't be written to {self.folder} ({error}). Make room "
                 "and run again: training goes on from the newest whole checkpoint."
             ) from error
         accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
-            replace_folder(draft, self._path(step))
-        accelerator.wait_for_everyone()
 
     def _delete_all_but(self, wanted: set[int]) -> None:
         keep = {self._path(step) for step in wanted}
         for path in self.folder.glob("candidate-*"):
             if path not in keep:
-                shutil.rmtree(path)
+                remove_folder(path)
 
 
 def write_policy(trainer, folder: Path) -> None:

@@ -1,17 +1,17 @@
 """Checkpoints that can be trusted: whole ones of this very training, with one writer."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from score.files.atomic import replace_file, replace_folder
+from score.files.atomic import remove_folder, sweep
 from score.files.errors import SiteError
+from score.files.manifest import MANIFEST, read_checked, write_checked
 from score.files.sizes import size_text
 from score.jobs.distributed import is_first_process
+from score.training.whole_folders import damage_found, everyone, seal, unreadable
 
-_MANIFEST = "whole.json"
 _PROVENANCE = "made_with.json"
 _WRITING = "writing"
 
@@ -35,18 +35,19 @@ def writing_checkpoint(
     accelerator.wait_for_everyone()
     try:
         yield
+        accelerator.wait_for_everyone()
+        made_with = _made_with(top) if accelerator.is_main_process else None
+        seal(draft / f"checkpoint-{step}", top / f"checkpoint-{step}", made_with)
     except Exception as error:
         raise SiteError(
             f"the checkpoint of step {step} can't be written to {directory} ({error}); "
             f"{size_text(_free(top))} are free there. Make room and run again: training goes on "
             "from the newest whole checkpoint."
         ) from error
-    accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        _seal(draft / f"checkpoint-{step}", top / f"checkpoint-{step}")
         steps = _checkpoints(top)
         for old in sorted(steps)[:-keep] if keep else []:
-            shutil.rmtree(steps[old])
+            remove_folder(steps[old])
     accelerator.wait_for_everyone()
 
 
@@ -68,35 +69,28 @@ class WholeCheckpoints:
             super()._save_checkpoint(model, trial)
 
 
-def _seal(draft: Path, final: Path) -> None:
-    """The manifest comes last, then the name: a checkpoint with both has everything."""
-    sizes = {str(p.relative_to(draft)): p.stat().st_size for p in draft.rglob("*") if p.is_file()}
-    (draft / _MANIFEST).write_text(json.dumps(sizes, indent=1, sort_keys=True))
-    replace_folder(draft, final)
-
-
 def newest_whole_checkpoint(directory: str) -> str | None:
-    """The whole checkpoint with the most steps, or None; torn ones are named and skipped."""
-    for _, path in sorted(_checkpoints(Path(directory)).items(), reverse=True):
-        torn = _torn(path)
-        if not torn:
-            return str(path)
+    """The whole checkpoint with the most steps, or None: training starts anew.
+
+    Every rank must ask. Torn ones, whose files are not those that were written, are named and set aside
+    as `torn-checkpoint-{step}`. SiteError where one may not be read.
+    """
+    newest, torn = None, False
+    for step, path in everyone(sorted(_checkpoints(Path(directory)).items(), reverse=True))[0]:
+        found = damage_found(path)
+        if found is None:
+            newest = str(path)
+            break
+        torn = True
         if is_first_process():
-            print(f"{path} is torn ({torn}): it is skipped", flush=True)
-    return None
-
-
-def _torn(checkpoint: Path) -> str | None:
-    """What a checkpoint lacks."""
-    try:
-        sizes = json.loads((checkpoint / _MANIFEST).read_text())
-    except (OSError, ValueError):
-        return f"no readable {_MANIFEST}"
-    for name, size in sizes.items():
-        path = checkpoint / name
-        if not path.is_file() or path.stat().st_size != size:
-            return f"{name} is not {size} bytes long"
-    return None
+            aside = path.with_name(f"torn-checkpoint-{step}")
+            remove_folder(aside)
+            path.rename(aside)
+            print(f"{path} is torn ({found}): it is set aside as {aside.name}", flush=True)
+    if torn and is_first_process():
+        none = "no whole checkpoint is left: training starts anew"
+        print(f"training goes on from {newest}" if newest else none, flush=True)
+    return newest
 
 
 def _checkpoints(directory: Path) -> dict[int, Path]:
@@ -115,21 +109,66 @@ def open_checkpoints(directory: str, provenance: dict) -> None:
     provenance: all that the weights depend on, with the number of processes. Only the first process
     may call this, before the others look for a checkpoint.
     """
-    path = Path(directory) / _PROVENANCE
-    if _checkpoints(path.parent):
-        old = json.loads(path.read_text()) if path.is_file() else {}
-        changed = [
-            f"{key} {_short(old.get(key))}, now {_short(provenance.get(key))}"
-            for key in sorted({*old, *provenance})
-            if old.get(key) != provenance.get(key)
-        ]
-        if changed:
+    top = Path(directory)
+    sweep(top)
+    if steps := _checkpoints(top):
+        old = _made_with(top)
+        if old is not None:
+            _refuse_other(directory, old, provenance)
+        elif any(map(_manifest, steps.values())):  # else none is whole, and training starts anew
             raise ValueError(
-                f"{directory} holds checkpoints of an unfinished training that was made with "
-                f"{'; '.join(changed)}; expected the same. Go back to what it was made with, or give "
-                f"it up: rm -r {directory}"
+                f"{directory} holds checkpoints of an unfinished training, and {_PROVENANCE} there, "
+                "which says what it was made with, is not what was written; expected it whole. Give "
+                f"the training up: rm -r {directory}"
             )
-    replace_file(path, json.dumps(provenance, indent=1, sort_keys=True).encode())
+    if _recorded(top) != provenance:
+        write_checked(top / _PROVENANCE, provenance)
+
+
+def _refuse_other(directory: str, old: dict, new: dict) -> None:
+    """ValueError where a training was made with something else than this one is."""
+    changed = [
+        f"{key} {_short(old.get(key))}, now {_short(new.get(key))}"
+        for key in sorted({*old, *new})
+        if old.get(key) != new.get(key)
+    ]
+    if changed:
+        raise ValueError(
+            f"{directory} holds checkpoints of an unfinished training that was made with "
+            f"{'; '.join(changed)}; expected the same. Go back to what it was made with, or give "
+            f"it up: rm -r {directory}"
+        )
+
+
+def _made_with(top: Path) -> dict | None:
+    """What the training of these checkpoints was made with; None where nothing whole tells it.
+
+    `made_with.json` says it, and so does each checkpoint's manifest, should that file be damaged.
+    """
+    recorded = _recorded(top)
+    if recorded is not None:
+        return recorded
+    for _, path in sorted(_checkpoints(top).items(), reverse=True):
+        told = (_manifest(path) or {}).get("made_with")
+        if told is not None:
+            return told
+    return None
+
+
+def _recorded(top: Path) -> dict | None:
+    try:
+        return read_checked(top / _PROVENANCE)
+    except ValueError:
+        return None
+
+
+def _manifest(checkpoint: Path) -> dict | None:
+    try:
+        return read_checked(checkpoint / MANIFEST)
+    except PermissionError as error:
+        raise SiteError(unreadable(error.filename, checkpoint)) from None
+    except ValueError:
+        return None
 
 
 def _short(value) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from peft import LoraConfig
 
-from score.files.atomic import replace_folder
+from score.files.atomic import remove_folder, replace_folder
 from score.jobs.command import Command, optional
 from score.jobs.distributed import (
     allow_offload_without_compiler,
@@ -35,9 +35,10 @@ from score.training.checkpoints import (
     open_checkpoints,
     require_free_disk,
 )
-from score.training.records import silence_trainer, write_records
+from score.training.records import note_records, silence_trainer, write_records
 from score.training.settings import TrainerSettings
 from score.training.tracking import PROJECT, continue_run, track
+from score.training.whole_folders import write_manifest
 
 # The flags that every training command has.
 FLAGS = {
@@ -146,22 +147,27 @@ def _save_policy(
 ) -> None:
     """Save policy and records, each whole or not at all, and delete the checkpoints."""
     draft, main = Path(f"{flags.policy}.writing"), trainer.accelerator.is_main_process
-    folder = candidates and candidates.chosen_folder()
-    if folder is None:
+    if main:
+        shutil.rmtree(draft, ignore_errors=True)  # of a training that was killed, maybe another one
+    trainer.accelerator.wait_for_everyone()
+    step = candidates and candidates.chosen_step()
+    if step is None:
         write_policy(trainer, draft)
+        trainer.accelerator.wait_for_everyone()
+        write_manifest(draft)
     elif main:
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(folder, draft)
+        candidates.copy(step, draft)
     if main:
         replace_folder(draft, Path(flags.policy))
         chosen = candidates and (candidates.chosen()[0], settings.select_checkpoint)
         write_records(flags.records, trainer.state.log_history, settings.objective, chosen)
+        note_records(flags.records, flags.policy)
         if candidates:
             candidates.leave(flags.policy)
             print(kept_line(candidates), flush=True)
     trainer.accelerator.wait_for_everyone()
     if trainer.accelerator.is_main_process:
-        shutil.rmtree(flags.checkpoints)
+        remove_folder(flags.checkpoints)
 
 
 def kept_line(candidates: Candidates) -> str:

@@ -12,7 +12,7 @@ from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_ada
 from score.policies.lineage import recorded_reference
 from score.policies.load import is_adapter, load_policy
 from score.training import loss
-from score.training.batches import token_logps
+from score.training.batches import rows_of, token_logps
 
 
 class WithReference:
@@ -30,7 +30,7 @@ class WithReference:
         if self.reference_is_below_adapter:
             return
         self.ref_model = self._load_reference(self.reference, below)
-        self._one_distribution(self.ref_model)
+        self._prepare_scoring(self.ref_model)
         self.ref_model.requires_grad_(False)
         if self.is_deepspeed_enabled:
             self.ref_model = prepare_deepspeed(self.ref_model, self.accelerator)
@@ -67,10 +67,7 @@ class WithReference:
     def _no_grad_logps(self, batch: dict[str, torch.Tensor], reference: bool) -> torch.Tensor:
         """Log-probabilities (B, T) under π_ref or the policy, a few rows at a time."""
         rows = self.args.local_rollout_forward_batch_size
-        parts = [
-            {key: batch[key][i : i + rows] for key in ("input_ids", "attention_mask", "turn")}
-            for i in range(0, len(batch["turn"]), rows)
-        ]
+        parts = [rows_of(batch, i, rows) for i in range(0, len(batch["turn"]), rows)]
         model = self.ref_model if reference and self.ref_model is not None else self.model
         below = reference and self.reference_is_below_adapter
         policy = self.accelerator.unwrap_model(self.model)

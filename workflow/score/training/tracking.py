@@ -2,11 +2,11 @@
 
 import os
 import secrets
-import shutil
 from importlib import metadata
 from pathlib import Path
 
-from score.files.atomic import replace_file
+from score.files.atomic import remove_folder
+from score.files.manifest import read_checked, write_checked
 from score.training.settings import TrainSettings
 
 TRACKERS = ("wandb", "tensorboard", "trackio")
@@ -64,10 +64,13 @@ def continue_run(names: list[str], checkpoints: str, resumed: bool) -> None:
     folder = Path(checkpoints)
     if "wandb" in names:
         path = folder / _RUN_ID
-        kept = path.read_text() if resumed and path.is_file() else ""
-        if not kept:
+        try:
+            kept = read_checked(path) if resumed else None
+        except ValueError:  # the curves go on as those of another run
+            kept = None
+        if kept is None:
             kept = secrets.token_hex(4)
-            replace_file(path, kept.encode())
+            write_checked(path, kept)
         os.environ.update(WANDB_RUN_ID=kept, WANDB_RESUME="allow")
     if "tensorboard" in names and not resumed:
-        shutil.rmtree(folder.parent / "tensorboard", ignore_errors=True)
+        remove_folder(folder.parent / "tensorboard")

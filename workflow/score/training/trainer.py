@@ -12,6 +12,7 @@ import torch
 import trl.trainer.utils
 from accelerate.utils import set_seed
 from datasets import Dataset
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
 from score.policies.distribution import leave_out_padding_rows, without_router_loss
@@ -30,11 +31,13 @@ from score.training.health import paid_turns
 from score.training.methods import METHODS
 from score.training.methods.method import Groups
 from score.training.offline_attempts import OfflineAttempts
+from score.training.prefixes import batch_order
 from score.training.records import TurnSums
 from score.training.reference import WithReference
 from score.training.sampling import SamplesRollouts
 from score.training.second_opinions import SecondOpinions
 from score.training.shared_attempts import sampled_tokens
+from score.training.shared_prefix import add_shared_prefixes
 from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
 
@@ -69,6 +72,8 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
         if not torch.cuda.is_available():
             # TRL's tiles of the LM head fit a GPU; these fit a CPU's caches (a third faster there).
             trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE = 4096
+            # TRL scores labelled positions alone where it has Triton, and on a CPU all of them.
+            trl.trainer.utils._use_triton = lambda device: True
         super().__init__(
             model=model,
             reward_funcs=[_no_reward_function],
@@ -76,7 +81,9 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
             train_dataset=train_dataset,
             **kwargs,
         )
-        self._one_distribution(self.accelerator.unwrap_model(self.model))
+        self._prepare_scoring(self.accelerator.unwrap_model(self.model))
+        # Layers that are computed again in the backward pass can't take keys and values from a cache.
+        self._shares_prefixes = not (args.gradient_checkpointing or is_deepspeed_zero3_enabled())
         self._head_is_checked = False
         self.first_attempts = first_attempts
         self.method = METHODS[args.objective]
@@ -103,8 +110,9 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
         self.second_opinions = SecondOpinions(self.verifier, args.second_opinions)
         self._prepare_reference(reference)
 
-    def _one_distribution(self, model) -> None:
+    def _prepare_scoring(self, model) -> None:
         """Sampling and scoring are of the tokenizer's tokens; vLLM's engine has its own weights."""
+        add_shared_prefixes(model.get_base_model() if hasattr(model, "peft_config") else model)
         without_router_loss(model)
         if not self.use_vllm:
             leave_out_padding_rows(model, self._tokenizer)
@@ -144,13 +152,13 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
         opinions = self.second_opinions.ask(self.state.global_step + 1, problems, scored)
         self._sums.add_second_opinions(opinions)
         scores, stated = scored.scores, scored.stated
-        # Rows of similar length share a micro-batch, each padded only to its own longest row.
-        order = sorted(range(len(rollouts)), key=lambda i: len(rollouts[i].tokens()[0]))
+        size, device = self.args.per_device_train_batch_size, self.accelerator.device
+        order = batch_order(rollouts, size)
         rollouts, stated = [rollouts[i] for i in order], [stated[i] for i in order]
         offline = None if given is None else [given[i] is not None for i in order]
-        size, device = self.args.per_device_train_batch_size, self.accelerator.device
         scores = scores[order].to(device)
-        batches = pad_batches(rollouts, size, self._tokenizer.pad_token_id, device, offline)
+        pad_id, share = self._tokenizer.pad_token_id, self._shares_prefixes
+        batches = pad_batches(rollouts, size, pad_id, device, offline, share)
         for batch in batches:
             batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
         rewards = self.method.rewards(scores, self.args)
