@@ -17,6 +17,10 @@ from score.report.text_pieces import code_runs, formula_tree, pieces, rendered, 
         ("open $x only", []),
         ("\\(a\\) \\[b\\] $$c$$", [("math", "a"), ("display", "b"), ("display", "c")]),
         ("\\begin{align*}a&=b\\end{align*}", [("display", "\\begin{align*}a&=b\\end{align*}")]),
+        (
+            "\\begin{align}\\begin{pmatrix}1\\end{pmatrix}\\end{align}",
+            [("display", "\\begin{align}\\begin{pmatrix}1\\end{pmatrix}\\end{align}")],
+        ),
         ("is \\boxed{\\frac{1}{2}}.", [("math", "\\boxed{\\frac{1}{2}}")]),
         ("```python\nx = 1\n```", [("python", "x = 1")]),
         ("```\n$x$\n```", [("text", "$x$")]),  # no formula within code
@@ -84,4 +88,4 @@ def test_code_is_cut_into_runs_that_cover_it_in_units_of_javascript():
 
 
 def test_answer_is_a_formula_as_a_whole_only_where_it_holds_latex():
-    assert set(rendered([], ["\\frac12", "1/2", "ans"])["formulas"]) == {"\\frac12"}
+    assert set(rendered([], ["\\frac12", "1/2", "x", '{"a": "\\n"}'])["formulas"]) == {"$\\frac12"}

@@ -22,12 +22,14 @@ PIECES = (
     r"```([A-Za-z0-9+#_.-]{0,20})[ \t]*\n([^`]{1,40000}?)\n?```"  # 1 language, 2 code
     r"|\$\$([^$]{1,2000}?)\$\$"  # 3
     r"|\\\[((?:(?!\\\[)[^\0]){1,2000}?)\\\]"  # 4
-    r"|(\\begin\{(?:align|aligned|equation|gather|cases|array|[pbvBV]?matrix)\*?\}[^\0]{1,2000}?"
-    r"\\end\{[a-zA-Z]{1,10}\*?\})"  # 5
-    r"|\\\(((?:(?!\\\()[^\0]){1,1000}?)\\\)"  # 6
-    r"|(?:^|[^\\$])\$([^\s$](?:[^$\n]{0,600}[^\s$\\])?)\$(?![0-9$])"  # 7
-    r"|(\\boxed\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\}){1,300}\})"  # 8
+    r"|(\\begin\{((?:align|aligned|equation|gather|cases|array|[pbvBV]?matrix)\*?)\}"  # 5, 6 its name
+    r"[^\0]{1,2000}?\\end\{\6\})"
+    r"|\\\(((?:(?!\\\()[^\0]){1,1000}?)\\\)"  # 7
+    r"|(?:^|[^\\$])\$([^\s$](?:[^$\n]{0,600}[^\s$\\])?)\$(?![0-9$])"  # 8
+    r"|(\\boxed\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\}){1,300}\})"  # 9
 )
+SIGNS = {"math": "$", "display": "$$"}
+_DISPLAYS = {"math": "inline", "display": "block"}
 DISPLAY = (3, 4, 5)  # groups that stand on a line of their own
 _PIECES = re.compile(PIECES)
 LONGEST = 600  # characters of an answer that may be a formula
@@ -101,8 +103,8 @@ def pieces(text: str) -> list[tuple[int, int, str, str]]:
             found.append((start, end, match[1] or "text", match[2]))
             continue
         start, end = match.span()
-        if group == 7:
-            start = match.start(7) - 1
+        if group == 8:  # without the sign in front of the dollar
+            start = match.start(8) - 1
         found.append((start, end, "display" if group in DISPLAY else "math", match[group]))
     return found
 
@@ -110,16 +112,18 @@ def pieces(text: str) -> list[tuple[int, int, str, str]]:
 def rendered(texts: Iterable[str], answers: Iterable[str] = ()) -> dict:
     """`formulas` and `code`: source -> how it is shown, for all pieces of the texts.
 
+    Sources of formulas have the sign `$` in front of them, or `$$` where they stand on their own line.
     answers: texts that are a formula as a whole where they hold a backslash. What can't be read,
     and what is more than MOST_FORMULAS or MOST_CODE, is left out and will be shown as it was written.
     """
     formulas, code, characters = {}, {}, 0
     found = (piece[2:] for text in texts for piece in pieces(text))
-    whole = (("math", text) for text in answers if "\\" in text and len(text) <= LONGEST)
+    whole = (("math", text) for text in answers if _is_latex(text))
     for kind, source in itertools.chain(found, whole):
-        if kind in ("math", "display"):
-            if source not in formulas and len(formulas) < MOST_FORMULAS:
-                formulas[source] = formula_tree(source)
+        if kind in SIGNS:
+            key = SIGNS[kind] + source
+            if key not in formulas and len(formulas) < MOST_FORMULAS:
+                formulas[key] = formula_tree(source, kind)
         elif source not in code and characters + len(source) <= MOST_CODE:
             characters += len(source)
             code[source] = code_runs(source, kind)
@@ -129,8 +133,12 @@ def rendered(texts: Iterable[str], answers: Iterable[str] = ()) -> dict:
     }
 
 
+def _is_latex(answer: str) -> bool:
+    return "\\" in answer and len(answer) <= LONGEST and not set('\n"') & set(answer)
+
+
 @lru_cache(maxsize=MOST_FORMULAS)
-def formula_tree(latex: str) -> list | None:
+def formula_tree(latex: str, kind: str = "math") -> list | None:
     """LaTeX as MathML: [name, {attribute: value}, child, ...], texts are children; None if unreadable.
 
     Names and attributes are of a closed list; an element of another name is a row of its children.
@@ -139,7 +147,7 @@ def formula_tree(latex: str) -> list | None:
         r"\\\\[ \t]+", r"\\\\" + "\n", latex
     )  # a break and a space, not a spaced backslash
     try:
-        return _tree(convert_to_element(latex), 0)
+        return _tree(convert_to_element(latex, display=_DISPLAYS[kind]), 0)
     except Exception:  # the converter raises whatever its own code meets, RecursionError as well
         return None
 

@@ -10,7 +10,7 @@ const MATH_ATTRIBUTES = new Set(
   ("accent class columnalign displaystyle fence form linethickness mathvariant movablelimits scriptlevel " +
     "stretchy width").split(" "));
 const DISPLAY_GROUPS = [3, 4, 5]; // of the expression `pieces`, see score.report.text_pieces
-const FORMULA_GROUPS = [3, 4, 5, 6, 7, 8];
+const FORMULA_GROUPS = [3, 4, 5, 7, 8, 9];
 const MOST_FORMULAS = 500; // drawn in one text
 // What is not seen or turns the text around it, but for line breaks, tabs and joiners of letters.
 const UNSEEN = /(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
@@ -46,13 +46,14 @@ function showText(target, text, looks, marks = [], markName = "ins") {
   const writer = new TextWriter(text, marks, markName);
   let end = 0, formulas = 0;
   for (const piece of looks ? findPieces(text, looks.pieces) : []) {
-    const tree = piece.isCode ? null : looks.formulas.get(piece.source);
+    const tree = piece.isCode ? null : looks.formulas.get((piece.isDisplay ? "$$" : "$") + piece.source);
     const runs = piece.isCode ? looks.code.get(piece.source) : null;
     if (!runs && !(tree && formulas++ < MOST_FORMULAS)) continue;
     writer.write(end, piece.start, "");
     if (runs) writer.writeCode(piece.start, runs);
     else writer.writeElement(piece.start, formulaElement(tree, piece, text.slice(piece.start, piece.end)));
-    end = piece.end + (runs && text[piece.end] === "\n" ? 1 : 0); // a block ends its line
+    const isBlock = runs || piece.isDisplay;
+    end = piece.end + (isBlock && text[piece.end] === "\n" ? 1 : 0); // a block ends its line
   }
   writer.write(end, text.length, "");
   target.append(...writer.nodes);
@@ -60,7 +61,7 @@ function showText(target, text, looks, marks = [], markName = "ins") {
 
 /** Put an answer into an element: as a formula where it is one as a whole. */
 function showAnswer(target, answer, looks) {
-  const tree = looks?.formulas.get(answer);
+  const tree = answer.includes("\\") && looks?.formulas.get(`$${answer}`);
   if (tree) target.append(formulaElement(tree, {}, answer));
   else showText(target, answer, looks);
 }
@@ -75,7 +76,7 @@ function findPieces(text, expression) {
       continue;
     }
     const group = FORMULA_GROUPS.find((number) => match[number] !== undefined);
-    const before = group === 7 && !match[0].startsWith("$") ? 1 : 0; // the sign in front of the dollar
+    const before = group === 8 && !match[0].startsWith("$") ? 1 : 0; // the sign in front of the dollar
     const isDisplay = DISPLAY_GROUPS.includes(group);
     found.push({ start: start + before, end, source: match[group], isCode: false, isDisplay });
   }
