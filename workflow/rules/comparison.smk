@@ -9,9 +9,17 @@ rule compare_policies:
     input:
         attempts=in_pairs(FILES.attempts("test")),
     output:
-        csv=f"{RESULTS}/self_correction.csv",
+        csv=report(
+            f"{RESULTS}/self_correction.csv",
+            caption="../score/report/captions/self_correction.rst",
+            category="Tables",
+        ),
         markdown=f"{RESULTS}/self_correction.md",
-        pairs_csv=f"{RESULTS}/pairs.csv",
+        pairs_csv=report(
+            f"{RESULTS}/pairs.csv",
+            caption="../score/report/captions/pairs.rst",
+            category="Tables",
+        ),
         pairs_markdown=f"{RESULTS}/pairs.md",
         budgets=f"{RESULTS}/budgets.json",
     log:
