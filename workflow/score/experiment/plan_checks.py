@@ -188,7 +188,7 @@ def check_budgets(config: dict) -> None:
                 "attempts": "problems.train_size is null or dynamic_sampling_rounds is set",
                 "updates": "fine_tuning.updates is null or on_no_corrections is 'keep'",
             }[kind]
-            why += ", or early_stop or total_tokens is set"
+            why += ", or early_stop is set, or total_tokens"
             raise ValueError(
                 f"{kind} of {', '.join(unknown)} are not known ahead: {why}; expected a number, so "
                 "that budgets can be compared. Change that, or set allow_unequal_budget: true."
@@ -197,6 +197,7 @@ def check_budgets(config: dict) -> None:
             listed = ", ".join(f"{arm} {count}" for arm, count in spent.items())
             raise ValueError(
                 f"{kind} of the trained policies differ: {listed}; expected equally many of each, or "
-                "the comparison would be one of budgets. Change total_tokens, total_episodes, "
-                "number_output_initial_generations or updates, or set allow_unequal_budget: true."
+                "the comparison would be one of budgets. Change total_episodes, "
+                "number_output_initial_generations, updates or total_tokens, or set "
+                "allow_unequal_budget: true."
             )
