@@ -6,6 +6,8 @@ from launching import TRAINING
 from score.sampling.rollout import Rollout
 from score.sampling.self_verified import ReadVerdicts
 from score.tasks import math
+from score.training.advantages import in_equal_groups
+from score.training.methods.method import Groups
 from score.training.self_verified import of_attempts_alone, score_verified
 from score.training.settings import TrainSettings
 from score.training.train import trainer_config
@@ -148,6 +150,15 @@ def test_an_engine_is_asked_for_revisions_alone(tmp_path, monkeypatch):
     assert ((batch["sampler_logps"] != 0) <= (batch["turn"] > 0)).all()
     for rollout in sets[0].rollouts:
         assert [len(told) for told in rollout.sampler_logps] == [len(a) for a in rollout.attempts]
+
+
+def test_groups_are_equal_where_all_that_take_the_turn_are_paid_alike():
+    nan = torch.nan
+    rewards = torch.tensor(
+        [[1, 0, nan], [1, 1, nan], [0, 1, 2], [0, 1, nan], [1, 0, 2], [0, 0, -1]]
+    )
+    equal = in_equal_groups(rewards, list(range(6)), Groups(2), 0)
+    assert equal[::2].tolist() == [[True, False, True], [True] * 3, [False, True, False]]
 
 
 class Told:
