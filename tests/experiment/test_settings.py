@@ -174,8 +174,13 @@ def _changed(jobs, default):
     return {
         key: job
         for key, job in jobs.items()
-        if job.command != default[key].command and not key[0].startswith(tables)
+        if _made_by(job) != _made_by(default[key]) and not key[0].startswith(tables)
     }
+
+
+def _made_by(job) -> str:
+    """Its command, without what it only checks: how the policy that it starts from was trained."""
+    return re.sub(r"--(init-)?trained-with '[^']*'", "", job.command)
 
 
 def _look_up(given, path: str):

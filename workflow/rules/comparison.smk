@@ -22,12 +22,14 @@ rule compare_policies:
     params:
         attempts=FILES.attempts("test"),
         budgets=BUDGETS,
+        made_with=lambda w, output: JOBS.made_with("test"),
     shell:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.budgets:q} >{output.budgets:q}
         python -m score.comparison.compare \
             --attempts {params.attempts:q} \
+            --made-with {params.made_with:q} \
             --budgets {output.budgets:q} \
             --csv {output.csv:q} \
             --markdown {output.markdown:q} \
@@ -51,6 +53,7 @@ use rule compare_policies as compare_at_temperature with:
     params:
         attempts=lambda w: FILES.attempts(w.evaluation),
         budgets=BUDGETS,
+        made_with=lambda w, output: JOBS.made_with(w.evaluation),
 
 
 rule test_claims:

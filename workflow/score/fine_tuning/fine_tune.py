@@ -13,8 +13,9 @@ import argparse
 import shutil
 from pathlib import Path
 
-from score.files.atomic import remove_folder, replace_folder
+from score.files.atomic import remove_folder, replace_folder, written_to
 from score.files.digests import file_digest
+from score.files.made_with import mark_policy
 from score.fine_tuning.examples import read_examples
 from score.fine_tuning.settings import FineTuneSettings
 from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
@@ -107,12 +108,15 @@ def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     """Save the policy that a training would start from, and no records."""
     trusted = {"trust_remote_code": settings.trust_remote_code}
     draft = Path(f"{flags.policy}.writing")
+    settings.require_file()
     shutil.rmtree(draft, ignore_errors=True)
-    for saved in (
-        load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
-        _tokenizer(settings, flags),
-    ):
-        saved.save_pretrained(draft)
+    with written_to(draft):
+        for saved in (
+            load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
+            _tokenizer(settings, flags),
+        ):
+            saved.save_pretrained(draft)
+        mark_policy(draft, settings)
     replace_folder(draft, Path(flags.policy))
     write_records(flags.records, [], settings.objective)
     remove_folder(flags.checkpoints)
