@@ -3,6 +3,7 @@
 #   prepare_problems ─┬─> sample_attempts ─> verify_attempts ─┬─> compare_policies ─> compare_with_paper
 #                     └─> train_stage_one ─> train_stage_two  ├─> test_claims
 #                         (each policy is sampled like base)  └─> analyse_…: tables and figures
+#                                                    report_run: all of it on one page, with every attempt
 #
 #   train_single_turn, train_direct_multi_turn, train_summed_return: the baselines of reinforcement learning
 #   sample_corrections ─> choose_corrections ─> fine_tune: a round of STaR, STaSC or Pair-SFT
@@ -11,6 +12,7 @@
 
 from score.experiment.config_files import check_config_files
 from score.experiment.site import check_start
+from score.files.visible import visible_lines
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -19,7 +21,7 @@ try:  # strictly, before Snakemake's loader takes the last of two equal keys
     check_start(workflow.basedir)
     check_config_files(["configs/config.yaml", *workflow.overwrite_configfiles])
 except ValueError as error:
-    raise WorkflowError(str(error)) from None
+    raise WorkflowError(visible_lines(str(error))) from None
 
 
 configfile: "configs/config.yaml"
@@ -34,10 +36,11 @@ include: "workflow/rules/tuning.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/analyses.smk"
 include: "workflow/rules/puzzle.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
-    """The tables and figures of the run that the config describes."""
+    """The tables, figures and report of the run that the config describes."""
     default_target: True
     input:
         rules.compare_policies.output,
@@ -45,6 +48,7 @@ rule all:
         rules.compare_with_paper.output,
         expand(f"{RESULTS}/figures/{{name}}.png", name=ANALYSES),
         expand(f"{RESULTS}/{{name}}/self_correction.csv", name=AT_TEMPERATURES),
+        rules.report_run.output,
     localrule: True
 
 

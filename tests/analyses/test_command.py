@@ -14,8 +14,11 @@ from score.analyses.curves import main as analyse_curves
 from score.analyses.fixed import main as analyse_fixed
 from score.analyses.lengths import main as analyse_lengths
 from score.analyses.levels import main as analyse_levels
+from score.analyses.pass_at_k import main as analyse_pass_at_k
+from score.analyses.revisions import main as analyse_revisions
 from score.analyses.scaling import main as analyse_scaling
 from score.analyses.successive import main as analyse_successive
+from score.analyses.token_budget import main as analyse_token_budget
 
 
 @pytest.fixture
@@ -26,7 +29,8 @@ def files(tmp_path):
     for name in ("base", "score-0", "score-1"):
         digits = ["".join(rng.choice(list("01"), 12)) for _ in range(2)]
         attempts_of(*digits, level=level).to_parquet(tmp_path / f"{name}.parquet")
-        rows = [{"step": i, "reward_t1": i / 9, "step_time": 1.0} for i in range(1, 9)]
+        each = {"step_time": 1.0, "sampled_tokens": 5}
+        rows = [{"step": i, "reward_t1": i / 9, **each} for i in range(1, 9)]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
     budget = {"attempts": 100, "updates": 8, "tuning_attempts": 0}
     (tmp_path / "budgets.json").write_text(json.dumps({"base": budget, "score": budget}))
@@ -45,20 +49,23 @@ def _pairs(files, ending):
         (analyse_levels, [], 6),
         (analyse_fixed, ["--fixed", "parquet"], 4),
         (analyse_successive, [], 4),
+        (analyse_revisions, [], 2),
         (analyse_lengths, [], 4),
         (analyse_curves, ["--records", "jsonl"], 16),
+        (analyse_token_budget, ["--records", "jsonl"], 16),
         (analyse_cost, ["--records", "jsonl", "--budgets", "budgets.json", "--json", "c.json"], 2),
         (analyse_scaling, ["--task", "puzzle", "--budgets", "2"], 2),
+        (analyse_pass_at_k, ["--markdown", "page.md"], 4),
     ],
 )
 def test_commands_write_a_table_and_a_figure_that_repeat(files, command, own_flags, rows):
     flags = ["--csv", str(files / "t.csv"), "--figure", str(files / "f.png"), "--arms", "base"]
-    if command is not analyse_curves:
+    if command not in (analyse_curves, analyse_token_budget):
         flags += ["--attempts", *_pairs(files, "parquet")]
     for word in own_flags:
         many = word in ("parquet", "jsonl")
-        flags += _pairs(files, word) if many else [str(files / word) if ".json" in word else word]
-    if command is analyse_scaling:  # two samples of each problem
+        flags += _pairs(files, word) if many else [str(files / word) if "." in word else word]
+    if command in (analyse_scaling, analyse_pass_at_k):  # two samples of each problem
         for path in files.glob("*.parquet"):
             pd.concat([pd.read_parquet(path)] * 2).to_parquet(path)
     command(flags)
@@ -79,7 +86,7 @@ def test_commands_write_a_table_and_a_figure_that_repeat(files, command, own_fla
             "attempts": 100,
             "updates": 8,
             "tuning_attempts": 0,
-            "tokens": None,
+            "tokens": 40,
             "seconds": 8,
         }
 

@@ -29,6 +29,18 @@ def test_costs_follow_the_chain_and_what_was_not_measured_is_unknown():
     assert table.loc["never_counted", list(kinds)].isna().all()
 
 
+def test_recorded_tokens_are_the_cost_unless_some_attempts_were_sampled_ahead():
+    records = {
+        "one": records_of([1, 1], tokens_t1=10, tokens_t2=30, sampled_tokens=7000),
+        "ahead": records_of([1], tokens_t1=10, tokens_t2=30, sampled_tokens=7000, offline=0.5),
+        "early": records_of([1], tokens_t1=10, sampled_tokens=50),
+    }
+    spent = {"attempts": 600, "updates": 2, "tuning_attempts": 0}
+    unknown = dict.fromkeys(spent)  # a training that may stop early
+    table = costs({"one": spent, "ahead": spent, "early": unknown}, records, {})
+    assert table["tokens"].tolist() == [14_000, 600 * 20, 50]
+
+
 def test_files_of_rounds_that_tell_nothing_are_named(tmp_path):
     (tmp_path / "c.json").write_text('{"examples": 3}')
     for path in ("c.json", "missing.json"):

@@ -1,8 +1,10 @@
 """Levels in their order, and rates of a level."""
 
+import pandas as pd
 import pytest
 from analysed import attempts_of
-from score.analyses.levels import by_level, in_order
+from judged import outcomes, write_attempts
+from score.analyses.levels import by_level, in_order, main
 
 
 def test_levels_are_sorted_as_numbers_and_rates_are_of_a_level():
@@ -21,3 +23,16 @@ def test_levels_are_sorted_as_numbers_and_rates_are_of_a_level():
     assert nine["incorrect_to_correct_sd"] == pytest.approx(0.5 / 2**0.5)
     floats = by_level({"x": attempts_of(level=[1.0, 2.0, 2.0, None])})
     assert floats["level"].tolist() == ["1", "2"]
+
+
+def test_level_that_is_a_formula_markup_or_an_escape_is_a_text(tmp_path):
+    path = write_attempts(tmp_path / "a", *outcomes(2, 0, 0, 1))
+    frame = pd.read_parquet(path)
+    frame["level"] = ["=1+1", "$x_{$", "\x1b[2J" + "y" * 300][: len(frame)]
+    frame.to_parquet(path)
+    flags = ["--csv", str(tmp_path / "l.csv"), "--figure", str(tmp_path / "l.png")]
+    main(["--attempts", f"base={path}", *flags])
+    table = pd.read_csv(tmp_path / "l.csv")
+    assert {"'=1+1", "$x_{$"} < set(table["level"])
+    assert (tmp_path / "l.csv").read_text().replace("\n", "").isprintable()
+    assert table["delta"].tolist() == [0, 0, 0]

@@ -140,6 +140,18 @@ def test_other_problems_are_refused(tmp_path):
         _run(tmp_path, {"a": one, "b": two})
 
 
+def test_names_and_rows_of_others_are_texts_in_tables_and_no_formulas(tmp_path, capsys):
+    files = [write_attempts(tmp_path / name, *outcomes(5, 1, 2, 2)) for name in "ab"]
+    hostile = "@cmd|' <b>\x1b[2J\n"
+    rows, pairs, markdown, in_pairs = _run(tmp_path, {"base": files[0], hostile: files[1]})
+    assert rows[1]["policy"] == pairs[0]["other"] == r"'@cmd|' <b>\x1b[2J\n"
+    for page in (markdown, in_pairs, capsys.readouterr().out):
+        assert r"@cmd\|' \<b>\x1b[2J\n" in page and "\x1b" not in page
+    worse = write_attempts(tmp_path / "c", *outcomes(5, 3, 0, 2))
+    rows, *_ = _run(tmp_path, {"base": worse})
+    assert float(rows[0]["delta"]) == -0.3, "a negative number is no formula"
+
+
 def test_attempts_behind_which_other_settings_stand_than_the_config_has_are_refused(tmp_path):
     paths = {name: write_attempts(tmp_path / name, *BASE) for name in ("base", "score")}
     for name, path in paths.items():

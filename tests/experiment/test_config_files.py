@@ -34,6 +34,9 @@ WRONG_FILES = [
     ("tuning: {candidates: [{1: 2}]}", ["tuning.candidates.0 holds the key '1'"]),
     ("pathvars: {a: b}\n", ["'pathvars', which Snakemake takes for itself", "Remove it"]),
     ("__use_yte__: true\n", ["'__use_yte__', which Snakemake takes for itself"]),
+    # texts
+    ('few_shot_dir: "a\\e[2J"\n', ["few_shot_dir holds the character U+001B"]),
+    ('model_path: "a\\u202eb"\n', ["model_path holds the character U+202E", "can be printed"]),
     # numbers
     (
         "random_seed: 010\n",

@@ -2,6 +2,7 @@
 
 import pytest
 from score.experiment.plan import Plan
+from score.experiment.run_files import RunFiles
 
 STAR = {"init": "base", "objective": "self_taught"}
 
@@ -85,22 +86,50 @@ def test_evaluations_are_of_the_instances_that_each_is_about(seeded):
         "score_stage_one/candidate0",
         "score_stage_one/candidate1",
     ]
-    assert "base" not in found["fixed"].instances and found["fixed"].fixed
+    assert "base" not in found["fixed"].instances
+    assert found["fixed"].first_attempts_of == "base"
     assert found["scaling"].instances == ["base", "score/seed0", "score/seed3"]
     assert found["scaling"].settings == {"temperature": 0.7, "samples": 32, "num_problems": 5}
+
+
+def test_policies_correct_each_others_first_attempts_of_their_seed(seeded):
+    seeded["analyses"]["cross_refinement"] |= {"policies": ["base", "score"], "num_problems": 5}
+    plan = Plan(seeded)
+    crossed = {n: e for n, e in plan.evaluations.items() if n.startswith("corrects/")}
+    assert {e.first_attempts_of: e.instances for e in crossed.values()} == {
+        "base": ["score/seed0", "score/seed3"],
+        "score/seed0": ["base"],
+        "score/seed3": ["base"],
+    }
+    assert all(e.settings == {"num_problems": 5} for e in crossed.values())
+    files = RunFiles(plan)
+    assert files.fixed_flag("corrects/score/seed3") == [
+        "--first-attempts",
+        f"{files.results}/score/seed3/test/sampled.parquet",
+    ]
+    places = dict(pair.split("=") for pair in files.crossed())
+    assert places["base:score/seed3"] == (
+        f"{files.results}/base/corrects/score/seed3/attempts.parquet"
+    )
+    seeded["analyses"]["cross_refinement"]["policies"].append("score_stage_one")
+    crossed = Plan(seeded).evaluations["corrects/score/seed3"]
+    assert crossed.instances == ["base", "score_stage_one/seed3"]
 
 
 def test_budgets_add_up_over_what_a_policy_starts_from(seeded):
     plan = Plan(seeded)
     one = {"attempts": 2 * 25_600, "updates": 100, "tuning_attempts": 2 * 2 * 25_600}
+    one["tokens"] = None
     assert plan.budget("score_stage_one") == one
     assert plan.budget("score") == {
         "attempts": 2 * (25_600 + 38_400),
         "updates": 250,
         "tuning_attempts": 2 * 2 * (25_600 + 38_400),
+        "tokens": None,
     }
     assert plan.leaves() == ["score"]
-    assert plan.budget("base") == {"attempts": 0, "updates": 0, "tuning_attempts": 0}
+    base = plan.budget("base")
+    assert base == {"attempts": 0, "updates": 0, "tuning_attempts": 0, "tokens": 0}
 
 
 @pytest.mark.parametrize(
@@ -113,6 +142,11 @@ def test_budgets_add_up_over_what_a_policy_starts_from(seeded):
         ({"objective": "supervised", "attempts_path": "given.csv"}, 0, 7),
         ({"objective": "single_turn", "total_episodes": 512}, 512, 2),
         ({"objective": "single_turn", "total_episodes": 512, "early_stop": 3}, None, None),
+        ({"objective": "thinktwice", "total_episodes": 1024}, 1024, 16),
+        ({"objective": "grpo", "total_episodes": 512}, None, 8),  # groups are replaced
+        ({"objective": "stage_two", "total_tokens": 512}, None, None),
+        # 512 corrections of 128 first attempts
+        ({"objective": "stage_two", "total_episodes": 512, "corrections_per_attempt": 4}, 640, 2),
         # half of 512 rollouts sample turn 1; the others take it from 10 × 5 sampled ahead
         (
             {

@@ -67,6 +67,14 @@ BAD_CONFIGS = [
         ['prompts.template_date is "2024-07-26"; expected string or null', "write it in quotes"],
     ),
     ({"prompts.prompt_format": "base"}, ['prompts.prompt_format is "base"; expected one of chat']),
+    (
+        {"prompts.history_thinking": "strip", "verifier.reasoning_tags": None},
+        ["prompts.history_thinking is 'strip' with verifier.reasoning_tags null", "Write them"],
+    ),
+    (
+        {"prompts.history_thinking": "strip", "prompts.prompt_format": "plain"},
+        ["prompts.history_thinking is 'strip' with prompt_format plain; expected its default"],
+    ),
     ({"prompts.stop_strings": ["x"]}, ["prompts.stop_strings is ['x'] with prompt_format chat"]),
     (
         {"prompts.prompt_format": "plain", "prompts.stop_strings": [""]},
@@ -158,6 +166,15 @@ BAD_CONFIGS = [
     ),
     ({"tuning.candidates": [{"max_tokens": 3}]}, ["unknown key 'max_tokens'"]),
     ({"analyses.scaling.policies": ["scor"]}, ["analyses.scaling.policies holds 'scor'", "score"]),
+    ({"analyses.pass_at_k.policies": ["scor"]}, ["analyses.pass_at_k.policies holds 'scor'"]),
+    (
+        {"analyses.cross_refinement.policies": ["score"]},
+        ["analyses.cross_refinement.policies is ['score']; expected two or more", "base"],
+    ),
+    (
+        {"analyses.cross_refinement": {"policies": ["base", "score"], "num_problems": 2001}},
+        ["analyses.cross_refinement.num_problems is 2001; expected at most 2000"],
+    ),
     (
         {"policies.direct": {"init": "base", "objective": "direct_multi_turn"}},
         ["attempts of the trained policies differ: score 128000, direct 76800", "allow_unequal"],

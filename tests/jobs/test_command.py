@@ -87,3 +87,19 @@ def test_reader_that_is_gone_ends_a_command_without_a_word():
     command.stdout.readline()
     command.stdout.close()
     assert (command.stderr.read(), command.wait(timeout=60)) == (b"", 141)
+
+
+def test_message_and_traceback_show_what_would_steer_the_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    hostile = "id \x1b[2J\u202e"
+
+    def refuses():
+        with COMMAND.errors():
+            raise ValueError(f"{hostile} is wrong.\nMend it.")
+
+    assert _end(refuses) == "score.some.command: id \\x1b[2J\\u202e is wrong.\nMend it."
+    with pytest.raises(KeyError) as raised:
+        COMMAND.run(lambda: {}[hostile])
+    sys.excepthook(RuntimeError, RuntimeError(hostile), raised.value.__traceback__)
+    told = capsys.readouterr().err
+    assert told.endswith("RuntimeError: id \\x1b[2J\\u202e\n") and "\nTraceback" in f"\n{told}"

@@ -126,6 +126,15 @@ def test_only_logs_that_end_in_an_error_are_named_whatever_the_others_hold(tmp_p
     assert list(failures(paths)) == [f"{tmp_path / 'bad'}: {OURS}"]
 
 
+def test_what_a_log_holds_of_others_can_not_steer_the_terminal(tmp_path):
+    log = tmp_path / "train.log"
+    log.write_text(f"score.a.b: id is \x1b]0;title\x07 \x9b31m\u202e{'x' * 9000}\n  and more\n")
+    (told,) = failures([log])
+    first, second = told.split("\n")
+    assert r"id is \x1b]0;title\x07 \x9b31m\u202exxx" in first and len(first) < 2200
+    assert second == "  and more"
+
+
 @pytest.mark.parametrize(
     ("blocks", "files", "said"),
     [(10**6, 10**6, None), (3, 10**6, "12.3 kB and 1000000 files are free"), (10**6, 0, "0 files")],

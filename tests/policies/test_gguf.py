@@ -18,3 +18,16 @@ def test_file_that_is_no_whole_gguf_file_is_refused(tmp_path, monkeypatch, conte
     with pytest.raises(SystemExit, match=f"score.policies.gguf: .*policy.gguf {told}"):
         gguf.main()
     assert not (tmp_path / "out").exists()
+
+
+def test_code_that_lies_beside_the_file_is_not_asked_about(tmp_path, monkeypatch):
+    asked = []
+
+    def from_pretrained(trust_remote_code=None, **more):
+        asked.append(trust_remote_code)
+        raise ValueError("no weights")
+
+    monkeypatch.setattr(gguf.AutoModelForCausalLM, "from_pretrained", from_pretrained)
+    with pytest.raises(ValueError, match="no weights"):
+        gguf.convert(tmp_path / "policy.gguf", tmp_path / "out")
+    assert asked == [False]

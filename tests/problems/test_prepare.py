@@ -5,7 +5,7 @@ import random
 
 import pytest
 from places import DATA
-from score.problems.prepare import PrepareSettings, main, prepare
+from score.problems.prepare import COMMAND, PrepareSettings, main, prepare
 from score.problems.problem import read_problems
 
 real_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"real data sets are not in {DATA}")
@@ -366,3 +366,28 @@ def test_of_several_reference_answers_any_is_right_or_all_must_be_named(tmp_path
         assert note == ("answers that are words, so that only the same words equal them", 1)
     with pytest.raises(ValueError, match="several_golds is 'all'; expected 'any' for task 'qa'"):
         prepare(_settings(str(path), **settings | {"task_type": "qa"}, several_golds="all"))
+
+
+def test_foreign_texts_steer_neither_the_terminal_nor_the_card(tmp_path, capsys):
+    hostile = "p`\x1b[2J\x9b31m\u202e\n| <img src=x> |\n# Data card"
+    rows = _rows(30)
+    rows[3] |= {"id": hostile, "a": f"{hostile}$"}
+    rows[4] |= {"id": "x" * 5000, "q": rows[5]["q"]}
+    (folder := tmp_path / "a`b\x1b[31m").mkdir()
+    settings = _settings(_write(folder / "d.jsonl", rows))
+    with pytest.raises(ValueError) as error:
+        prepare(settings)
+    with pytest.raises(SystemExit) as ended, COMMAND.errors():
+        raise error.value
+    told = ended.value.code
+    assert r"p`\x1b[2J\x9b31m\u202e\n| <img" in told
+    assert all(line.isprintable() and len(line) < 400 for line in told.splitlines())
+    assert len(told.splitlines()) == 5
+    files = _run(tmp_path / "out", _settings(settings.data_path, **DROP))
+    card = files["data_card.md"].decode()
+    assert all(line.isprintable() and len(line) < 700 for line in card.splitlines())
+    assert card.startswith("# Data card: math\n") and "\n# " not in card
+    as_json = files["data_card.json"].decode()
+    assert "\x9b" not in as_json and "\u202e" not in as_json
+    assert json.loads(as_json)["dropped"]["bad_gold"][0]["id"] == hostile
+    assert "\x1b" not in capsys.readouterr().err

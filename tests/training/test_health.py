@@ -57,8 +57,8 @@ def test_first_attempts_that_were_given_teach_turn_1_nothing(monkeypatch):
     ],
 )
 def test_turns_that_can_earn_nothing_are_not_counted(objective, turns, paid):
-    args = SimpleNamespace(num_turns=turns, stage2_alpha=10.0)
-    assert paid_turns(METHODS[objective], args) == paid
+    args = SimpleNamespace(stage2_alpha=10.0)
+    assert paid_turns(METHODS[objective], args, turns) == paid
 
 
 def test_shares_are_of_rollouts_of_tokens_or_of_opinions():
@@ -79,6 +79,22 @@ def test_shares_are_of_rollouts_of_tokens_or_of_opinions():
     assert means["second_opinion_differs_t1"] == pytest.approx(0.2)
     assert "second_opinion_differs_t2" not in means  # nobody had an opinion
     assert sums.means(ALONE) == {}
+
+
+def test_right_answers_changed_and_wrong_ones_kept_are_shares_of_these():
+    sums = TurnSums()
+    rollouts = [Rollout([1], [[7], [7]], [[2]], [False, False])] * 5
+    scores = torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.5, 0.5], [0.0, 0.0], [0.0, 1.0]])
+    stated = [["a", "a"], ["a", "b"], ["c", "c"], [None, "d"], ["b", "a"]]
+    sums.add_rollouts(rollouts, scores, stated)
+    sums.add_tokens(torch.zeros(1, 1), torch.zeros(1, 1), torch.ones(1, 1), 2)
+    means = sums.means(ALONE)
+    assert (means["right_changed"], means["unchanged"]) == (1 / 2, 2 / 5)
+    assert means["wrong_kept"] == pytest.approx(1 / 3)
+    sums.add_rollouts(rollouts[:1], scores[:1], stated[:1])
+    sums.add_tokens(torch.zeros(1, 1), torch.zeros(1, 1), torch.ones(1, 1), 2)
+    means = sums.means(ALONE)
+    assert means["right_changed"] == 0 and "wrong_kept" not in means  # none was wrong
 
 
 def test_an_update_records_what_it_could_not_learn_from_and_whether_it_was_cut(tmp_path):

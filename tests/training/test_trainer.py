@@ -224,7 +224,7 @@ def test_single_turn_trains_first_attempts_alone(tmp_path, kl_estimator):
     trainer.train()
     told = records(trainer)
     assert len(seen) == 15 * 128
-    assert {name[-1] for name in told[0] if "_t" in name} == {"1"}
+    assert {name[-1] for name in told[0] if name[:-1].endswith("_t")} == {"1"}
     assert "unchanged" not in told[0]
     assert told[0]["kl_t1"] == 0.0
     first, last = (sum(r["reward_t1"] for r in part) for part in (told[:5], told[-5:]))

@@ -1,10 +1,15 @@
 """A change of the config or of a file reruns what it touches and nothing else."""
 
+import json
+import os
+import shutil
+import time
+
 import pytest
 
 OF_ATTEMPTS = {"compare_policies", "compare_with_paper", "test_claims", "analyse_changes"}
-OF_ATTEMPTS |= {"analyse_lengths", "analyse_cost"}
-OF_RECORDS = {"analyse_curves", "analyse_cost"}
+OF_ATTEMPTS |= {"analyse_lengths", "analyse_revisions", "analyse_cost", "report_run"}
+OF_RECORDS = {"analyse_curves", "analyse_token_budget", "analyse_cost"}
 EVALUATION = {"sample_attempts", "verify_attempts", *OF_ATTEMPTS}
 
 
@@ -115,16 +120,68 @@ def test_changed_verifier_prepares_again_where_it_decides_which_problems_are_dro
     assert not dry_run({**drop, "verifier": {"verifier_workers": 7}})["prepare_problems",].runs
 
 
-@pytest.mark.parametrize(
-    ("file", "first"),
-    [
-        ("data/puzzle/problems/train.jsonl", ("prepare_problems",)),
-        ("data/puzzle/policy/config.json", ("sample_attempts", "base", "test")),
-    ],
-)
-def test_changed_file_in_a_folder_of_the_config_reruns_what_reads_it(
-    repository, restored, reruns, file, first
+GIVEN = {
+    "data/puzzle/problems/train.jsonl": (
+        "prepare_problems",
+    ),  # larger than Snakemake's own digests
+    "data/puzzle/policy/config.json": ("sample_attempts", "base", "test"),
+    "data/puzzle/policy/chat_template.jinja": ("train_stage_two", "score"),
+    "few_shots/mine/puzzle_initial.json": ("train_stage_one", "score_stage_one"),
+    "few_shots/mine/template.jinja": ("sample_attempts", "score", "test"),
+    "data/published_rows.csv": ("compare_with_paper",),
+}
+PROMPTED = {
+    "few_shot_dir": "few_shots/mine",
+    "prompts": {"chat_template": "few_shots/mine/template.jinja"},
+}
+
+
+@pytest.fixture
+def moved(repository, restored, dry_run):
+    """A finished run with worked examples and a template of its own, in a clone that is newer."""
+    mine = repository / "few_shots/mine"
+    mine.mkdir(exist_ok=True)
+    example = [{"role": "user", "content": "4 7 make 11"}, {"role": "assistant", "content": "-4"}]
+    (mine / "puzzle_initial.json").write_text(json.dumps(example))
+    own = (repository / "data/puzzle/policy/chat_template.jinja").read_text()
+    (mine / "template.jinja").write_text(own + "{# mine #}")
+    dry_run(PROMPTED, executor="touch")
+    _date(repository, time.time() + 100)
+    yield
+    _date(repository, 1_000_000_000)
+    shutil.rmtree(mine)
+
+
+def _date(repository, date):
+    for folder in ("configs", "data", "few_shots", "workflow"):
+        for path in (repository / folder).rglob("*"):
+            os.utime(path, (date, date))
+
+
+def test_finished_run_in_a_newer_clone_has_nothing_to_do(moved, reruns):
+    assert reruns(PROMPTED) == set()
+
+
+def test_results_that_lost_their_dates_have_nothing_to_do_once_all_have_one(
+    repository, moved, reruns
 ):
-    with (repository / file).open("a") as written:
-        written.write("\n")
-    assert first in reruns()
+    results = [repository / "results", *(repository / "results").rglob("*")]
+    for number, path in enumerate(sorted(results, reverse=True)):
+        os.utime(path, (1_000_000_000 + number,) * 2)
+    assert reruns(PROMPTED)
+    for path in results:
+        os.utime(path, (1_000_000_000,) * 2)
+    assert reruns(PROMPTED) == set()
+
+
+def test_changed_file_reruns_what_reads_it_even_where_it_is_older_than_the_run(
+    repository, moved, reruns
+):
+    for name, first in GIVEN.items():
+        content = (repository / name).read_bytes()
+        more = b"{# more #}" if name.endswith(".jinja") else b"\n"
+        (repository / name).write_bytes(content + more)
+        _date(repository, 1_000_000_000)
+        assert first in reruns(PROMPTED), name
+        (repository / name).write_bytes(content)
+    assert reruns(PROMPTED) == set()

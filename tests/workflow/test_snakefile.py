@@ -17,10 +17,10 @@ OVERLAYS = sorted({p.stem for p in (ROOT / "configs").glob("*.yaml")} - {"config
 OF_ATTEMPTS = {"compare_policies", "compare_with_paper", "test_claims", "analyse_changes"}
 
 
-OF_ATTEMPTS |= {"analyse_lengths", "analyse_cost"}
+OF_ATTEMPTS |= {"analyse_lengths", "analyse_revisions", "analyse_cost"}
 
 
-OF_RECORDS = {"analyse_curves", "analyse_cost"}
+OF_RECORDS = {"analyse_curves", "analyse_token_budget", "analyse_cost"}
 
 
 EVALUATION = {"sample_attempts", "verify_attempts", *OF_ATTEMPTS}
@@ -91,3 +91,25 @@ def test_training_takes_the_validation_problems_where_it_is_validated_and_only_t
     one, two = jobs["train_stage_one", "score_stage_one"], jobs["train_stage_two", "score"]
     assert path in one.input and one.flags["validation"] == path
     assert path not in two.input and "validation" not in two.flags
+
+
+def test_policies_of_a_seed_correct_each_others_first_attempts_and_pass_at_k_samples_its_own(
+    dry_run,
+):
+    asked = {"cross_refinement": {"policies": ["base", "score"]}}
+    asked["pass_at_k"] = {"policies": ["score"], "samples": 4}
+    jobs = dry_run({"seeds": [0, 1], "analyses": asked})
+    sampled = {(job[1], job[2]) for job in jobs if job[0] == "sample_attempts" and job[2] != "test"}
+    assert sampled == {
+        ("base", "corrects/score/seed0"),
+        ("base", "corrects/score/seed1"),
+        ("score/seed0", "corrects/base"),
+        ("score/seed1", "corrects/base"),
+        ("score/seed0", "pass_at_k"),
+        ("score/seed1", "pass_at_k"),
+    }
+    job = jobs["sample_attempts", "base", "corrects/score/seed1"]
+    first_attempts = "results/puzzle/score/seed1/test/sampled.parquet"
+    assert job.flags["first_attempts"] == first_attempts and first_attempts in job.input
+    assert len(jobs["analyse_cross_refinement",].flags["crossed"].split()) == 4
+    assert len(jobs["analyse_pass_at_k",].flags["attempts"].split()) == 2

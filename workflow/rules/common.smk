@@ -11,6 +11,8 @@ from score.experiment.overlay import resolved
 from score.experiment.plan import Plan
 from score.experiment.preflight import check_config, check_inputs
 from score.experiment.run_files import RunFiles, flag, in_flag, in_pairs
+from score.files.digests import contents_digest, is_digested_whole
+from score.files.visible import visible_lines
 from score.jobs.failures import failures, no_room
 from score.jobs.follow import Follower
 from score.jobs.lifeline import ending_with_me
@@ -27,7 +29,7 @@ try:
     if workflow.is_main_process:
         check_inputs(CONFIG)
 except ValueError as error:
-    raise WorkflowError(str(error)) from None
+    raise WorkflowError(visible_lines(str(error))) from None
 
 if ON_CLUSTER := workflow.remote_exec or workflow.resource_settings.nodes is not None:
     use_commands_of(f"{workflow.basedir}/slurm/bin")
@@ -54,6 +56,21 @@ def one_of(names, otherwise="nothing_is_called_so"):
     return "|".join(names) or otherwise
 
 
+def given(files):
+    """Files that a person gives, as a rule's input. Their dates say nothing, as of a fresh clone, where their
+    `contents` are among the rule's params and whole. A folder that another rule makes stays as it is.
+    """
+    if isinstance(files, str):
+        return files
+    return [ancient(file) if is_digested_whole(file) else file for file in files]
+
+
+def contents(*inputs):
+    """What the given files hold, as a param: a rule runs again when that changes."""
+    files = {file for some in inputs if not isinstance(some, str) for file in some}
+    return contents_digest(sorted(files))
+
+
 wildcard_constraints:
     policy=one_of({*PLAN.instances, *PLAN.trained}),
     evaluation=one_of(EVALUATIONS),
@@ -75,13 +92,13 @@ def before_jobs():
         check_no_orphans(".")
         check_no_writer(RESULTS)
     except ValueError as error:
-        raise WorkflowError(str(error)) from None
+        raise WorkflowError(visible_lines(str(error))) from None
 
 
 def show_table(results):
     table = Path(results) / "self_correction.md"
     if table.is_file():
-        print(f"\n{table}\n\n{table.read_text()}")
+        print(f"\n{table}\n\n{visible_lines(table.read_text())}")
 
 
 def show_failures(logs):

@@ -1,5 +1,6 @@
 # What the training of each arm may take; null where it follows from what training finds.
 BUDGETS = json.dumps({arm: PLAN.budget(arm) for arm in PLAN.arms}, sort_keys=True)
+PUBLISHED = "data/published_rows.csv"
 
 
 rule compare_policies:
@@ -8,9 +9,17 @@ rule compare_policies:
     input:
         attempts=in_pairs(FILES.attempts("test")),
     output:
-        csv=f"{RESULTS}/self_correction.csv",
+        csv=report(
+            f"{RESULTS}/self_correction.csv",
+            caption="../score/report/captions/self_correction.rst",
+            category="Tables",
+        ),
         markdown=f"{RESULTS}/self_correction.md",
-        pairs_csv=f"{RESULTS}/pairs.csv",
+        pairs_csv=report(
+            f"{RESULTS}/pairs.csv",
+            caption="../score/report/captions/pairs.rst",
+            category="Tables",
+        ),
         pairs_markdown=f"{RESULTS}/pairs.md",
         budgets=f"{RESULTS}/budgets.json",
     log:
@@ -90,7 +99,10 @@ rule compare_with_paper:
     """This run's rows beside published ones. Runs again when the table or the published rows change."""
     input:
         csv=rules.compare_policies.output.csv,
-        published="data/published_rows.csv",
+        published=given([PUBLISHED]),
+        passes=(
+            [f"{RESULTS}/analyses/pass_at_k.csv"] if "pass_at_k" in EVALUATIONS else []
+        ),
     output:
         markdown=f"{RESULTS}/paper_comparison.md",
         run=f"{RESULTS}/paper_comparison_run.json",
@@ -100,6 +112,8 @@ rule compare_with_paper:
     conda:
         "../../environment.yml"
     params:
+        contents=contents([PUBLISHED]),
+        passes=lambda w, input: flag("--pass-at-k", list(input.passes)),
         run=JOBS.run_description().to_json(),
     shell:
         """
@@ -109,5 +123,6 @@ rule compare_with_paper:
             --csv {input.csv:q} \
             --published {input.published:q} \
             --run {output.run:q} \
+            {params.passes:q} \
             --markdown {output.markdown:q}
         """

@@ -3,9 +3,9 @@ rule sample_attempts:
     other problems, prompts or sampling settings; what was sampled before an interruption is kept.
     """
     input:
-        policy=lambda w: FILES.as_input(FILES.policy(w.policy)),
+        policy=lambda w: given(FILES.as_input(FILES.policy(w.policy))),
         problems=lambda w: f"{RESULTS}/problems/{EVALUATIONS[w.evaluation].split}.jsonl",
-        prompts=FILES.prompts(),
+        prompts=given(FILES.prompts()),
         fixed=lambda w: in_flag(FILES.fixed_flag(w.evaluation)),
     output:
         sampled=f"{RESULTS}/{{policy}}/{{evaluation}}/sampled.parquet",
@@ -21,6 +21,9 @@ rule sample_attempts:
         mpi="",
     params:
         policy=lambda w: FILES.policy(w.policy),
+        contents=lambda w: contents(
+            FILES.as_input(FILES.policy(w.policy)), FILES.prompts()
+        ),
         shards=f"{RESULTS}/{{policy}}/{{evaluation}}/shards",
         few_shot=FILES.few_shot_flag(),
         launcher=CONFIG["launcher"],
@@ -55,7 +58,7 @@ rule verify_attempts:
     """
     input:
         sampled=rules.sample_attempts.output.sampled,
-        task=FILES.task(),
+        task=given(FILES.task()),
     output:
         attempts=f"{RESULTS}/{{policy}}/{{evaluation}}/attempts.parquet",
         metrics=f"{RESULTS}/{{policy}}/{{evaluation}}/metrics.json",
@@ -67,6 +70,7 @@ rule verify_attempts:
         "../../environment.yml"
     threads: CONFIG["verifier"]["verifier_workers"]
     params:
+        contents=contents(FILES.task()),
         rerun_on=JOBS.verification().rerun_on(),
         settings=lambda w, output: JOBS.verification().to_json(),
     shell:

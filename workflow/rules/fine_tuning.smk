@@ -10,9 +10,9 @@ from score.fine_tuning.settings import CHOOSING, FINE_TUNED
 # again for another policy, other problems, prompts or sampling settings.
 use rule sample_attempts as sample_first_attempts with:
     input:
-        policy=lambda w: FILES.as_input(FILES.policy(PLAN.pool(w.policy))),
+        policy=lambda w: given(FILES.as_input(FILES.policy(PLAN.pool(w.policy)))),
         problems=rules.prepare_problems.output.train,
-        prompts=FILES.prompts(),
+        prompts=given(FILES.prompts()),
     output:
         sampled=f"{RESULTS}/{{policy}}/first_attempts.parquet",
         settings=f"{RESULTS}/{{policy}}/first_attempts_settings.json",
@@ -28,6 +28,9 @@ use rule sample_attempts as sample_first_attempts with:
         fixed=[],
         few_shot=FILES.few_shot_flag(),
         launcher=CONFIG["launcher"],
+        contents=lambda w: contents(
+            FILES.as_input(FILES.policy(PLAN.pool(w.policy))), FILES.prompts()
+        ),
         rerun_on=lambda w: JOBS.first_attempts(w.policy).rerun_on(),
         settings=lambda w, output: JOBS.first_attempts(w.policy).to_json(),
         trained_with=lambda w, output: trained_with(
@@ -39,11 +42,11 @@ use rule sample_attempts as sample_first_attempts with:
 # policy of the round before, other problems, prompts or sampling settings.
 use rule sample_attempts as sample_corrections with:
     input:
-        policy=lambda w: FILES.as_input(
-            FILES.policy_after(w.policy, int(w.iteration) - 1)
+        policy=lambda w: given(
+            FILES.as_input(FILES.policy_after(w.policy, int(w.iteration) - 1))
         ),
         problems=rules.prepare_problems.output.train,
-        prompts=FILES.prompts(),
+        prompts=given(FILES.prompts()),
         fixed=lambda w: in_flag(FILES.first_attempts_flag(w.policy)),
     output:
         sampled=f"{RESULTS}/{{policy}}/iteration{{iteration}}/sampled.parquet",
@@ -60,6 +63,10 @@ use rule sample_attempts as sample_corrections with:
         fixed=lambda w: FILES.first_attempts_flag(w.policy),
         few_shot=FILES.few_shot_flag(),
         launcher=CONFIG["launcher"],
+        contents=lambda w: contents(
+            FILES.as_input(FILES.policy_after(w.policy, int(w.iteration) - 1)),
+            FILES.prompts(),
+        ),
         rerun_on=lambda w: JOBS.corrections(w.policy, int(w.iteration)).rerun_on(),
         settings=lambda w, output: JOBS.corrections(
             w.policy, int(w.iteration)
@@ -75,10 +82,10 @@ rule choose_corrections:
     """
     input:
         sampled=lambda w: FILES.choice_from(w.policy, w.iteration),
-        policy=lambda w: FILES.as_input(
-            FILES.policy_after(w.policy, int(w.iteration) - 1)
+        policy=lambda w: given(
+            FILES.as_input(FILES.policy_after(w.policy, int(w.iteration) - 1))
         ),
-        task=FILES.task(),
+        task=given(FILES.task()),
     output:
         examples=f"{RESULTS}/{{policy}}/iteration{{iteration}}/examples.jsonl",
         report=f"{RESULTS}/{{policy}}/iteration{{iteration}}/examples.json",
@@ -92,6 +99,10 @@ rule choose_corrections:
     threads: CONFIG["verifier"]["verifier_workers"]
     params:
         policy=lambda w: FILES.policy_after(w.policy, int(w.iteration) - 1),
+        contents=lambda w: contents(
+            FILES.as_input(FILES.policy_after(w.policy, int(w.iteration) - 1)),
+            FILES.task(),
+        ),
         rerun_on=lambda w: JOBS.choice(w.policy).rerun_on(),
         settings=lambda w, output: JOBS.choice(w.policy).to_json(),
     shell:
@@ -112,13 +123,13 @@ rule take_given_attempts:
     problems.
     """
     input:
-        attempts=lambda w: FILES.given_attempts(w.policy),
+        attempts=lambda w: given([FILES.given_attempts(w.policy)]),
         held_out=[
             rules.prepare_problems.output.validation,
             rules.prepare_problems.output.test,
         ],
-        policy=lambda w: FILES.as_input(FILES.policy(PLAN.init(w.policy))),
-        prompts=FILES.prompts(),
+        policy=lambda w: given(FILES.as_input(FILES.policy(PLAN.init(w.policy)))),
+        prompts=given(FILES.prompts()),
     output:
         examples=f"{RESULTS}/{{policy}}/iteration1/examples.jsonl",
         report=f"{RESULTS}/{{policy}}/iteration1/examples.json",
@@ -133,6 +144,11 @@ rule take_given_attempts:
     params:
         policy=lambda w: FILES.policy(PLAN.init(w.policy)),
         few_shot=FILES.few_shot_flag(),
+        contents=lambda w: contents(
+            [FILES.given_attempts(w.policy)],
+            FILES.as_input(FILES.policy(PLAN.init(w.policy))),
+            FILES.prompts(),
+        ),
         rerun_on=lambda w: JOBS.given(w.policy).rerun_on(),
         settings=lambda w, output: JOBS.given(w.policy).to_json(),
     shell:
@@ -155,7 +171,9 @@ rule fine_tune:
     settings, or another policy to start from; interrupted, it goes on from its newest checkpoint.
     """
     input:
-        init=lambda w: FILES.as_input(FILES.tuned_from(w.policy, int(w.iteration))),
+        init=lambda w: given(
+            FILES.as_input(FILES.tuned_from(w.policy, int(w.iteration)))
+        ),
         examples=rules.choose_corrections.output.examples,
         tuned=lambda w: in_flag(FILES.tuned_flag(w.policy)),
     output:
@@ -175,6 +193,9 @@ rule fine_tune:
         mpi="",
         slurm_extra="--signal=USR1@600",
     params:
+        contents=lambda w: contents(
+            FILES.as_input(FILES.tuned_from(w.policy, int(w.iteration)))
+        ),
         rerun_on=lambda w: JOBS.fine_tuning(w.policy).rerun_on(),
         settings=lambda w, output: JOBS.fine_tuning(w.policy).to_json(),
         init=lambda w: FILES.tuned_from(w.policy, int(w.iteration)),

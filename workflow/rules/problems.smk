@@ -2,8 +2,8 @@ rule prepare_problems:
     """The rows of the data set become problems: checked, split into train, validation and test, and described
     by a data card. Runs again for other rows or another setting of `problems`."""
     input:
-        FILES.problem_sources(),
-        FILES.task(),
+        given(FILES.problem_sources()),
+        given(FILES.task()),
     output:
         train=f"{RESULTS}/problems/train.jsonl",
         validation=f"{RESULTS}/problems/validation.jsonl",
@@ -16,6 +16,7 @@ rule prepare_problems:
     conda:
         "../../environment.yml"
     params:
+        contents=contents(FILES.problem_sources(), FILES.task()),
         rerun_on=JOBS.problems().rerun_on(),
         settings=lambda w, output: JOBS.problems().to_json(),
         directory=subpath(output.train, parent=True),

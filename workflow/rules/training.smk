@@ -14,10 +14,12 @@ for objective in METHODS:
         name:
             f"train_{objective}"
         input:
-            init=lambda w: FILES.as_input(FILES.policy(PLAN.init(w.policy))),
-            reference=lambda w: FILES.as_input(FILES.policy(PLAN.reference(w.policy))),
+            init=lambda w: given(FILES.as_input(FILES.policy(PLAN.init(w.policy)))),
+            reference=lambda w: given(
+                FILES.as_input(FILES.policy(PLAN.reference(w.policy)))
+            ),
             problems=rules.prepare_problems.output.train,
-            prompts=FILES.prompts(),
+            prompts=given(FILES.prompts()),
             first_attempts=lambda w: in_flag(FILES.first_attempts_flag(w.policy)),
             validation=lambda w: in_flag(FILES.validation_flag(w.policy)),
             tuned=lambda w: in_flag(FILES.tuned_flag(w.policy)),
@@ -38,6 +40,11 @@ for objective in METHODS:
             mpi="",
             slurm_extra="--signal=USR1@600",
         params:
+            contents=lambda w: contents(
+                FILES.as_input(FILES.policy(PLAN.init(w.policy))),
+                FILES.as_input(FILES.policy(PLAN.reference(w.policy))),
+                FILES.prompts(),
+            ),
             rerun_on=lambda w: JOBS.training(w.policy).rerun_on(),
             settings=lambda w, output: JOBS.training(w.policy).to_json(),
             init_trained_with=lambda w, output: trained_with(

@@ -8,6 +8,7 @@ import pandas as pd
 from score.analyses.figures import write_figure
 from score.comparison.instances import read_attempts
 from score.files.atomic import replace_file
+from score.files.visible import in_cell
 from score.jobs.command import Command, optional, several
 
 ATTEMPTS = {"attempts": several("arm/seed=attempts.parquet ...")}
@@ -50,6 +51,6 @@ def write_analysis(flags: Namespace, table: pd.DataFrame, plot: Callable) -> Non
     plot: (table, all arms of the run or None) -> figure. The CSV has six significant digits; an empty
     cell is a quantity that does not exist.
     """
-    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    text = table.map(in_cell).to_csv(index=False, float_format="%.6g", lineterminator="\n")
     replace_file(flags.csv, text.encode())
     write_figure(flags.figure, lambda: plot(table, flags.arms))

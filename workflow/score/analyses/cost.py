@@ -59,9 +59,10 @@ def costs(
     for instance in records:
         line = lineage(instance, chain)
         counts = np.diff([0, *(_number(budgets, name, "attempts") for name in line)])
-        means = [_mean_length(records, lengths or {}, name) for name in line]
+        each = zip(line, counts, strict=True)
+        tokens = sum(_tokens(records, lengths or {}, name, count) for name, count in each)
         seconds = sum(_seconds(records, sampling or {}, name) for name in line)
-        taken[instance] = np.dot(counts, means), seconds
+        taken[instance] = tokens, seconds
     of_arms, rows = by_arm(taken), []
     for arm, budget in budgets.items():
         row = {"arm": arm, **{key: _number(budgets, arm, key) for key in SPENT}}
@@ -76,11 +77,17 @@ def _number(budgets: dict[str, dict], instance: str, key: str) -> float:
     return np.nan if value is None else value
 
 
-def _mean_length(records: dict, lengths: dict, instance: str) -> float:
-    """Mean tokens of an attempt in the training of one instance, all turns alike."""
+def _tokens(records: dict, lengths: dict, instance: str, attempts: float) -> float:
+    """Tokens sampled in the training of one instance: as recorded, where all were sampled in updates.
+
+    Else the attempts times the mean length of one, all turns alike.
+    """
     frame = records.get(instance, pd.DataFrame())
+    if "sampled_tokens" in frame and "offline" not in frame:
+        return frame["sampled_tokens"].sum()
     turns = [column for column in frame if column.startswith("tokens_t")]
-    return frame[turns].mean().mean() if turns else np.mean(lengths.get(instance, np.nan))
+    mean = frame[turns].mean().mean() if turns else np.mean(lengths.get(instance, np.nan))
+    return attempts * mean
 
 
 def _seconds(records: dict, sampling: dict, instance: str) -> float:
@@ -135,7 +142,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     bars = []
     for name, units, heading, label in SHOWN:
         if table[name].notna().any():
-            unit, word = _unit(units, table[name].max())
+            unit, word = unit_of(units, table[name].max())
             parts.append((heading, f"{word}{label}", "o", []))
             bars.append(table[name] / unit)
     colours = [style.colour for style in arm_styles(arms, table["arm"]).values()]
@@ -145,7 +152,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     return figure
 
 
-def _unit(units: tuple, most: float) -> tuple[float, str]:
+def unit_of(units: tuple, most: float) -> tuple[float, str]:
     """The largest unit of which `most` is at least ten, with its word, or else the last one."""
     return next((unit for unit in units if most >= 10 * unit[0]), units[-1])
 

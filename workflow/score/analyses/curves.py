@@ -31,6 +31,8 @@ OF_ALL_TURNS = {
     "answer_change": "answers changed (%)",
     "incorrect_to_correct": "wrong → right (%)",
     "correct_to_incorrect": "right → wrong (%)",
+    "right_changed": "right ones changed (%)",
+    "wrong_kept": "wrong ones kept (%)",
     "gradient_clipped": "gradient clipped (%)",
     "sampler_gap": "sampler to trainer (nats)",
 }
@@ -64,6 +66,14 @@ def curves(records: dict[str, pd.DataFrame], chain: dict[str, str]) -> pd.DataFr
 def _updates_before(instance: str, records: dict, chain: dict[str, str]) -> int:
     """Updates of the arms before; of seeds that stopped at different ones the most, so that all of an
     arm start at one place."""
+    before = started_from(instance, records, chain)
+    last = {name: int(frame["step"].max()) for name, frame in records.items() if len(frame)}
+    arms = [arm_of(name) for name in before]
+    return sum(max((last[n] for n in last if arm_of(n) == arm), default=0) for arm in arms)
+
+
+def started_from(instance: str, records: dict, chain: dict[str, str]) -> list[str]:
+    """The instances that an instance starts from, oldest first. ValueError for one without records."""
     before = lineage(instance, chain)[:-1]
     for name in before:
         if name not in records:
@@ -71,9 +81,7 @@ def _updates_before(instance: str, records: dict, chain: dict[str, str]) -> int:
                 f"--chain leads from {instance!r} to {name!r}; expected one of --records. Add its "
                 "records or drop it from the chain."
             )
-    last = {name: int(frame["step"].max()) for name, frame in records.items() if len(frame)}
-    arms = [arm_of(name) for name in before]
-    return sum(max((last[n] for n in last if arm_of(n) == arm), default=0) for arm in arms)
+    return before
 
 
 def _quantities(frame: pd.DataFrame) -> pd.DataFrame:
@@ -113,7 +121,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
         axis.set_title(label)
         for arm in drawn:
             part = table[table["arm"] == arm]
-            _draw(axis, part, name, 100 if "(%)" in label else 1, colours[arm])
+            draw_curve(axis, part, name, 100 if "(%)" in label else 1, colours[arm])
             if part["update"].iloc[0] > part["step"].iloc[0]:
                 start = part["update"].iloc[0] - part["step"].iloc[0]
                 axis.axvline(start, color="#999999", lw=0.7, ls=":", zorder=0)
@@ -127,16 +135,19 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     return figure
 
 
-def _draw(axis, part: pd.DataFrame, name: str, scale: float, style: Style) -> None:
+def draw_curve(
+    axis, part: pd.DataFrame, name: str, scale: float, style: Style, x: str = "update"
+) -> None:
+    """A quantity of one arm over column x, times `scale`, smoothed, with its range over seeds."""
     part = part.dropna(subset=[name])  # most updates are not validated
     if part.empty:
         return
     window = max(1, len(part) // SMOOTHED)
     smooth = part[[name, f"{name}_min", f"{name}_max"]].rolling(window, min_periods=1, center=True)
     value, low, high = (scale * column for _, column in smooth.mean().items())
-    axis.fill_between(part["update"], low, high, color=style.colour, alpha=0.18, lw=0)
+    axis.fill_between(part[x], low, high, color=style.colour, alpha=0.18, lw=0)
     dot = "o" if len(part) == 1 else None  # a single update has no line
-    axis.plot(part["update"], value, color=style.colour, ls=style.dash, lw=1.2, marker=dot, ms=3)
+    axis.plot(part[x], value, color=style.colour, ls=style.dash, lw=1.2, marker=dot, ms=3)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -52,15 +52,14 @@ class Style(NamedTuple):
 def arm_styles(arms: list[str] | None, drawn: Iterable[str]) -> dict[str, Style]:
     """A style for each of the `drawn` arms, in their order.
 
-    arms: all arms of the run, on which colours depend; None for those that are drawn. Arms beyond
-    six share colours and differ by their dashes.
+    arms: all arms of the run, on which colours depend; None for those that are drawn. Neighbours differ
+    in their dashes too, since the colours are alike in grey; 30 arms differ in one of both.
     """
     drawn = list(dict.fromkeys(drawn))
     found = {"base": Style("#000000", "-")}
     others = [arm for arm in dict.fromkeys([*(arms or []), *drawn]) if arm != "base"]
     for place, arm in enumerate(others):
-        dash = DASHES[place // len(COLOURS) % len(DASHES)]
-        found[arm] = Style(COLOURS[place % len(COLOURS)], dash)
+        found[arm] = Style(COLOURS[place % len(COLOURS)], DASHES[place % len(DASHES)])
     return {arm: found[arm] for arm in drawn}
 
 
@@ -93,7 +92,7 @@ def arm_panels(title: str, table: pd.DataFrame, arms: list[str] | None, *, x: st
     figure, axes = panels(len(styles), title, x=x, y=y, sharex=True, sharey=True)
     drawn = []
     for axis, (arm, style) in zip(axes, styles.items(), strict=True):
-        axis.set_title(arm)
+        axis.set_title(arm, parse_math=False)
         drawn.append((axis, table[table["arm"] == arm], style.colour))
     return figure, drawn
 
@@ -103,6 +102,15 @@ def draw_band(axis, x: pd.Series, table: pd.DataFrame, name: str, *, color: str,
     value, low, high = (100 * table[f"{name}{end}"] for end in ENDS)
     axis.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
     axis.plot(x, value, color=color, ls=ls, marker=".")
+
+
+def powers_of_two(axis, ticks: pd.Series | None) -> None:
+    """An x axis on which doubling is one step, with a tick at each of these numbers, or at powers."""
+    axis.set_xscale("log", base=2)
+    axis.xaxis.set_major_formatter(lambda number, _: f"{number:,.0f}")
+    if ticks is not None:
+        axis.set_xticks(sorted(ticks.unique()))
+    axis.minorticks_off()
 
 
 def headline(figure: Figure, title: str) -> None:
@@ -133,6 +141,11 @@ def band_key(label: str) -> Patch:
     return Patch(facecolor=GREY, alpha=0.3, label=label)
 
 
+def patch_key(label: str, framed: bool = True) -> Patch:
+    """A key for cells with a frame, or for what is written in them."""
+    return Patch(facecolor="none", edgecolor="black" if framed else "none", label=label)
+
+
 def dot_key(label: str, hollow: bool, marker: str = "o") -> Line2D:
     fill = "white" if hollow else GREY
     return Line2D([], [], color=GREY, marker=marker, ms=5, mfc=fill, lw=1.2, label=label)
@@ -151,7 +164,8 @@ def dot_panels(
     size = (2.6, 0.5 + 0.24 * len(styles))
     figure, axes = panels(len(parts), title, size=size, most=most, sharey=True)
     for axis, (heading, label, marker, series) in zip(axes, parts, strict=True):
-        axis.set(title=heading, xlabel=label)
+        axis.set_title(heading, parse_math=False)
+        axis.set_xlabel(label)
         for place, values in enumerate(series):
             shift = 0.0 if len(series) == 1 else (-0.17, 0.17)[place]
             hollow = place == 0 and len(series) > 1

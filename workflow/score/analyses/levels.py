@@ -23,6 +23,7 @@ from score.analyses.figures import (
 from score.analyses.intervals import estimate, outcomes
 from score.comparison.instances import by_arm
 from score.evaluation.metrics import ENDS, RATES
+from score.files.visible import visible
 from score.jobs.command import Command
 
 COMMAND = Command(__spec__, __doc__)
@@ -73,7 +74,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     ):
         for level in levels:
             part = table[table["level"] == level]
-            heading = f"level {level} ({part['num_problems'].max()} problems)"
+            heading = f"level {visible(level, 30)} ({part['num_problems'].max()} problems)"
             series = [ranges(part, rate, 100) for rate in (hollow, filled)]
             parts.append((heading, label, marker, series))
     figure, axes = dot_panels(TITLE, table, arms, parts, most=len(levels))

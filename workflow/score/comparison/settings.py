@@ -47,13 +47,15 @@ class ClaimsSettings(PaperArms):
 class RunDescription(Settings):
     """What this run's rows were measured on; keys of run.json.
 
-    temperature: of sampling, 0 for greedy. samples: rollouts of each problem.
+    temperature: of sampling, 0 for greedy. samples: rollouts of each problem. pass_at_k_temperature: of
+    the samples behind pass@k.
     """
 
     model_path: str
     dataset: str
     temperature: float = 0.0
     samples: int = 1
+    pass_at_k_temperature: float = 1.0
 
     @property
     def protocol(self) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from score.files.atomic import replace_file
+from score.files.visible import in_cell, in_markdown
 
 LEAST_P = 1e-12  # smaller ones say nothing more
 HOW_SURE = (
@@ -18,17 +19,20 @@ HOW_SURE = (
 
 
 def csv_text(rows: Iterable[dict], columns: Iterable[str]) -> str:
-    """Rows as CSV, numbers with all their digits. ValueError where a row has other columns."""
+    """Rows as CSV, numbers with all their digits, texts as score.files.visible.in_cell has them.
+
+    ValueError where a row has other columns.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: in_cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of texts as an aligned table; the first is the heading. A | in a text is escaped."""
-    rows = [[text.replace("|", "\\|") for text in row] for row in rows]
+    """Rows of texts as an aligned table; the first is the heading. A text is no Markdown in it."""
+    rows = [[in_markdown(text) for text in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rows.insert(1, ["-" * width for width in widths])
     return "".join(

@@ -15,6 +15,7 @@ import sys
 
 from score.doctor import config, machine, slurm, torch
 from score.doctor.findings import Finding, run_check
+from score.files.visible import visible_lines
 
 CHECKS = (
     machine.check_python,
@@ -31,9 +32,9 @@ CHECKS = (
 
 
 def show(finding: Finding) -> None:
-    print(f"{finding.level:4}  {finding.what}", flush=True)
+    print(f"{finding.level:4}  {visible_lines(finding.what)}", flush=True)
     if finding.cure:
-        print(f"      -> {finding.cure}", flush=True)
+        print(f"      -> {visible_lines(finding.cure)}", flush=True)
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ import pandas as pd
 from score.evaluation.metrics import self_correction
 from score.files.atomic import replace_file, replace_folder
 from score.files.parquet import read_parquet
+from score.files.visible import in_cell, visible_lines
 from score.jobs.command import Command, several
 
 COMMAND = Command(__spec__, __doc__)
@@ -63,12 +64,12 @@ def main(arguments: list[str] | None = None) -> None:
     with COMMAND.errors(ValueError, KeyError):
         table = score_candidates(flags.candidates, [_judged(p) for p in flags.attempts])
     won = int(table.index[table["chosen"]][0])
-    print(table.to_string(index=False))
+    print(visible_lines(table.to_string(index=False)))
     draft = Path(f"{flags.policy}.writing")
     shutil.rmtree(draft, ignore_errors=True)
     shutil.copytree(flags.policies[won], draft)
     replace_folder(draft, Path(flags.policy))
-    replace_file(flags.table, table.to_csv(index=False).encode())
+    replace_file(flags.table, table.map(in_cell).to_csv(index=False).encode())
     replace_file(flags.tuned, f"{json.dumps(flags.candidates[won], sort_keys=True)}\n".encode())
 
 

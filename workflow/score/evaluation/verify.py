@@ -21,6 +21,7 @@ from score.evaluation.settings import VerifySettings
 from score.files.atomic import replace_file
 from score.files.made_with import mark_attempts
 from score.files.parquet import write_parquet
+from score.files.visible import in_json
 from score.jobs.command import Command, optional
 from score.jobs.progress import Countdown
 from score.sampling.sampled import read_sampled
@@ -137,7 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
         replace_file(flags.metrics, f"{text}\n".encode())
     if flags.disagreements is not None:
         rows = disagreements(verified, turns_of(verified.columns, at_least=1))
-        lines = [json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows]
+        lines = [in_json(json.dumps(row, sort_keys=True, ensure_ascii=False)) for row in rows]
         replace_file(flags.disagreements, "".join(f"{line}\n" for line in lines).encode())
     _report(verified)
     print(f"verified in {time.monotonic() - started:.1f} s", file=sys.stderr)

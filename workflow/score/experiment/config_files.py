@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from score.experiment.plain_yaml import MOST_LEVELS, parse_yaml, too_deep
+from score.files.visible import visible_lines
 
+_DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 MOST_BYTES = 1_000_000
 _SNAKEMAKES = ("pathvars", "__use_yte__")  # keys that it acts on before the Snakefile sees them
 
@@ -34,7 +36,7 @@ def check_command_line(arguments: Sequence[str] | None = None) -> None:
         check_config_files(given.configfile)
         _check_entries(given.config)
     except ValueError as error:
-        sys.exit(f"Error: {error}")
+        sys.exit(f"Error: {visible_lines(str(error))}")
 
 
 def check_config_files(paths: Sequence[str | Path]) -> None:
@@ -72,6 +74,7 @@ def _check_entries(entries: Sequence[str]) -> None:
             raise ValueError(f"--config gives {key} twice; expected each key once. Remove one.")
         seen.add(key)
         _refuse_snakemakes(key, "--config")
+        _check_texts(value, key, "--config")
         if value.startswith(("{", "[")):
             parse_yaml(value, f"--config {key}")
 
@@ -98,9 +101,12 @@ def read_config(path: str | Path) -> dict:
 
 
 def _check_texts(value, key: str, where: str) -> None:
-    """No text holds what a path or a log can't: characters of control, half of a surrogate pair."""
+    """No text holds what a path or a log can't: characters of control, half of a surrogate pair, and
+    directions that reorder the text after them, which prompts may have.
+    """
     if isinstance(value, str):
         odd = [c for c in value if unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\r\n"]
+        odd += [c for c in value if c in _DIRECTIONS and not key.startswith("prompts.")]
         if odd:
             raise ValueError(
                 f"{where}: {key} holds the character U+{ord(odd[0]):04X}; expected text that can "

@@ -96,7 +96,8 @@ class JobSettings:
         )
 
     def fine_tuning(self, instance: str) -> FineTuneSettings:
-        return FineTuneSettings.from_config(self.config, self.plan.settings(instance))
+        template = {"chat_template": self.config["prompts"]["chat_template"]}
+        return FineTuneSettings.from_config(self.config, self.plan.settings(instance), template)
 
     def trained_with(self, instance: str) -> str:
         """JSON of all settings that the weights of a trained instance depend on, see files.made_with."""
@@ -184,4 +185,5 @@ class JobSettings:
             dataset=places if isinstance(places, str) else ", ".join(places),
             temperature=evaluation["temperature"],
             samples=evaluation["samples"],
+            pass_at_k_temperature=self.config["analyses"]["pass_at_k"]["temperature"],
         )

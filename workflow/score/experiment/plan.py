@@ -18,6 +18,9 @@ PROMPTED = ("self_refine",)
 FOLDERS = ("analyses", "figures", "problems")
 # Keys of an entry that say where a training starts, not how it goes.
 ORIGIN_KEYS = ("init", "reference", "candidates")
+# Analyses with sampling of their own, and all whose section names the policies that they are about.
+SAMPLED = ("pass_at_k", "scaling", "successive")
+NAMED = (*SAMPLED, "cross_refinement")
 
 
 def sections_of(objective: str) -> tuple[str, ...]:
@@ -31,15 +34,15 @@ def sections_of(objective: str) -> tuple[str, ...]:
 class Evaluation:
     """Attempts of some instances at the problems of a split, sampled in one way.
 
-    settings: what differs from the section `evaluation`. fixed: attempt 1 is not sampled but that of
-    base in the evaluation `test`.
+    settings: what differs from the section `evaluation`. first_attempts_of: the instance whose first
+    attempts in the evaluation `test` are corrected; None: each corrects its own.
     """
 
     name: str
     split: str
     instances: list[str]
     settings: dict = field(default_factory=dict)
-    fixed: bool = False
+    first_attempts_of: str | None = None
 
 
 class Plan:
@@ -203,16 +206,31 @@ class Plan:
             size = {"num_problems": asked["train_problems"]}
             found.append(Evaluation("train", "train", self.instances, size))
         if asked["fixed_first_attempts"]:
-            found.append(Evaluation("fixed", "test", self.trained_instances, fixed=True))
+            given = {"first_attempts_of": "base"}
+            found.append(Evaluation("fixed", "test", self.trained_instances, **given))
         for temperature in asked["temperatures"]:
             settings = {"temperature": temperature}
             found.append(Evaluation(f"temperature{temperature}", "test", self.instances, settings))
-        for name in ("scaling", "successive"):
+        for name in SAMPLED:
             settings = dict(asked[name])
             instances = [one for arm in settings.pop("policies") for one in self.instances_of(arm)]
             if instances:
                 found.append(Evaluation(name, "test", instances, settings))
+        found += self._crossed()
         return {evaluation.name: evaluation for evaluation in found}
+
+    def _crossed(self) -> list[Evaluation]:
+        """Corrections of each instance's first attempts by others, of its seed where both have one."""
+        settings, found = dict(self.config["analyses"]["cross_refinement"]), []
+        arms = settings.pop("policies")
+        for arm in arms:
+            others = [one for other in arms if other != arm for one in self.instances_of(other)]
+            for source in self.instances_of(arm):
+                label = source.partition("/")[2]
+                by = [one for one in others if one.partition("/")[2] in ("", label) or not label]
+                name = f"corrects/{source}"
+                found.append(Evaluation(name, "test", by, settings, first_attempts_of=source))
+        return found
 
     def folders(self) -> list[str]:
         """What no policy may be called: folders of the run, and evaluations, which are folders too."""
@@ -228,11 +246,12 @@ class Plan:
         """What one instance costs, with all that it starts from, and what its tuning cost.
 
         attempts: sampled for training. updates: of the weights. tuning_attempts: sampled by all
-        candidates. None where it follows from the number of problems, or from what training finds.
-        Validation counts as none of these.
+        candidates. tokens: sampled before training ends. None where it follows from the number of
+        problems, or from what training finds; tokens also where they are no budget. Validation counts
+        as none of these.
         """
         if arm == "base" or self.is_prompted(arm):
-            return {"attempts": 0, "updates": 0, "tuning_attempts": 0}
+            return {"attempts": 0, "updates": 0, "tuning_attempts": 0, "tokens": 0}
         before = self.budget(self.entry(arm)["init"])
         own = self._own_budget(self.instances_of(arm)[0])
         tuning = len(self.candidates_of(arm))
@@ -240,7 +259,13 @@ class Plan:
             "attempts": _sum(before["attempts"], own["attempts"]),
             "updates": _sum(before["updates"], own["updates"]),
             "tuning_attempts": _sum(before["tuning_attempts"], own["attempts"], times=tuning),
+            "tokens": _sum(before["tokens"], self._token_budget(arm)),
         }
+
+    def _token_budget(self, arm: str) -> int | None:
+        """How many tokens an instance samples before its training ends, where that is set."""
+        settings = self.settings(self.instances_of(arm)[0])
+        return settings.get("total_tokens") if self.is_reinforced(arm) else None
 
     def _own_budget(self, instance: str) -> dict[str, int | None]:
         settings, problems = self.settings(instance), self.problems(instance)
@@ -248,7 +273,8 @@ class Plan:
             return {"attempts": 0, "updates": settings["updates"]}
         turns, samples = settings["num_turns"], settings["number_output_initial_generations"]
         if self.is_reinforced(instance):
-            if settings.get("early_stop") is not None:
+            method = METHODS[self.objective(instance)]
+            if settings.get("early_stop") is not None or settings["total_tokens"] is not None:
                 return {"attempts": None, "updates": None}
             rollouts = settings["total_episodes"]
             batch = (
@@ -256,7 +282,10 @@ class Plan:
             )
             offline = settings.get("offline_first_attempts", 0)
             firsts = (1 - offline) / settings["corrections_per_attempt"]
-            attempts = round(rollouts * (firsts + turns - 1))
+            each = 1 if method.alternates else firsts + turns - 1
+            attempts = round(rollouts * each)
+            if settings["dynamic_sampling_rounds"]:
+                attempts = None  # how many groups are replaced is found in training
             if offline:
                 pool = settings["first_attempts_per_problem"]
                 attempts = None if problems is None else attempts + problems * pool

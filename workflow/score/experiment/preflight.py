@@ -5,17 +5,19 @@ and runs whenever the workflow is read; `check_inputs` looks at files and the ch
 """
 
 import re
+from functools import partial
 from pathlib import Path
 
 from score.experiment.config_errors import explain_errors, refuse_keys
 from score.experiment.job_settings import JobSettings
 from score.experiment.launcher import check_launcher
-from score.experiment.plan import Plan, sections_of
+from score.experiment.plan import SAMPLED, Plan, sections_of
 from score.experiment.plan_checks import check_budgets, check_plan
 from score.experiment.problem_counts import check_rows, check_stated_sizes
 from score.experiment.run_files import RunFiles
 from score.experiment.task_file import check_task_file
 from score.files.settings import MissingSetting
+from score.files.visible import visible
 from score.sampling.settings import check_backend
 from score.tasks import load_task
 from score.training.settings import TrainSettings
@@ -48,7 +50,7 @@ def _check_evaluations(plan: Plan) -> None:
     try:
         Verifier.from_settings(jobs.verification())
         for name, evaluation in plan.evaluations.items():
-            section = name if name in ("scaling", "successive") else None
+            section = name if name in SAMPLED else None
             where = f"analyses.{section}" if section else "evaluation"
             if evaluation.instances:
                 jobs.sampling(evaluation.instances[0], name)
@@ -97,7 +99,7 @@ def _check_validation(settings: TrainSettings, problems: dict) -> None:
 
 def check_inputs(config: dict) -> None:
     """Files, columns, few-shot examples and the chat template that the config names."""
-    from score.sampling.prompts import read_few_shot
+    from score.sampling.few_shot import read_few_shot
 
     check_trackers(trackers(config["report_to"], config["wandb_project_name"]))
     _check_given_attempts(config)
@@ -110,6 +112,7 @@ def check_inputs(config: dict) -> None:
     _warn_of_unasked_marker(config, few_shot)
     _check_problems(config)
     _check_policy(config, few_shot)
+    _check_file_names(config)
 
 
 def _check_given_attempts(config: dict) -> None:
@@ -134,6 +137,18 @@ def _check_path(key: str, value: str | None) -> None:
             f"{key} is {value!r}, which is not there; expected an existing path. Correct it: a "
             "relative path starts from the folder of the Snakefile, and ~ must be written out."
         )
+
+
+def _check_file_names(config: dict) -> None:
+    """Files that Snakemake is told of have names that it can print, and keep in one line."""
+    files = RunFiles(Plan(config))
+    model = files.as_input(config["model_path"])
+    for file in [*files.problem_sources(), *files.prompts(), *model]:
+        if visible(file) != file:
+            raise ValueError(
+                f"a file is called {visible(file)}; expected a name without characters that can't be "
+                "seen, which logs would hold as they are. Rename it."
+            )
 
 
 def _warn_of_unasked_marker(config: dict, few_shot: list[dict]) -> None:
@@ -222,18 +237,14 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
 
     from score.policies.attention import check_attention
     from score.policies.fitness import check_policy, check_vocabulary, config_of
-    from score.sampling.chat_template import check_of_use, within_deadline
+    from score.sampling.bridge_text import QUESTION
+    from score.sampling.chat_template import check_each_changes, check_of_use, within_deadline
     from score.sampling.history import set_history
     from score.sampling.plain_prompts import in_format, plain_prompts_of
     from score.sampling.prompt_settings import task_with
-    from score.sampling.prompts import (
-        Bridge,
-        check_tags_are_text,
-        load_tokenizer,
-        set_template,
-        system_prompt_of,
-        work_out_text,
-    )
+    from score.sampling.prompts import Bridge, first_messages, system_prompt_of, work_out_text
+    from score.sampling.render import all_asked, render
+    from score.sampling.tokenizers import check_tags_are_text, load_tokenizer, set_template
 
     path, prompts = config["model_path"], config["prompts"]
     trusted = {"trust_remote_code": config["trust_remote_code"]}
@@ -262,6 +273,10 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
         check_of_use(tokenizer.chat_template, *template)
         set_template(tokenizer, *template)
         set_history(tokenizer, prompts["history_thinking"], config["verifier"]["reasoning_tags"])
+        if prompts["chat_template_kwargs"]:
+            begun = first_messages(QUESTION, task, few_shot)
+            asked = partial(all_asked, tokenizer, begun, task.CORRECTION_PROMPT)
+            within_deadline(lambda: check_each_changes(asked, prompts["chat_template_kwargs"]))
     except ValueError as error:
         raise ValueError(f"prompts.{error}") from None
     try:
@@ -269,7 +284,9 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
         check_tags_are_text(tokenizer, config["verifier"]["reasoning_tags"])
         in_format(tokenizer, prompts)
         if plain_prompts_of(tokenizer) is None:
-            within_deadline(lambda: work_out_text(*said))
+            first = first_messages("?", task, few_shot)
+            ask = partial(render, tokenizer, first, add_generation_prompt=True)
+            within_deadline(lambda: (work_out_text(*said), ask()))
         Bridge.from_tokenizer(*said)
     except ValueError as error:
         raise ValueError(f"{shown} is {path!r}: {error}") from None
@@ -280,6 +297,6 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
             raise ValueError(f"prompts.{error}") from None
         if tokenizer.chat_template:
             print(
-                f"prompts.prompt_format is plain: the chat template of {path} is left unused "
+                f"prompts.prompt_format is plain: the chat template of {path!r} is left unused "
                 "in training and in evaluation."
             )

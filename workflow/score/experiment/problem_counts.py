@@ -4,16 +4,14 @@ Sizes that the config states are compared when it is read, the rows of local fil
 and the rest, hub data and rows that are dropped, by prepare_problems (PrepareSettings.needed).
 """
 
-from score.experiment.plan import Plan
+from score.experiment.plan import NAMED, Plan
 
 
 def asked_problems(plan: Plan, split: str) -> dict[str, int]:
     """How many problems of train or test are asked for, by what asks."""
     analyses = plan.config["analyses"]
     if split == "test":
-        named = {
-            f"analyses.{name}.num_problems": analyses[name] for name in ("scaling", "successive")
-        }
+        named = {f"analyses.{name}.num_problems": analyses[name] for name in NAMED}
         return {
             key: asked["num_problems"]
             for key, asked in named.items()

@@ -85,9 +85,9 @@ class RunFiles:
         return ["--validation", f"{self.results}/problems/validation.jsonl"] if validated else []
 
     def fixed_flag(self, evaluation: str) -> list[str]:
-        """Base's own first attempts, for an evaluation of corrections of these."""
-        fixed = self.plan.evaluations[evaluation].fixed
-        return ["--first-attempts", f"{self.results}/base/test/sampled.parquet"] if fixed else []
+        """First attempts of one instance, for an evaluation of corrections of these."""
+        given = self.plan.evaluations[evaluation].first_attempts_of
+        return ["--first-attempts", f"{self.results}/{given}/test/sampled.parquet"] if given else []
 
     def choice_from(self, instance: str, iteration: int) -> str:
         """What examples are chosen from: the corrections of a round, or for Pair-SFT first attempts."""
@@ -105,6 +105,20 @@ class RunFiles:
         evaluations = self.plan.evaluations
         instances = evaluations[evaluation].instances if evaluation in evaluations else []
         return [f"{one}={self.results}/{one}/{evaluation}/attempts.parquet" for one in instances]
+
+    def crossed(self) -> list[str]:
+        """corrector:source=verified corrections of first attempts, for each two that cross-refine."""
+        return [
+            f"{one}:{evaluation.first_attempts_of}={self.results}/{one}/{name}/attempts.parquet"
+            for name, evaluation in self.plan.evaluations.items()
+            if name.startswith("corrects/")
+            for one in evaluation.instances
+        ]
+
+    def own_of_crossed(self) -> list[str]:
+        """instance=verified attempts of its own, for those whose first attempts others correct."""
+        arms = self.plan.config["analyses"]["cross_refinement"]["policies"]
+        return [a for a in self.attempts("test") if a.partition("=")[0].partition("/")[0] in arms]
 
     def records(self, instances: list[str]) -> list[str]:
         """instance=training records; one for each round of fine-tuning."""

@@ -23,7 +23,7 @@ from score.jobs.command import Command
 from score.jobs.distributed import is_first_process
 from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from score.training.job import (
     FLAGS,
     new_adapter,
@@ -61,6 +61,16 @@ def _vocabulary_size(settings: FineTuneSettings, flags: argparse.Namespace) -> i
     return vocabulary_size(flags.init, settings.cache_dir, settings.trust_remote_code)
 
 
+def _tokenizer(settings: FineTuneSettings, flags: argparse.Namespace):
+    """The tokenizer that is saved with the policy, with the chat template that it is asked by."""
+    return load_tokenizer(
+        flags.init,
+        settings.cache_dir,
+        chat_template=settings.chat_template,
+        trust_remote_code=settings.trust_remote_code,
+    )
+
+
 def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     """Run the training to its end and save the policy at `flags.policy`.
 
@@ -86,9 +96,7 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
         ),
         args=args,
         examples=examples,
-        processing_class=load_tokenizer(
-            flags.init, settings.cache_dir, trust_remote_code=settings.trust_remote_code
-        ),
+        processing_class=_tokenizer(settings, flags),
         peft_config=new_adapter(settings, flags.init),
         callbacks=[ProgressLine(settings.objective), stop],
     )
@@ -105,7 +113,7 @@ def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     with written_to(draft):
         for saved in (
             load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
-            load_tokenizer(flags.init, settings.cache_dir, **trusted),
+            _tokenizer(settings, flags),
         ):
             saved.save_pretrained(draft)
         mark_policy(draft, settings)

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from score.files.atomic import replace_file
+from score.files.visible import in_markdown
 from score.gpu_check.machine import facts
 from score.jobs.command import Command, optional
 
@@ -107,7 +108,7 @@ def table(parts: dict[str, dict]) -> str:
             for what, value in _flat(values):
                 lines.append(f"| {part} | {name} | {what} | {value} |")
         if not results.get("finished"):
-            lines.append(f"| {part} | | {results.get('ended', 'not finished')} | |")
+            lines.append(f"| {part} | | {_text(results.get('ended', 'not finished'))} | |")
     return "\n".join(lines) + "\n"
 
 
@@ -132,4 +133,4 @@ def _flat(values: dict) -> list[tuple[str, str]]:
 def _text(value) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(value).replace("|", "/").replace("\n", " ")
+    return in_markdown(str(value).replace("\n", " "), None)

@@ -4,11 +4,13 @@ import argparse
 import os
 import select
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 
 from score.files.errors import SiteError, full_disk, is_full
+from score.files.visible import visible_lines
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells give it
 UNREAD = 141  # and where nobody reads what is printed: `| head`
@@ -59,6 +61,7 @@ class Command:
         message, and so do Ctrl-C and a reader that is gone. Another exception is a fault of the code and
         keeps its traceback.
         """
+        sys.excepthook = _print_traceback
         try:
             try:
                 main()
@@ -85,7 +88,12 @@ class Command:
             self._end(said)
 
     def _end(self, message: str) -> None:
-        sys.exit(f"{self.name}: {message}")
+        sys.exit(f"{self.name}: {visible_lines(message)}")
+
+
+def _print_traceback(*error) -> None:
+    """As Python does, but for texts of data and models in it that would steer the terminal."""
+    print(visible_lines("".join(traceback.format_exception(*error))), end="", file=sys.stderr)
 
 
 def _reader_is_gone() -> bool:

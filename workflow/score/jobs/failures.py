@@ -7,6 +7,7 @@ from pathlib import Path
 
 from score.files.errors import full_disk
 from score.files.sizes import size_text
+from score.files.visible import visible_lines
 from score.jobs.progress import PROGRESS_LINE
 
 _RANK = re.compile(r"\[rank\d+\]:\s?")
@@ -26,6 +27,7 @@ _DIED = re.compile(
 )
 _LAUNCHER_LOG = re.compile(r"[EWI]\d{4} \d\d:\d\d:\d\d")
 _LINES = 8  # of a message, at most
+_LENGTH = 2000  # characters of such a line
 _LITTLE = 1e6  # free bytes of a disk that is full to all that is written here
 _READ = 1 << 20  # bytes that are read of a log, its last ones
 
@@ -41,7 +43,8 @@ def failures(logs: Iterable[Path]) -> Iterator[str]:
             continue
         found = cause(text)
         if found is not None:
-            yield f"{path}: {found}"
+            lines = [f"{line[:_LENGTH]}…" if line[_LENGTH:] else line for line in found.split("\n")]
+            yield visible_lines(f"{path}: {chr(10).join(lines)}")
 
 
 def no_room(results: str | Path) -> str | None:

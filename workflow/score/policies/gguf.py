@@ -35,6 +35,7 @@ def wheel_file() -> Path:
 def convert(source: Path, output: Path, chat_template: Path | None = None) -> None:
     """Write weights in bfloat16, tokenizer and chat template (its own, or that file) to `output`."""
     place = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
+    place |= {"trust_remote_code": False}  # None would ask y/N about code that lies beside the file
     policy = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.bfloat16)
     # Loading has unpacked the weights, so the saved policy must not call them quantized.
     if hasattr(policy.config, "quantization_config"):

@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import asdict
 
+from score.files.visible import in_code, in_json, in_markdown
 from score.problems.formats import plain_stem
 from score.problems.settings import OFFENCES, PrepareSettings
 from score.problems.sources import Source
@@ -77,18 +78,19 @@ def licence_of(path: str) -> str | None:
 
 def card_json(card: dict) -> str:
     """The card as JSON with sorted keys."""
-    return json.dumps(card, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    return in_json(json.dumps(card, ensure_ascii=False, indent=2, sort_keys=True)) + "\n"
 
 
 def card_markdown(card: dict) -> str:
     """The card as text for a person."""
-    lines = [f"# Data card: {card['task_type']}", "", "## Sources", ""]
+    lines = [f"# Data card: {in_markdown(card['task_type'])}", "", "## Sources", ""]
     for source in card["sources"]:
-        split = f", split {source['split']}" if source["split"] else ""
-        revision = f", revision {source['revision']}" if source["revision"] else ""
+        split = f", split {in_markdown(source['split'])}" if source["split"] else ""
+        revision = f", revision {in_markdown(source['revision'])}" if source["revision"] else ""
         lines.append(
-            f"* {source['role']}: `{source['path']}`{split}{revision}: {source['rows']} rows, "
-            f"licence {source['licence'] or 'unknown'}, sha256 `{source['sha256']}`"
+            f"* {source['role']}: {in_code(source['path'], None)}{split}{revision}: "
+            f"{source['rows']} rows, licence {source['licence'] or 'unknown'}, "
+            f"sha256 `{source['sha256']}`"
         )
     lines += _notes(card)
     lines += ["", "## Splits", "", "| split | problems |", "|---|---|"]
@@ -103,18 +105,22 @@ def card_markdown(card: dict) -> str:
     ]
     for kind, rows in card["dropped"].items():
         lines.append(f"* {kind}: {len(rows)} {OFFENCES[kind].meaning}")
-        lines += [f"  * `{row['id']}`: {row['reason']}" for row in rows[:SHOWN]]
+        lines += [f"  * {in_code(row['id'], 100)}: {_reason(row)}" for row in rows[:SHOWN]]
         if len(rows) > SHOWN:
             lines.append(f"  * and {len(rows) - SHOWN} more, named in data_card.json")
     return "\n".join(lines) + "\n"
 
 
+def _reason(row: dict) -> str:
+    return in_markdown(row["reason"], 500)
+
+
 def _notes(card: dict) -> list[str]:
     """What was changed or left out on the way from files to problems, and what was kept though odd."""
     notes = [
-        f"* `{source['path']}`: {count} {what}"
+        f"* {in_code(source['path'], None)}: {count} {in_markdown(what, 500)}"
         for source in card["sources"]
         for what, count in source["notes"].items()
     ]
-    notes += [f"* {count} {what}" for what, count in card["notes"].items()]
+    notes += [f"* {count} {in_markdown(what, 500)}" for what, count in card["notes"].items()]
     return ["", "## Changed, left out, or odd", "", *notes] if notes else []

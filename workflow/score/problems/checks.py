@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from score.files.visible import visible
 from score.jobs.progress import Countdown
 from score.problems.invisible import without_invisible
 from score.problems.numbers import as_text, is_number, missing, number_text
@@ -45,7 +46,7 @@ class Offences:
                 total, them = ("1 row", "it") if len(rows) == 1 else (f"{len(rows)} rows", "them")
                 cure = OFFENCES[kind].cure
                 lines.append(f"{kind}: {total}. {cure} {them}, or set on_{kind}: drop.")
-                lines += [f"  {row['id']}: {row['reason']}" for row in rows[:SHOWN]]
+                lines += map(_line, rows[:SHOWN])
                 if len(rows) > SHOWN:
                     lines.append(f"  and {len(rows) - SHOWN} more")
         if lines:
@@ -53,6 +54,10 @@ class Offences:
                 f"{settings.data_path} can't be prepared; expected every row to be a problem whose "
                 "gold verifies against itself, asked once and not in test.\n" + "\n".join(lines)
             )
+
+
+def _line(row: dict) -> str:
+    return f"  {visible(row['id'], 100)}: {visible(row['reason'], 500)}"
 
 
 def check_columns(rows: list[dict], place: str, task, settings: PrepareSettings) -> None:

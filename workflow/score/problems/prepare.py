@@ -26,7 +26,7 @@ from score.tasks import load_task
 COMMAND = Command(__spec__, __doc__)
 _ASKING = {  # the config's keys that ask for so many problems of a split
     "train": "training_problems or analyses.train_problems",
-    "test": "num_problems of analyses.scaling or analyses.successive",
+    "test": "num_problems of the section analyses",
 }
 
 

@@ -35,8 +35,8 @@ from score.jobs.writer_lock import sole_writer
 from score.policies.distribution import leave_out_padding_rows
 from score.policies.load import declared_generation, load_policy
 from score.problems.problem import read_problems
+from score.sampling.few_shot import read_few_shot
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
-from score.sampling.prompts import read_few_shot
 from score.sampling.rollout import Generate
 from score.sampling.sampling_plan import SamplingPlan
 from score.sampling.settings import SampleSettings

@@ -47,7 +47,11 @@ class TurnSums:
             before, last = scores[:, -2], scores[:, -1]
             self.sums["incorrect_to_correct"] += ((before < 1) & (last == 1)).sum()
             self.sums["correct_to_incorrect"] += ((before == 1) & (last < 1)).sum()
-            self.sums["unchanged"] += float(sum(row[-1] == row[-2] for row in stated))
+            unchanged = torch.tensor([row[-1] == row[-2] for row in stated], device=last.device)
+            self.sums["unchanged"] += unchanged.sum()
+            right, wrong = before == 1, before < 1
+            self._add_share("right_changed", (right & ~unchanged).sum(), right.sum())
+            self._add_share("wrong_kept", (wrong & unchanged).sum(), wrong.sum())
         if offline is not None:
             self.sums["offline"] += float(sum(offline))
             given = [len(r.attempts[0]) for r, o in zip(rollouts, offline, strict=True) if o]
@@ -86,6 +90,9 @@ class TurnSums:
 
     def means(self, accelerator) -> dict[str, float]:
         """Means over all ranks, per rollout (entropy: per token); starts anew. Empty without sums.
+
+        right_changed and wrong_kept are shares of the attempts before the last that are right, or
+        wrong, and are followed by another stated answer, or by the same.
 
         KL and entropy of turn 1 are means over the attempts that the policy itself sampled, and
         absent where it sampled none.

@@ -15,6 +15,7 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from score.files.atomic import replace_file
+from score.files.visible import in_json
 from score.training.batches import Scored
 from score.verifiers.second_opinion import has_second_opinion, second_opinions
 
@@ -113,6 +114,6 @@ class Disagreements(TrainerCallback, ExportableState):
         newest = list(self.opinions.newest)
         if not self.opinions.asked or newest == self.written:
             return
-        lines = [json.dumps(row, sort_keys=True, ensure_ascii=False) for row in newest]
+        lines = [in_json(json.dumps(row, sort_keys=True, ensure_ascii=False)) for row in newest]
         replace_file(self.path, "".join(f"{line}\n" for line in lines).encode(errors="replace"))
         self.written = newest
