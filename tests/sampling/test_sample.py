@@ -168,7 +168,7 @@ def test_killed_sampling_goes_on_and_ends_with_the_same_file(killed, whole, tmp_
     assert f"sample: 120 of 120 rollouts ({had} found in shards), 0 s left" in log
     expected = tmp_path / "expected.parquet"
     frame = pd.DataFrame(whole)
-    mark_attempts(frame, sampled=SETTINGS)
+    mark_attempts(frame, sampled=SMALL)
     write_parquet(expected, frame)
     assert (folder / "sampled.parquet").read_bytes() == expected.read_bytes()
 
