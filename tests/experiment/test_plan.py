@@ -119,14 +119,17 @@ def test_policies_correct_each_others_first_attempts_of_their_seed(seeded):
 def test_budgets_add_up_over_what_a_policy_starts_from(seeded):
     plan = Plan(seeded)
     one = {"attempts": 2 * 25_600, "updates": 100, "tuning_attempts": 2 * 2 * 25_600}
+    one["tokens"] = None
     assert plan.budget("score_stage_one") == one
     assert plan.budget("score") == {
         "attempts": 2 * (25_600 + 38_400),
         "updates": 250,
         "tuning_attempts": 2 * 2 * (25_600 + 38_400),
+        "tokens": None,
     }
     assert plan.leaves() == ["score"]
-    assert plan.budget("base") == {"attempts": 0, "updates": 0, "tuning_attempts": 0}
+    base = plan.budget("base")
+    assert base == {"attempts": 0, "updates": 0, "tuning_attempts": 0, "tokens": 0}
 
 
 @pytest.mark.parametrize(
@@ -139,6 +142,11 @@ def test_budgets_add_up_over_what_a_policy_starts_from(seeded):
         ({"objective": "supervised", "attempts_path": "given.csv"}, 0, 7),
         ({"objective": "single_turn", "total_episodes": 512}, 512, 2),
         ({"objective": "single_turn", "total_episodes": 512, "early_stop": 3}, None, None),
+        ({"objective": "thinktwice", "total_episodes": 1024}, 1024, 16),
+        ({"objective": "grpo", "total_episodes": 512}, None, 8),  # groups are replaced
+        ({"objective": "stage_two", "total_tokens": 512}, None, None),
+        # 512 corrections of 128 first attempts
+        ({"objective": "stage_two", "total_episodes": 512, "corrections_per_attempt": 4}, 640, 2),
         # half of 512 rollouts sample turn 1; the others take it from 10 × 5 sampled ahead
         (
             {

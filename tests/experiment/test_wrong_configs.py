@@ -88,6 +88,22 @@ WRONG = [
         ["training_problems of policies.score_stage_one is 1025"],
     ),
     ({"policies.score.training_problems": 9999}, ["training_problems of policies.score is 9999"]),
+    # a method asked for what it can't do
+    (
+        {"training.corrections_per_attempt": 3},
+        ["corrections_per_attempt is 3; expected a divisor of the 8 rollouts", "Change one"],
+    ),
+    (
+        {"stage_two.corrections_per_attempt": 8},
+        ["corrections_per_attempt is 8 of 8 rollouts", "at most half", "Lower it"],
+    ),
+    (
+        {
+            "policies.one": {"init": "base", "objective": "single_turn"},
+            "training.corrections_per_attempt": 2,
+        },
+        ["corrections_per_attempt is 2 with objective single_turn", "Remove it"],
+    ),
     # texts that name nothing
     ({"model_path": ""}, ['model_path is ""; expected a text that is not empty']),
     ({"model_path": "a\0b"}, ['model_path is "a\\u0000b"; expected a path in one line']),

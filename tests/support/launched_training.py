@@ -17,7 +17,13 @@ from training_runs import judge, make_trainer, problems, records
 
 # All three updates are validated, and the last one's weights are kept.
 CHOICE = SimpleNamespace(
-    select_checkpoint="validation", keep_checkpoints=1, save_steps=3, updates=3, early_stop=None
+    select_checkpoint="validation",
+    keep_checkpoints=1,
+    save_steps=3,
+    updates=3,
+    early_stop=None,
+    total_tokens=None,
+    mini_batches=1,
 )
 
 

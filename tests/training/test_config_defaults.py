@@ -21,6 +21,7 @@ ALGORITHM = {
         "temperature",
         "importance_ratio_cap",
         "sampler_ratios",
+        "corrections_per_attempt",
     ),
     "stage_one": ("init_kl_target",),
     "stage_two": ("stage2_alpha", "offline_first_attempts"),

@@ -27,7 +27,13 @@ from score.training.whole_folders import seal
 
 COMMAND = Command(SimpleNamespace(name="score.training.train"), "Train.")
 CHOICE = SimpleNamespace(
-    select_checkpoint="validation", keep_checkpoints=0, save_steps=1, updates=9, early_stop=None
+    select_checkpoint="validation",
+    keep_checkpoints=0,
+    save_steps=1,
+    updates=9,
+    early_stop=None,
+    total_tokens=None,
+    mini_batches=1,
 )
 ROWS = [[{"problem_id": f"p-{i}", "sample": 0, "attempt_t1": "six × 7" * 9}] for i in range(2)]
 CURES = (

@@ -57,8 +57,8 @@ def test_first_attempts_that_were_given_teach_turn_1_nothing(monkeypatch):
     ],
 )
 def test_turns_that_can_earn_nothing_are_not_counted(objective, turns, paid):
-    args = SimpleNamespace(num_turns=turns, stage2_alpha=10.0)
-    assert paid_turns(METHODS[objective], args) == paid
+    args = SimpleNamespace(stage2_alpha=10.0)
+    assert paid_turns(METHODS[objective], args, turns) == paid
 
 
 def test_shares_are_of_rollouts_of_tokens_or_of_opinions():

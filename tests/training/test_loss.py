@@ -73,33 +73,56 @@ POLICY, REFERENCE, OLD = Table(0), Table(1), Table(2)
 STRIPPED = Table(0, seen=2), Table(1, seen=2), Table(2, seen=2)
 
 
-def analytic_objective(stage, kl, sampler=POLICY, policy=POLICY, reference=REFERENCE):
-    """Eq 2, 3 or 4 written out, turn by turn; attempt 1 is given to turn 2 (γ = 0).
+class Terms:
+    """What analytic objectives are made of: of each attempt its probability, and KL of each turn.
 
-    direct_multi_turn: Eq 1 on turn 2 alone, E[r2 − β1 KL] with attempt 1 given. summed_return: E[r2]
-    over both attempts of the policy, neither given, less the KL of Eq 4.
+    p1 (4,) and p2 (4, 4) are the policy's; given (4,), the chance that attempt 1 is turn 2's history,
+    is the sampler's and without gradient. kl1 and kl2 (of each attempt 1) are weighted by β.
     """
-    logp1, logp2 = policy.attempt_logps()
-    ref1, ref2 = (logps.detach() for logps in reference.attempt_logps())
-    given = sampler.attempt_logps()[0].detach().exp()
-    p1, p2 = logp1.exp(), logp2.exp()
-    r1, r2 = SCORE_T1[:, None], SCORE_T2[None, :]
-    beta1, beta2 = BETAS[stage] if kl else (0.0, 0.0)
-    kl1 = beta1 * (p1 * (logp1 - ref1)).sum()
-    kl2 = beta2 * (p2 * (logp2 - ref2)).sum(1)
-    if stage == "summed_return":
-        return (p1[:, None] * p2 * r2).sum() - kl1 - (given * kl2).sum()
-    pay1 = torch.zeros(4, dtype=torch.float64) if stage == "stage_one" else SCORE_T1
-    turn1 = 0 if stage == "direct_multi_turn" else (p1 * pay1).sum() - kl1
-    if stage == "single_turn":
-        return turn1
-    pay2 = (r2 + ALPHA * (r2 - r1) if stage == "stage_two" else r2).expand(4, 4)
-    return turn1 + (given * ((p2 * pay2).sum(1) - kl2)).sum()
+
+    def __init__(self, name, kl, sampler, policy, reference):
+        logp1, logp2 = policy.attempt_logps()
+        ref1, ref2 = (logps.detach() for logps in reference.attempt_logps())
+        self.given = sampler.attempt_logps()[0].detach().exp()
+        self.p1, self.p2 = logp1.exp(), logp2.exp()
+        self.r1, self.r2 = SCORE_T1[:, None], SCORE_T2[None, :]
+        beta1, beta2 = BETAS[name] if kl else (0.0, 0.0)
+        self.kl1 = beta1 * (self.p1 * (logp1 - ref1)).sum()
+        self.kl2 = (self.given * beta2 * (self.p2 * (logp2 - ref2)).sum(1)).sum()
+
+    def turn_2(self, pay):
+        """E[pay], paid (4, 4) to attempt 2 with attempt 1 given (γ = 0)."""
+        return (self.given * (self.p2 * pay).sum(1)).sum()
 
 
-def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, change, scale=False):
+# Of every method what it maximises, written out from its equation. A method without one fails.
+ANALYTIC = {
+    "stage_one": lambda of: of.turn_2(of.r2) - of.kl1 - of.kl2,
+    "stage_two": lambda of: (
+        (of.p1 * SCORE_T1).sum() + of.turn_2(of.r2 + ALPHA * (of.r2 - of.r1)) - of.kl1 - of.kl2
+    ),
+    "single_turn": lambda of: (of.p1 * SCORE_T1).sum() - of.kl1,
+    "direct_multi_turn": lambda of: of.turn_2(of.r2) - of.kl2,
+    # E[r2] over both attempts of the policy, neither given, less the KL of Eq 4
+    "summed_return": lambda of: (of.p1[:, None] * of.p2 * of.r2).sum() - of.kl1 - of.kl2,
+    # Of two rollouts r − mean is half of r less the other's. GRPO divides it by the deviation of 1 and
+    # 0, which is 1 / √2; both divide by the two tokens of an attempt. ThinkTwice's updates are added.
+    "grpo": lambda of: (of.p1 * SCORE_T1).sum() / (2 * (0.5**0.5 + 1e-6)) / 2,
+    "thinktwice": lambda of: ((of.p1 * SCORE_T1).sum() + of.turn_2(of.r2)) / 2 / 2,
+}
+REINFORCED = [name for name, method in METHODS.items() if not method.clipped]
+CLIPPED = [name for name, method in METHODS.items() if method.clipped]
+
+
+def analytic_objective(name, kl, sampler=POLICY, policy=POLICY, reference=REFERENCE):
+    return ANALYTIC[name](Terms(name, kl, sampler, policy, reference))
+
+
+def project_loss(
+    logps, ref_logps, old_logps, scores, stage, *, kl, baseline, change, scale=False, c=1
+):
     """The loss of one group of rollouts of a problem, from the project's own pieces."""
-    turns, tokens = (1, 2) if stage == "single_turn" else (2, 5)  # it ends with attempt 1
+    turns, tokens = (1, 2) if METHODS[stage].one_turn else (2, 5)  # it ends with attempt 1
     logps, ref_logps, scores = logps[:, :tokens], ref_logps[:, :tokens], scores[:, :turns]
     old_logps = None if old_logps is None else old_logps[:, :tokens]
     turn = TURN[:, :tokens].expand(len(logps), -1)
@@ -110,7 +133,7 @@ def project_loss(logps, ref_logps, old_logps, scores, stage, *, kl, baseline, ch
     rewards = parts["rewards"]
     if kl == "k1":
         rewards = loss.charge_kl(rewards, parts["log_ratios"], weights)
-    advantages = METHODS[stage].advantages(rewards, Groups(len(logps))) if baseline else rewards
+    advantages = METHODS[stage].advantages(rewards, Groups(len(logps), c)) if baseline else rewards
     return loss.policy_loss(
         logps,
         turn,
@@ -162,8 +185,27 @@ def stripped_loss(logps, ref_logps, old_logps, scores, stage, *, kl, batches):
     return sum(losses) / len(losses)
 
 
+def groups_of(k, c):
+    """All draws of `k` rollouts of which `c` in a row share attempt 1, and which of 16 rows each has.
+
+    (first attempts drawn, corrections drawn, rows): each a list as long as what it holds.
+    """
+    for firsts in itertools.product(range(4), repeat=k // c):
+        for seconds in itertools.product(range(4), repeat=k):
+            yield firsts, seconds, [4 * firsts[i // c] + b for i, b in enumerate(seconds)]
+
+
 def difference(
-    stage, *, kl, baseline=True, k=2, old=None, change=lambda **parts: parts, tables=None, **rows
+    stage,
+    *,
+    kl,
+    baseline=True,
+    k=2,
+    c=1,
+    old=None,
+    change=lambda **parts: parts,
+    tables=None,
+    **rows,
 ):
     """Largest deviation of the enumerated expected gradient from the analytic one.
 
@@ -171,32 +213,32 @@ def difference(
     """
     policy, reference = tables or (POLICY, REFERENCE)
     sampler = old or policy
-    logp1, logp2 = (logps.detach() for logps in sampler.attempt_logps())
-    probability = (logp1[:, None] + logp2).exp().flatten()
+    p1, p2 = (logps.detach().exp() for logps in sampler.attempt_logps())
     logps, ref_logps = policy.rows(), reference.rows().detach()
     scores = torch.stack([torch.stack([SCORE_T1[a], SCORE_T2[b]]) for a, b in ROLLOUTS])
-    losses, chances = [], []
-    for group in map(list, itertools.product(range(16), repeat=k)):
+    # Each group's gradient is taken by itself: one graph of thousands of groups would be slow.
+    table, expected = logps.detach().requires_grad_(), torch.zeros_like(logps)
+    for firsts, _, group in groups_of(k, c):
         old_logps = old and old.rows().detach()[group]
-        parts = logps[group], ref_logps[group], old_logps, scores[group]
+        parts = table[group], ref_logps[group], old_logps, scores[group]
         if rows:
-            losses.append(stripped_loss(*parts, stage, kl=kl, **rows))
+            found = stripped_loss(*parts, stage, kl=kl, **rows)
         else:
-            losses.append(project_loss(*parts, stage, kl=kl, baseline=baseline, change=change))
-        chances.append(probability[group].prod())
-    expected = (torch.stack(losses) * torch.stack(chances)).sum()
+            found = project_loss(*parts, stage, kl=kl, baseline=baseline, change=change, c=c)
+        chance = p1[list(firsts)].prod() * p2.flatten()[group].prod()
+        expected += chance * torch.autograd.grad(found, table)[0]
     analytic = policy.gradient_of(analytic_objective(stage, kl, sampler, policy, reference))
-    return (policy.gradient_of(-expected) - analytic).abs().max().item()
+    return (policy.gradient_of(-(expected * logps).sum()) - analytic).abs().max().item()
 
 
-@pytest.mark.parametrize("stage", BETAS)
+@pytest.mark.parametrize("stage", REINFORCED)
 @pytest.mark.parametrize("kl", [None, "k1", "k2"])
 @pytest.mark.parametrize("baseline", [False, True], ids=["no_baseline", "leave_one_out"])
 def test_expected_gradient_is_that_of_the_equations(stage, kl, baseline):
     assert difference(stage, kl=kl, baseline=baseline) < 1e-10
 
 
-@pytest.mark.parametrize("stage", BETAS)
+@pytest.mark.parametrize("stage", REINFORCED)
 @pytest.mark.parametrize("kl", [None, "k1", "k2"])
 def test_scaled_expected_gradient_weighs_each_group_by_one_over_its_deviation(stage, kl):
     """Rewards and KL alike: what is divided is the gradient without scaling, of every group."""
@@ -249,6 +291,72 @@ def test_importance_ratio_holds_without_reasoning_in_the_history(kl):
 
 def test_three_rollouts_of_a_problem_give_the_same_gradient():
     assert difference("stage_two", kl="k1", k=3) < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("stage", "kl", "k"),
+    [
+        *itertools.product(["stage_one", "direct_multi_turn"], [None, "k1", "k2"], [2]),
+        *itertools.product(["stage_two", "summed_return"], ["k1"], [4]),
+    ],
+)
+def test_corrections_of_a_shared_first_attempt_give_the_same_gradient(stage, kl, k):
+    """Two corrections each of one first attempt, or of two where a first attempt is paid."""
+    assert difference(stage, kl=kl, k=k, c=2) < 1e-10
+
+
+def clipped(name, table, scores, turn):
+    """The loss of rollouts of one group with these log-probabilities of tokens."""
+    method = METHODS[name]
+    advantages = method.advantages(method.rewards(scores, MethodSettings()), Groups(len(scores)))
+    return loss.clipped_loss(table, turn, advantages, table.detach(), (0.2, 0.28), divisor=2)
+
+
+@pytest.mark.parametrize("name", CLIPPED)
+def test_expected_gradient_of_a_clipped_method_is_that_of_its_equation(name):
+    """At the policy that was sampled from; with first attempts, and where they alternate with
+    corrections of one, both."""
+    logp1, logp2 = (logps.detach() for logps in POLICY.attempt_logps())
+    logps, expected = POLICY.rows(), 0.0
+    for a, b in itertools.product(range(4), repeat=2):
+        rows, scores = logps[[4 * a, 4 * b], :2], SCORE_T1[[a, b], None]
+        chance = (logp1[a] + logp1[b]).exp()
+        expected = expected + chance * clipped(name, rows, scores, TURN[:, :2].expand(2, -1))
+    for given, a, b in itertools.product(range(4), repeat=3) if METHODS[name].alternates else ():
+        rows = logps[[4 * given + a, 4 * given + b]]
+        scores = torch.stack([SCORE_T1[[given, given]], SCORE_T2[[a, b]]], dim=1)
+        turn = TURN.expand(2, -1).masked_fill(TURN == 1, 0)  # the first attempt is context
+        chance = (logp1[given] + logp2[given, a] + logp2[given, b]).exp()
+        expected = expected + chance * clipped(name, rows, scores, turn)
+    analytic = POLICY.gradient_of(analytic_objective(name, kl=False))
+    assert (POLICY.gradient_of(-expected) - analytic).abs().max() < 1e-10
+
+
+def test_clipped_tokens_have_no_gradient_and_others_their_ratio():
+    """By hand, with low 0.2 and high 0.28: a token counts by its ratio while its advantage still
+    pulls it back into the bounds, or until it leaves them."""
+    ratios = torch.tensor([[1.27, 1.29, 9.0, 0.5, 1.5], [0.81, 0.79, 9.0, 2.0, 0.5]])
+    logps = ratios.log().double().requires_grad_()
+    advantages = torch.tensor([[1.0, -2.0], [-1.0, 2.0]]).double()
+    total = loss.clipped_loss(
+        logps, TURN.expand(2, -1), advantages, torch.zeros_like(logps), (0.2, 0.28), divisor=5.0
+    )
+    found = -torch.autograd.grad(total, logps)[0] * 2 * 5
+    by_hand = [[1.27, 0, 0, 0, -2 * 1.5], [-0.81, 0, 0, 0, 2 * 0.5]]
+    assert torch.allclose(found, torch.tensor(by_hand).double(), atol=1e-6)
+
+
+def every_rollout_its_own_attempt(rewards, log_ratios, weights):
+    """As if corrections of other first attempts could tell how good this one's are."""
+    k = len(rewards)
+    baselines = (rewards.sum(0) - rewards) / (k - 1)
+    return {"rewards": rewards - baselines, "log_ratios": log_ratios, "weights": weights}
+
+
+def test_mutant_that_compares_a_shared_first_attempt_with_itself_fails():
+    """Its own pay is then part of its baseline, which takes from its gradient."""
+    change = every_rollout_its_own_attempt
+    assert difference("stage_two", kl=None, baseline=False, k=4, c=2, change=change) > 1e-2
 
 
 def kl_of_turn_1_on_turn_2(rewards, log_ratios, weights):

@@ -16,6 +16,8 @@ def selection(by="last", updates=8, save_steps=3, early_stop=None, kept=0):
             save_steps=save_steps,
             updates=updates,
             early_stop=early_stop,
+            total_tokens=None,
+            mini_batches=1,
         )
     )
 

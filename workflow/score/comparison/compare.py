@@ -25,7 +25,9 @@ COMMAND = Command(__spec__, __doc__)
 HEADINGS = ("Accuracy@t1", "Accuracy@t2", "Δ(t1,t2)", "Δ i→c", "Δ c→i")
 RATE_COLUMNS = tuple(f"{rate}{end}" for rate in RATES for end in ENDS)
 COLUMNS = ("num_problems", *RATE_COLUMNS, "seeds", "delta_p")
-BUDGET = dict(zip(SPENT, ("training_attempts", "updates", "tuning_attempts"), strict=True))
+BUDGET = dict(
+    zip(SPENT, ("training_attempts", "updates", "tuning_attempts", "training_tokens"), strict=True)
+)
 COMPARED = {"accuracy_t2": "Accuracy@t2", "delta": "Δ(t1,t2)"}
 PAIR_COLUMNS = tuple(f"{rate}{part}" for rate in COMPARED for part in (*ENDS, "_p", "_p_holm"))
 EXPLANATION = (
@@ -37,7 +39,7 @@ EXPLANATION = (
 BUDGET_EXPLAINED = (
     " Training attempts and updates: sampled and made by one training and those that it starts "
     "from; blank where they depend on what it finds. Tuning attempts: sampled before that to choose "
-    "its settings."
+    "its settings. Training tokens: as many are sampled before they end, where that was set."
 )
 PAIRS_EXPLAINED = (
     "First arm minus second, in points, with its 95 % interval, compared problem by problem and, "
@@ -120,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments,
         attempts=several("arm/seed=parquet file ..."),
         made_with=optional("JSON: instance -> job -> digest of the settings of the config"),
-        budgets=optional("JSON file: arm -> attempts, updates, tuning_attempts"),
+        budgets=optional("JSON file: arm -> attempts, updates, tuning_attempts, tokens"),
         csv="table of fractions to write",
         markdown="table of percents to write",
         pairs_csv="differences of fractions to write",

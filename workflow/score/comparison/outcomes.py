@@ -10,7 +10,7 @@ import pandas as pd
 from score.comparison.instances import by_arm, read_attempts
 from score.evaluation.metrics import means_by_problem, unchanged_answers
 
-SPENT = ("attempts", "updates", "tuning_attempts")
+SPENT = ("attempts", "updates", "tuning_attempts", "tokens")
 SHOWN = 3  # problems named in a message
 
 

@@ -246,11 +246,12 @@ class Plan:
         """What one instance costs, with all that it starts from, and what its tuning cost.
 
         attempts: sampled for training. updates: of the weights. tuning_attempts: sampled by all
-        candidates. None where it follows from the number of problems, or from what training finds.
-        Validation counts as none of these.
+        candidates. tokens: sampled before training ends. None where it follows from the number of
+        problems, or from what training finds; tokens also where they are no budget. Validation counts
+        as none of these.
         """
         if arm == "base" or self.is_prompted(arm):
-            return {"attempts": 0, "updates": 0, "tuning_attempts": 0}
+            return {"attempts": 0, "updates": 0, "tuning_attempts": 0, "tokens": 0}
         before = self.budget(self.entry(arm)["init"])
         own = self._own_budget(self.instances_of(arm)[0])
         tuning = len(self.candidates_of(arm))
@@ -258,7 +259,13 @@ class Plan:
             "attempts": _sum(before["attempts"], own["attempts"]),
             "updates": _sum(before["updates"], own["updates"]),
             "tuning_attempts": _sum(before["tuning_attempts"], own["attempts"], times=tuning),
+            "tokens": _sum(before["tokens"], self._token_budget(arm)),
         }
+
+    def _token_budget(self, arm: str) -> int | None:
+        """How many tokens an instance samples before its training ends, where that is set."""
+        settings = self.settings(self.instances_of(arm)[0])
+        return settings.get("total_tokens") if self.is_reinforced(arm) else None
 
     def _own_budget(self, instance: str) -> dict[str, int | None]:
         settings, problems = self.settings(instance), self.problems(instance)
@@ -266,7 +273,8 @@ class Plan:
             return {"attempts": 0, "updates": settings["updates"]}
         turns, samples = settings["num_turns"], settings["number_output_initial_generations"]
         if self.is_reinforced(instance):
-            if settings.get("early_stop") is not None:
+            method = METHODS[self.objective(instance)]
+            if settings.get("early_stop") is not None or settings["total_tokens"] is not None:
                 return {"attempts": None, "updates": None}
             rollouts = settings["total_episodes"]
             batch = (
@@ -274,7 +282,10 @@ class Plan:
             )
             offline = settings.get("offline_first_attempts", 0)
             firsts = (1 - offline) / settings["corrections_per_attempt"]
-            attempts = round(rollouts * (firsts + turns - 1))
+            each = 1 if method.alternates else firsts + turns - 1
+            attempts = round(rollouts * each)
+            if settings["dynamic_sampling_rounds"]:
+                attempts = None  # how many groups are replaced is found in training
             if offline:
                 pool = settings["first_attempts_per_problem"]
                 attempts = None if problems is None else attempts + problems * pool

@@ -171,21 +171,22 @@ def _check_prompted(config: dict) -> None:
 def check_budgets(config: dict) -> None:
     """Trained arms from which no other starts took equally many samples and updates.
 
-    Only attempts where some arm's updates follow from the examples that it finds.
+    Tokens alone where every arm has a budget of tokens, `total_tokens`.
     """
     plan = Plan(config)
     if config["allow_unequal_budget"] or len(leaves := plan.leaves()) < 2:
         return
     budgets = {arm: plan.budget(arm) for arm in leaves}
-    for kind in ("attempts", "updates"):
+    by_tokens = all(budget["tokens"] is not None for budget in budgets.values())
+    for kind in ("tokens",) if by_tokens else ("attempts", "updates"):
         spent = {arm: budget[kind] for arm, budget in budgets.items()}
         unknown = [arm for arm, count in spent.items() if count is None]
         if unknown:
             why = {
-                "attempts": "problems.train_size is null",
+                "attempts": "problems.train_size is null or dynamic_sampling_rounds is set",
                 "updates": "fine_tuning.updates is null or on_no_corrections is 'keep'",
             }[kind]
-            why += ", or early_stop is set"
+            why += ", or early_stop is set, or total_tokens"
             raise ValueError(
                 f"{kind} of {', '.join(unknown)} are not known ahead: {why}; expected a number, so "
                 "that budgets can be compared. Change that, or set allow_unequal_budget: true."
@@ -195,5 +196,6 @@ def check_budgets(config: dict) -> None:
             raise ValueError(
                 f"{kind} of the trained policies differ: {listed}; expected equally many of each, or "
                 "the comparison would be one of budgets. Change total_episodes, "
-                "number_output_initial_generations or updates, or set allow_unequal_budget: true."
+                "number_output_initial_generations, updates or total_tokens, or set "
+                "allow_unequal_budget: true."
             )

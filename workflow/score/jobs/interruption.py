@@ -27,7 +27,9 @@ class StopOnSignal(TrainerCallback):
         self.signalled = True
 
     def on_step_end(self, args, state, control, **kwargs):
-        if state.global_step < state.max_steps and self._any_rank(args.device):
+        # Between updates that share their rollouts there is nothing whole to save.
+        whole = state.global_step % getattr(args, "mini_batches", 1) == 0
+        if whole and state.global_step < state.max_steps and self._any_rank(args.device):
             control.should_save = control.should_training_stop = self.stopped_early = True
             if state.is_world_process_zero:
                 print(f"told to stop: a checkpoint of step {state.global_step} is made", flush=True)

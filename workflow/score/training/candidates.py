@@ -44,10 +44,14 @@ class EndsOnce(TrainerCallback):
             control.should_training_stop = control.should_save = True
             if state.is_world_process_zero:
                 print(
-                    f"stopped early at update {state.global_step}: {self.selection.patience} "
-                    f"validations without a new best of {max(validations(records).values()):.3f}",
-                    flush=True,
+                    f"stopped early at update {state.global_step}: {self._why(records)}", flush=True
                 )
+
+    def _why(self, records: list[dict]) -> str:
+        if self.selection.spent(records):
+            return f"{self.selection.tokens} tokens or more were sampled (total_tokens)"
+        highest = max(validations(records).values())
+        return f"{self.selection.patience} validations without a new best of {highest:.3f}"
 
 
 class Candidates(TrainerCallback):

@@ -57,9 +57,13 @@ class SCoReConfig(MethodSettings, GRPOConfig):
     logging_steps: float = field(default=1, metadata=_help("updates between two records"))
 
     def __post_init__(self):
+        if self.mini_batches > 1 and self.steps_per_generation is None:
+            self.steps_per_generation = self.gradient_accumulation_steps * self.mini_batches
         super().__post_init__()
         if self.init_kl_coef is None:
             self.init_kl_coef = 0.1 if self.objective == "stage_one" else 0.01
+            if self.objective in METHODS and METHODS[self.objective].clipped:
+                self.init_kl_coef = 0.0
         if self.sampler_ratios is None:
             self.sampler_ratios = bool(self.bf16)
         check_method(self, self.num_generations)
@@ -104,6 +108,19 @@ class SCoReConfig(MethodSettings, GRPOConfig):
                 "sampled by one process. Lower it, or the number of processes, or raise "
                 "per_device_train_batch_size."
             )
+        k = self.num_generations
+        if self.dynamic_sampling_rounds and rows % k:
+            raise ValueError(
+                f"dynamic_sampling_rounds is {self.dynamic_sampling_rounds} and a process has {rows} "
+                f"rollouts of a set; expected a multiple of number_output_initial_generations ({k}), "
+                "since groups are replaced by one process. Raise per_device_train_batch_size, or set it "
+                "to 0."
+            )
+        if rows % self.mini_batches:
+            raise ValueError(
+                f"mini_batches is {self.mini_batches}; expected a divisor of the {rows} rollouts that a "
+                "process has of a set. Lower it."
+            )
 
     def _refuse_other_distributions(self) -> None:
         """Log-probabilities come from the full softmax, so samples must too."""
@@ -130,12 +147,13 @@ class SCoReConfig(MethodSettings, GRPOConfig):
             )
         if (
             self.num_iterations != 1
-            or self.steps_per_generation != self.gradient_accumulation_steps
+            or self.steps_per_generation != self.gradient_accumulation_steps * self.mini_batches
         ):
             raise ValueError(
                 f"num_iterations is {self.num_iterations} and steps_per_generation "
-                f"{self.steps_per_generation}; expected 1 and gradient_accumulation_steps "
-                f"({self.gradient_accumulation_steps}): SCoRe samples anew for every update."
+                f"{self.steps_per_generation}; expected 1 and gradient_accumulation_steps × "
+                f"mini_batches ({self.gradient_accumulation_steps} × {self.mini_batches}). Leave both "
+                "out: mini_batches says how many updates a set of rollouts serves."
             )
 
 

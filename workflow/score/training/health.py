@@ -10,9 +10,9 @@ from score.training.selection import is_update, of_last_turn
 SAID_AFTER = 10  # updates in a row without anything to learn, before it is said
 
 
-def paid_turns(method, settings) -> list[int]:
+def paid_turns(method, settings, turns: int) -> list[int]:
     """The turns, 1 … N, that can earn something with a method: Stage I pays the last alone."""
-    scores = torch.tensor(list(product((0.0, 1.0), repeat=settings.num_turns)))
+    scores = torch.tensor(list(product((0.0, 1.0), repeat=turns)))
     earned = (method.rewards(scores, settings) != 0).any(0)
     return [t for t, paid in enumerate(earned.tolist(), start=1) if paid]
 
@@ -76,7 +76,8 @@ class NothingToLearn(TrainerCallback):
         if count >= SAID_AFTER and not self.said and state.is_world_process_zero:
             print(text, flush=True)
             self.said = True
-        if self.stop_after is not None and count >= self.stop_after:
+        whole = state.global_step % args.mini_batches == 0  # of updates that share their rollouts
+        if self.stop_after is not None and count >= self.stop_after and whole:
             if state.global_step < state.max_steps:
                 control.should_training_stop = control.should_save = True
                 self.message = text

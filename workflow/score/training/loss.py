@@ -91,6 +91,33 @@ def policy_loss(
     return -objective.sum() * sequences / (logps.size(0) * divisor)
 
 
+def clipped_loss(
+    logps: torch.Tensor,
+    turn: torch.Tensor,
+    advantages: torch.Tensor,
+    old_logps: torch.Tensor,
+    clip: tuple[float, float],
+    *,
+    weights: torch.Tensor | float = 1.0,
+    divisor: float = 1.0,
+    sequences: int = 1,
+) -> torch.Tensor:
+    """Minus the clipped objective of PPO and GRPO, a mean over rollouts of sums over tokens τ of
+
+        min( ρ_τ A, clip(ρ_τ, 1 − low, 1 + high) A ),   ρ = π / π_old
+
+    with A the advantage of the token's turn. logps, turn, advantages, sequences: as in `policy_loss`.
+    old_logps (B, T): log-probabilities under the policy that the rollouts were sampled from. clip: low
+    and high. weights (B, T): of tokens, for a sampler whose arithmetic is another. divisor: the mean
+    tokens of a rollout make this a mean over tokens.
+    """
+    of_token = torch.nn.functional.pad(advantages, (1, 0)).gather(1, turn)
+    ratio = (logps - old_logps).exp()
+    bounded = ratio.clamp(1 - clip[0], 1 + clip[1])
+    objective = torch.minimum(ratio * of_token, bounded * of_token) * weights
+    return -objective.sum() * sequences / (logps.size(0) * divisor)
+
+
 def token_ratios(logps: torch.Tensor, old_logps: torch.Tensor, cap: float) -> torch.Tensor:
     """π / π_old of each token, at most `cap`, as weights without gradient: (B, T) each.
 

@@ -82,15 +82,29 @@ class Selection:
     def __init__(self, settings):
         self.by, self.kept = settings.select_checkpoint, settings.keep_checkpoints
         self.save_steps, self.updates = settings.save_steps, settings.updates
-        self.patience = settings.early_stop
+        self.patience, self.tokens = settings.early_stop, settings.total_tokens
+        self.mini_batches = settings.mini_batches
 
     def stops_early(self, records: list[dict]) -> bool:
-        """Whether as many validations in a row as `early_stop` says were no better than one before."""
+        """Whether a budget of tokens is spent, or the validation accuracy has not risen for long.
+
+        Tokens count at the end of a set of rollouts. For long: as many validations in a row as
+        `early_stop` says were no better than one before.
+        """
+        if self.spent(records):
+            return True
         accuracies = validations(records)
         if self.patience is None or not accuracies:
             return False
         steps = list(accuracies)
         return len(steps) - 1 - steps.index(best(accuracies)) >= self.patience
+
+    def spent(self, records: list[dict]) -> bool:
+        """Whether `total_tokens` were sampled, at the end of the updates that share their rollouts."""
+        updates = [record for record in records if is_update(record)]
+        if self.tokens is None or not updates or updates[-1]["step"] % self.mini_batches:
+            return False
+        return sum(record["sampled_tokens"] for record in updates) >= self.tokens
 
     def candidates(self, records: list[dict]) -> dict[int, float]:
         """Step of each candidate -> what it is chosen by; the highest is best.

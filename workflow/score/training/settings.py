@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from score.files.settings import Settings
 from score.sampling.prompt_settings import PromptSettings
 from score.sampling.settings import check_backend
+from score.training.methods import METHODS
 from score.training.methods.checks import check_method
 from score.training.selection import SelectionSettings
 from score.verifiers.settings import VerifierSettings
@@ -33,6 +34,18 @@ class MethodSettings:
     )
     corrections_per_attempt: int = field(
         default=1, metadata=_help("rollouts of a problem that continue the same first attempt")
+    )
+    clip_low: float | None = field(
+        default=None, metadata=_help("how far a clipped method lets π / π_old fall below 1")
+    )
+    clip_high: float | None = field(
+        default=None, metadata=_help("how far a clipped method lets π / π_old rise above 1")
+    )
+    mini_batches: int = field(
+        default=1, metadata=_help("updates that each set of rollouts serves, in a clipped method")
+    )
+    dynamic_sampling_rounds: int = field(
+        default=0, metadata=_help("most times that groups paid alike are replaced by further ones")
     )
     kl_estimator: str = field(
         default="k2", metadata=_help("k2 (in the loss) or k1 (in the rewards)")
@@ -121,6 +134,7 @@ class TrainSettings(
     total_episodes: int
     init_kl_coef: float
     corr_kl_coef: float
+    total_tokens: int | None = None
     training_problems: int | None = None
     second_opinions: int = 64
     top_p: float = 1.0
@@ -151,6 +165,7 @@ class TrainSettings(
                 f"per_device_train_batch_size × gradient_accumulation_steps ({self.batch}), the "
                 f"rollouts of an update. Try {max(1, self.total_episodes // self.batch) * self.batch}."
             )
+        self._check_sets()
         self.check_warm_up(self.updates)
         check_second_opinions(self.second_opinions)
         if self.lora_dropout:
@@ -160,7 +175,32 @@ class TrainSettings(
                 "to 0; fine-tuned policies may have their own in the section fine_tuning."
             )
 
+    def _check_sets(self) -> None:
+        """Whole sets of rollouts, which `mini_batches` updates share, and a budget of tokens."""
+        method = METHODS[self.objective]
+        each = self.mini_batches * method.phases
+        for name, value in (("total_episodes", self.updates), ("save_steps", self.save_steps)):
+            per = each if name == "total_episodes" else self.mini_batches
+            if value % per:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, {value} updates; expected a multiple of {per} "
+                    f"updates, which share problems or rollouts with objective {method.name} and "
+                    f"mini_batches {self.mini_batches}. Change one of them."
+                )
+        if self.total_tokens is None:
+            return
+        if self.total_tokens < 1:
+            raise ValueError(
+                f"total_tokens is {self.total_tokens}; expected 1 or more, or null. Change it."
+            )
+        if self.lr_scheduler_type not in ("constant", "constant_with_warmup"):
+            raise ValueError(
+                f"lr_scheduler_type is {self.lr_scheduler_type} with total_tokens; expected constant or "
+                "constant_with_warmup, since others end with total_episodes, which the budget of tokens "
+                "may leave unreached. Change it, or set total_tokens to null."
+            )
+
     @property
     def updates(self) -> int:
-        """Optimizer steps of the whole run."""
+        """Optimizer steps of the whole run; the most there are with `total_tokens`."""
         return self.total_episodes // self.batch

@@ -23,7 +23,7 @@ from score.sampling.vllm import stop_requests
 from score.training import loss
 from score.training.adaptive_kl import current_weight
 from score.training.advantages import divisor, in_equal_groups, rank_advantages
-from score.training.batches import ProblemSampler, Score, pad_batches, score_attempts, token_logps
+from score.training.batches import ProblemSampler, Score, pad_batches, token_logps
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.fused_head import check_fused_head
@@ -34,15 +34,15 @@ from score.training.offline_attempts import OfflineAttempts
 from score.training.prefixes import batch_order
 from score.training.records import TurnSums
 from score.training.reference import WithReference
+from score.training.rollout_sets import SamplesSets
 from score.training.sampling import SamplesRollouts
 from score.training.second_opinions import SecondOpinions
-from score.training.shared_attempts import sampled_tokens
 from score.training.shared_prefix import add_shared_prefixes
 from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
 
 
-class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer):
+class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints, GRPOTrainer):
     """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the METHODS.
 
     model: a path, hub name, PreTrainedModel or PeftModel. reference: the frozen π_ref of the KL, as
@@ -121,20 +121,24 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
     def _get_train_sampler(self, dataset=None):
         size = len(self.train_dataset if dataset is None else dataset)
         problems = self.args.generation_batch_size // self.num_generations
+        phases = self.method.phases
+        updates = self.args.mini_batches * phases
         return ProblemSampler(
             size,
             problems,
             k=self.num_generations,
-            steps=self.args.steps_per_generation,
+            steps=self.args.steps_per_generation * phases,
             seed=self.args.seed,
-            epoch=lambda: self.state.global_step // (size // problems),
+            epoch=lambda: self.state.global_step // (size // problems * updates),
         )
 
     def _prepare_inputs(self, inputs):
-        """Micro-batch of this step: fresh rollouts at the start of every update, then slices of them."""
+        """Micro-batch of this step: of a fresh set of rollouts, or of one whose updates go on."""
         step = self._step % self.args.steps_per_generation
         if step == 0 or self._buffered_inputs is None:
             self._buffered_inputs = self._make_batches(inputs)
+        if step % self.args.gradient_accumulation_steps == 0:
+            self._tell_of_update(step // self.args.gradient_accumulation_steps)
         return self._buffered_inputs[step]
 
     def _make_batches(self, problems: list[dict]) -> list[dict[str, torch.Tensor]]:
@@ -143,28 +147,37 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
             with self.accelerator.autocast():
                 check_fused_head(self.model, self.temperature)
             self._head_is_checked = True
+        problems, rollouts, scored, given, tokens, rounds = self._sample_set(problems)
+        self.turns = scored.scores.size(1)
         self.kl_weights = self._kl_weights()
-        given = self._given(problems)
-        messages, shared = [problem["prompt"] for problem in problems], self.groups.corrections
-        rollouts = self._sample(messages, given, corrections=shared)
-        self._count_tokens(sampled_tokens(rollouts, shared, given))
-        scored = score_attempts(self.verifier, rollouts, problems, self._tokenizer)
+        self._count_tokens(tokens, rounds)
         opinions = self.second_opinions.ask(self.state.global_step + 1, problems, scored)
         self._sums.add_second_opinions(opinions)
         scores, stated = scored.scores, scored.stated
         size, device = self.args.per_device_train_batch_size, self.accelerator.device
-        order = batch_order(rollouts, size)
+        each = len(rollouts) // self.args.mini_batches
+        starts = range(0, len(rollouts), each)
+        order = [s + i for s in starts for i in batch_order(rollouts[s : s + each], size)]
         rollouts, stated = [rollouts[i] for i in order], [stated[i] for i in order]
         offline = None if given is None else [given[i] is not None for i in order]
         scores = scores[order].to(device)
         pad_id, share = self._tokenizer.pad_token_id, self._shares_prefixes
-        batches = pad_batches(rollouts, size, pad_id, device, offline, share)
+        batches = []
+        for s in starts:
+            theirs = None if offline is None else offline[s : s + each]
+            update = pad_batches(rollouts[s : s + each], size, pad_id, device, theirs, share)
+            mean_tokens = self._mean_tokens(update, each)
+            for batch in update:
+                batch["rollout"] += s
+                batch["mean_tokens"] = mean_tokens
+            batches += update
         for batch in batches:
             batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
+            if self.args.mini_batches > 1:
+                batch["old_logps"] = self._no_grad_logps(batch, reference=False)
         rewards = self.method.rewards(scores, self.args)
         rank = self.accelerator.process_index
         equal = in_equal_groups(rewards, order, self.groups, rank, offline)
-        self._sums.add_equal_groups(equal, paid_turns(self.method, self.args))
         if self.args.kl_estimator == "k1":
             rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
         advantages, self.reward_deviation = rank_advantages(
@@ -172,28 +185,57 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
         )
         for batch in batches:
             batch["advantages"] = advantages[batch["rollout"]]
-        self._sums.add_rollouts(rollouts, scores, stated, offline)
+        self._sampled = rollouts, scores, stated, equal, offline
         return batches
 
-    def _count_tokens(self, count: int) -> None:
-        """Tokens that this rank sampled for an update; the record has those of all ranks."""
-        counted = self.accelerator.reduce(
-            torch.tensor(count, device=self.accelerator.device), "sum"
+    def _tell_of_update(self, number: int) -> None:
+        """Record the rollouts that one of the updates of a set is made with."""
+        each = len(self._sampled[0]) // self.args.mini_batches
+        part = slice(number * each, (number + 1) * each)
+        rollouts, scores, stated, equal, offline = (
+            None if of_set is None else of_set[part] for of_set in self._sampled
         )
-        self.record({"sampled_tokens": counted.item()})
+        self._sums.add_rollouts(rollouts, scores, stated, offline)
+        self._sums.add_equal_groups(equal, paid_turns(self.method, self.args, self.turns))
+        if number:
+            self.record({"sampled_tokens": 0.0})  # its rollouts were sampled for the first update
+
+    def _count_tokens(self, count: int, rounds: int) -> None:
+        """Tokens that this rank sampled for a set; the record has those of all ranks."""
+        self.record({"sampled_tokens": self._over_ranks(count)})
+        if self.args.dynamic_sampling_rounds:
+            self.record({"dynamic_sampling_rounds": float(rounds)})
+
+    def _over_ranks(self, count: int) -> float:
+        """The sum of a number of each rank."""
+        counted = torch.tensor(count, device=self.accelerator.device)
+        return self.accelerator.reduce(counted, "sum").item()
+
+    def _mean_tokens(self, update: list[dict], rollouts: int) -> float:
+        """Tokens of a rollout that are trained, as a mean over all ranks' rollouts of an update."""
+        tokens = sum(int((batch["turn"] > 0).sum()) for batch in update)
+        return self._over_ranks(tokens) / (rollouts * self.accelerator.num_processes)
 
     def _kl_weights(self) -> list[float]:
         """β_t of the coming update, N values."""
         args = self.args
         init = current_weight(self.state.log_history, args.init_kl_coef, args.init_kl_target)
-        return self.method.kl_weights(args.num_turns, init, args.corr_kl_coef)
+        return self.method.kl_weights(self.turns, init, args.corr_kl_coef)
 
     # ---------------------------------------------------------------------------------------- loss
     def _compute_loss(self, model, inputs):
         with self.accelerator.autocast():
             logps, entropy = token_logps(model, inputs)
+        total = (self._clipped if self.method.clipped else self._reinforce)(logps, inputs)
+        log_ratio = logps.detach() - inputs["ref_logps"]
+        self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.turns)
+        if "sampler_logps" in inputs:
+            self._sums.add_sampler_gap(logps.detach(), inputs["sampler_logps"], inputs["turn"])
+        return total / self.current_gradient_accumulation_steps
+
+    def _reinforce(self, logps: torch.Tensor, inputs: dict) -> torch.Tensor:
         in_loss = self.args.kl_estimator == "k2"
-        total = loss.policy_loss(
+        return loss.policy_loss(
             logps,
             inputs["turn"],
             inputs["advantages"],
@@ -202,13 +244,29 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
             old_logps=inputs.get("sampler_logps"),
             ratio_cap=self.args.importance_ratio_cap,
             divisor=divisor(self.reward_deviation, self.args.scale_advantages),
-            sequences=1 if self.bridge.history is None else self.args.num_turns,
+            sequences=self._sequences(),
         )
-        log_ratio = logps.detach() - inputs["ref_logps"]
-        self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.args.num_turns)
+
+    def _clipped(self, logps: torch.Tensor, inputs: dict) -> torch.Tensor:
+        old, weights = inputs.get("old_logps", logps.detach()), 1.0
         if "sampler_logps" in inputs:
-            self._sums.add_sampler_gap(logps.detach(), inputs["sampler_logps"], inputs["turn"])
-        return total / self.current_gradient_accumulation_steps
+            weights = loss.token_ratios(
+                old, inputs["sampler_logps"], self.args.importance_ratio_cap
+            )
+        return loss.clipped_loss(
+            logps,
+            inputs["turn"],
+            inputs["advantages"],
+            old,
+            (self.args.clip_low, self.args.clip_high),
+            weights=weights,
+            divisor=inputs["mean_tokens"],
+            sequences=self._sequences(),
+        )
+
+    def _sequences(self) -> int:
+        """How many sequences a rollout has in a batch."""
+        return 1 if self.bridge.history is None else self.turns
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the policy, and beside it what its reference was."""
@@ -220,6 +278,8 @@ class SCoReTrainer(WithReference, SamplesRollouts, WholeCheckpoints, GRPOTrainer
     # ----------------------------------------------------------------------------------------- log
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         means = self._sums.means(self.accelerator)
+        if self.method.alternates:
+            means.pop("offline", None)  # the attempts that it corrects are its own
         if means:
             means["reward_deviation"] = self.reward_deviation
         if means and self.args.init_kl_target is not None:

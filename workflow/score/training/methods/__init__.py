@@ -7,14 +7,24 @@ sections that it names. Nothing here imports torch, since the config is checked 
 
 from score.training.methods import (
     direct_multi_turn,
+    grpo,
     single_turn,
     stage_one,
     stage_two,
     summed_return,
+    thinktwice,
 )
 from score.training.methods.method import Method
 
 METHODS: dict[str, Method] = {
     one.METHOD.name: one.METHOD
-    for one in (stage_one, stage_two, single_turn, direct_multi_turn, summed_return)
+    for one in (
+        stage_one,
+        stage_two,
+        single_turn,
+        direct_multi_turn,
+        summed_return,
+        grpo,
+        thinktwice,
+    )
 }

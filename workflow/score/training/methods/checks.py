@@ -30,6 +30,7 @@ def check_method(settings, rollouts: int | None) -> None:
         _check_target(objective, settings.init_kl_coef, settings.init_kl_target)
     _check_given(method, settings.offline_first_attempts)
     _check_shared(method, settings.corrections_per_attempt, rollouts)
+    _check_clipped(method, settings)
 
 
 def _check_target(objective: str, init_kl_coef: float, init_kl_target: float) -> None:
@@ -71,20 +72,71 @@ def _check_shared(method: Method, corrections: int, rollouts: int | None) -> Non
         )
     if corrections == 1:
         return
-    if method.one_turn:
+    if method.one_turn or method.alternates:
         raise ValueError(
             f"corrections_per_attempt is {corrections} with objective {method.name}; expected 1, since "
-            "first attempts alone are sampled and nothing corrects them. Remove it."
+            "its rollouts have no first attempt and correction of their own. Remove it."
         )
     if rollouts is None or rollouts % corrections:
         raise ValueError(
-            f"corrections_per_attempt is {corrections}; expected a divisor of the {rollouts} rollouts of a "
-            "problem (number_output_initial_generations), so that each of its first attempts has as many "
-            "corrections. Change one of the two."
+            f"corrections_per_attempt is {corrections}; expected a divisor of the {rollouts} rollouts "
+            "of a problem (number_output_initial_generations), so that each of its first attempts has "
+            "as many corrections. Change one of the two."
         )
     if rollouts == corrections and method.pays_first:
         raise ValueError(
-            f"corrections_per_attempt is {corrections} of {rollouts} rollouts of a problem, with objective "
-            f"{method.name}; expected at most half of them, since this method pays first attempts, and one "
-            "alone has no other to be compared with. Lower it, or raise number_output_initial_generations."
+            f"corrections_per_attempt is {corrections} of {rollouts} rollouts of a problem, with "
+            f"objective {method.name}; expected at most half of them, since this method pays first "
+            "attempts, and one alone has no other to be compared with. Lower it, or raise "
+            "number_output_initial_generations."
+        )
+
+
+def _check_clipped(method: Method, settings) -> None:
+    """What belongs to the clipped ratio, to REINFORCE or to one method alone."""
+    clips = {"clip_low": settings.clip_low, "clip_high": settings.clip_high}
+    for name, value in clips.items():
+        if method.clipped and (value is None or not 0 < value < (1 if name == "clip_low" else 10)):
+            raise ValueError(
+                f"{name} is {value} with objective {method.name}; expected how far π / π_old of a token "
+                "may go, such as 0.2. Set it."
+            )
+        _only(method.clipped or value is None, name, value, "null", method)
+    if settings.mini_batches < 1:
+        raise ValueError(f"mini_batches is {settings.mini_batches}; expected 1 or more. Raise it.")
+    _only(
+        method.clipped or settings.mini_batches == 1,
+        "mini_batches",
+        settings.mini_batches,
+        1,
+        method,
+    )
+    rounds = settings.dynamic_sampling_rounds
+    if rounds < 0:
+        raise ValueError(f"dynamic_sampling_rounds is {rounds}; expected 0 or more. Raise it.")
+    _only(method.replaces_equal or rounds == 0, "dynamic_sampling_rounds", rounds, 0, method)
+    if method.clipped:
+        for name in ("init_kl_coef", "corr_kl_coef", "scale_advantages"):
+            value = getattr(settings, name)
+            _only(not value, name, value, "false" if value is True else 0, method)
+    if method.alternates and settings.num_turns != 2:
+        raise ValueError(
+            f"num_turns is {settings.num_turns} with objective {method.name}; expected 2, an "
+            "attempt and its refinement. Change it."
+        )
+    chosen_by = getattr(settings, "select_checkpoint", None)
+    _only(
+        not method.alternates or chosen_by != "training_reward",
+        "select_checkpoint",
+        chosen_by,
+        "last or validation",
+        method,
+    )
+
+
+def _only(fits: bool, name: str, value, expected, method: Method) -> None:
+    if not fits:
+        raise ValueError(
+            f"{name} is {value} with objective {method.name}; expected {expected}, since this method "
+            "has no use for another. Change it."
         )

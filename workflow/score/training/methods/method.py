@@ -32,7 +32,10 @@ class Method:
     Groups) -> advantages (B, N). kl_weights: (N, init_kl_coef, corr_kl_coef) -> β_t, N values.
     sections: of the config, whose settings it takes; the later win. one_turn: whether it trains first
     attempts alone. pays_first: whether a first attempt may earn something. given_first: whether first
-    attempts may be given that the policy did not write.
+    attempts may be given that the policy did not write. clipped: whether the loss is the clipped ratio,
+    a mean over tokens that serves several updates, and not REINFORCE, a sum over a rollout's tokens.
+    replaces_equal: whether groups that are paid alike may be replaced. alternates: whether rollouts of
+    first attempts alone, and of corrections of one of these, take turns at the same problems.
     """
 
     name: str
@@ -43,3 +46,11 @@ class Method:
     one_turn: bool = False
     pays_first: bool = True
     given_first: bool = False
+    clipped: bool = False
+    replaces_equal: bool = False
+    alternates: bool = False
+
+    @property
+    def phases(self) -> int:
+        """How often the same problems are sampled in a row."""
+        return 2 if self.alternates else 1

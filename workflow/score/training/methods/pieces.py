@@ -20,6 +20,11 @@ def first_and_corrections(turns: int, init_kl_coef: float, corr_kl_coef: float) 
     return [init_kl_coef] + [corr_kl_coef] * (turns - 1)
 
 
+def no_kl(turns: int, init_kl_coef: float, corr_kl_coef: float) -> list[float]:
+    """No turn is held to the reference."""
+    return [0.0] * turns
+
+
 def leave_one_out(rewards, groups: Groups):
     """Each reward (B, N) less the mean of those that share its history [RLOO, arXiv 2402.14740].
 
