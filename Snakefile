@@ -3,6 +3,7 @@
 #   prepare_problems ─┬─> sample_attempts ─> verify_attempts ─┬─> compare_policies ─> compare_with_paper
 #                     └─> train_stage_one ─> train_stage_two  ├─> test_claims
 #                         (each policy is sampled like base)  └─> analyse_…: tables and figures
+#                                                    report_run: all of it on one page, with every attempt
 #
 #   train_single_turn, train_direct_multi_turn, train_summed_return: the baselines of reinforcement learning
 #   sample_corrections ─> choose_corrections ─> fine_tune: a round of STaR, STaSC or Pair-SFT
@@ -35,10 +36,11 @@ include: "workflow/rules/tuning.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/analyses.smk"
 include: "workflow/rules/puzzle.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
-    """The tables and figures of the run that the config describes."""
+    """The tables, figures and report of the run that the config describes."""
     default_target: True
     input:
         rules.compare_policies.output,
@@ -46,6 +48,7 @@ rule all:
         rules.compare_with_paper.output,
         expand(f"{RESULTS}/figures/{{name}}.png", name=ANALYSES),
         expand(f"{RESULTS}/{{name}}/self_correction.csv", name=AT_TEMPERATURES),
+        rules.report_run.output,
     localrule: True
 
 

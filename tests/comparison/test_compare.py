@@ -4,10 +4,13 @@ import csv
 import json
 from math import atan, comb, pi
 
+import pandas as pd
 import pytest
 from check_table import check
 from judged import outcomes, write_attempts
 from score.comparison.compare import COLUMNS, PAIR_COLUMNS, main
+from score.files.digests import digest
+from score.files.made_with import mark_attempts
 
 BASE = outcomes(184, 79, 23, 214)  # the paper's base policy at 500 problems, and its SCoRe
 SCORE = outcomes(293, 7, 29, 171)
@@ -147,3 +150,21 @@ def test_names_and_rows_of_others_are_texts_in_tables_and_no_formulas(tmp_path, 
     worse = write_attempts(tmp_path / "c", *outcomes(5, 3, 0, 2))
     rows, *_ = _run(tmp_path, {"base": worse})
     assert float(rows[0]["delta"]) == -0.3, "a negative number is no formula"
+
+
+def test_attempts_behind_which_other_settings_stand_than_the_config_has_are_refused(tmp_path):
+    paths = {name: write_attempts(tmp_path / name, *BASE) for name in ("base", "score")}
+    for name, path in paths.items():
+        frame = pd.read_parquet(path)
+        mark_attempts(
+            frame, sampled='{"seed": 1}', trained='{"rate": 1}' if name == "score" else None
+        )
+        frame.to_parquet(path, index=False)
+    sampled, old, new = (digest(value) for value in ({"seed": 1}, {"rate": 1}, {"rate": 2}))
+    expected = {"base": {"sampled": sampled}, "score": {"sampled": sampled, "trained": old}}
+    _run(tmp_path, paths, "--made-with", json.dumps(expected))
+    expected["score"]["trained"] = new
+    with pytest.raises(
+        SystemExit, match=rf"'score', .* were trained with other .* rm -r {tmp_path}"
+    ):
+        _run(tmp_path, paths, "--made-with", json.dumps(expected))

@@ -11,7 +11,7 @@ from huggingface_hub.errors import RepositoryNotFoundError
 from own_code import policy_with_own_code
 from refusals import refusal, says, with_changes
 from score.experiment.preflight import check_inputs
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 
 
 def _lines(path, rows):
@@ -217,11 +217,25 @@ def test_template_that_rewrites_history_is_refused_with_the_difference(own, tmp_
             {"chat_template_kwargs": {"enable_thinking": False}},
             ["prompts.chat_template_kwargs holds 'enable_thinking'", "doesn't read", "remove it"],
         ),
+        (
+            {"history_thinking": "strip"},
+            ["history_thinking is 'strip'", "knows no reasoning in <think>", "thinking: keep"],
+        ),
     ],
 )
 def test_chat_template_that_does_nothing_or_is_of_no_use_is_refused(own, prompts, parts):
     own["prompts"] |= prompts
     says(refusal(check_inputs, own), parts)
+
+
+def test_variable_at_the_default_of_the_template_is_refused_and_another_value_is_not(own, tmp_path):
+    template = tmp_path / "own.jinja"
+    shouts = "{% if loud is defined and loud %}go : {% endif %}"
+    template.write_text(shouts + Path("data/puzzle/policy/chat_template.jinja").read_text())
+    own["prompts"] |= {"chat_template": str(template), "chat_template_kwargs": {"loud": True}}
+    check_inputs(own)
+    own["prompts"]["chat_template_kwargs"]["loud"] = False
+    says(refusal(check_inputs, own), ["sets 'loud' to False", "changes nothing", "Remove it"])
 
 
 def test_template_that_loops_is_refused_before_any_job(own, tmp_path, monkeypatch):
@@ -281,5 +295,5 @@ def test_hub_policy_is_refused_where_the_hub_has_none_and_left_to_its_jobs_where
         response = httpx.Response(404, request=httpx.Request("GET", "https://hub"))
         raise OSError("not listed") from RepositoryNotFoundError("404", response=response)
 
-    monkeypatch.setattr("score.sampling.prompts.load_tokenizer", no_such_policy)
+    monkeypatch.setattr("score.sampling.tokenizers.load_tokenizer", no_such_policy)
     says(refusal(check_inputs, own), ["model_path is 'nobody/policy'", "Correct it", "not listed"])

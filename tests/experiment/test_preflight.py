@@ -67,6 +67,14 @@ BAD_CONFIGS = [
         ['prompts.template_date is "2024-07-26"; expected string or null', "write it in quotes"],
     ),
     ({"prompts.prompt_format": "base"}, ['prompts.prompt_format is "base"; expected one of chat']),
+    (
+        {"prompts.history_thinking": "strip", "verifier.reasoning_tags": None},
+        ["prompts.history_thinking is 'strip' with verifier.reasoning_tags null", "Write them"],
+    ),
+    (
+        {"prompts.history_thinking": "strip", "prompts.prompt_format": "plain"},
+        ["prompts.history_thinking is 'strip' with prompt_format plain; expected its default"],
+    ),
     ({"prompts.stop_strings": ["x"]}, ["prompts.stop_strings is ['x'] with prompt_format chat"]),
     (
         {"prompts.prompt_format": "plain", "prompts.stop_strings": [""]},

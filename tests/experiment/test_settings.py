@@ -174,8 +174,13 @@ def _changed(jobs, default):
     return {
         key: job
         for key, job in jobs.items()
-        if job.command != default[key].command and not key[0].startswith(tables)
+        if _made_by(job) != _made_by(default[key]) and not key[0].startswith(tables)
     }
+
+
+def _made_by(job) -> str:
+    """Its command, without what it only checks: how the policy that it starts from was trained."""
+    return re.sub(r"--(init-)?trained-with '[^']*'", "", job.command)
 
 
 def _look_up(given, path: str):
@@ -288,6 +293,18 @@ def test_prompts_reach_every_job_that_makes_some_and_those_of_refining_no_other(
         assert told["chat_template"] == "qwen3"
         assert told["chat_template_kwargs"] == {"enable_thinking": False}
         assert ("critique_prompt" in told) == (settings not in made)
+    assert jobs.fine_tuning("star").chat_template == "qwen3"
+
+
+def test_reasoning_tags_reach_sampling_where_the_history_is_stripped_by_them_alone(config):
+    config["verifier"]["reasoning_tags"] = ["[THINK]", "[/THINK]"]
+    for history in ("keep", "strip"):
+        config["prompts"]["history_thinking"] = history
+        told = json.loads(JobSettings(Plan(config)).sampling("score", "test").to_json())
+        assert told["history_thinking"] == history
+        assert told.get("reasoning_tags") == (
+            ["[THINK]", "[/THINK]"] if history == "strip" else None
+        )
 
 
 def test_without_lora_all_weights_are_trained(default, trained):

@@ -3,12 +3,21 @@
 import errno
 import os
 import resource
+import subprocess
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
-from score.files.atomic import replace_file
+import torch
+from safetensors.torch import save_file
+from score.comparison.tables import write_page
+from score.files.atomic import replace_file, replace_folder, written_to
+from score.files.errors import SiteError
 from score.sampling.shards import open_shards, write_shard
+from score.training import candidates, job
+from score.training.records import write_records
 
 OLD, NEW = b"old " * 8, b"new " * 4096
 MADE_WITH = {"temperature": 1.0, "policy": "a"}
@@ -151,3 +160,80 @@ def test_a_disk_that_is_full_when_sampling_starts_again_loses_no_shard(shards):
         assert open_shards(shards, MADE_WITH) == ROWS
     assert open_shards(shards, MADE_WITH) == ROWS
     assert [path.name for path in shards.parent.iterdir()] == ["shards"]
+
+
+def test_what_a_killed_writer_had_begun_is_removed_by_the_next_one(tmp_path):
+    target = tmp_path / "result.json"
+    with no_rename(Killed()), pytest.raises(Killed):
+        replace_file(target, NEW)
+    (begun,) = tmp_path.iterdir()  # by this process: that of one which lives is left alone
+    replace_file(target, NEW)
+    assert target.exists() and not begun.exists(), "its own is written over"
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    of_dead, of_live, of_others = (
+        begun.with_name(begun.name.replace(str(os.getpid()), other))
+        for other in (str(ended.pid), "1", f"elsewhere.{ended.pid}")
+    )
+    for path in (of_dead, of_live, of_others):
+        path.touch()
+    replace_file(target, NEW)
+    assert [path.exists() for path in (of_dead, of_live, of_others)] == [False, True, True]
+
+
+def test_files_of_a_folder_can_be_read_by_whoever_can_read_the_folder(tmp_path):
+    for name, mode in (("open", 0o755), ("own", 0o700)):
+        draft = tmp_path / "draft"
+        (draft / "below").mkdir(parents=True)
+        (draft / "below/model.safetensors").touch(mode=0o600)
+        draft.chmod(mode)
+        replace_folder(draft, tmp_path / name)
+    modes = [
+        (tmp_path / name / "below/model.safetensors").stat().st_mode & 0o777
+        for name in ("open", "own")
+    ]
+    assert modes == [0o644, 0o600]
+
+
+def test_library_that_says_in_words_alone_that_the_disk_is_full_is_understood(tmp_path):
+    weights = {"w": torch.zeros(9999)}
+    with disk_that_takes(4096), pytest.raises(SiteError, match="draft can't be written: the disk"):
+        with written_to(tmp_path / "draft"):
+            save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(KeyError), written_to(tmp_path / "draft"):
+        raise KeyError("another fault")
+
+
+@pytest.mark.parametrize("kind", ["policy", "candidate", "records", "shard", "attempts", "page"])
+def test_every_writer_says_that_the_disk_is_full_and_where_and_leaves_what_was_there(
+    tmp_path, kind, monkeypatch
+):
+    big, places = "x" * 9000, SimpleNamespace(policy=str(tmp_path / "policy"), checkpoints=".")
+    log = [{"step": 1, "learning_rate": 0.1, "note": big}]
+
+    def writes_weights(trainer, folder):
+        folder.mkdir(exist_ok=True)
+        save_file({"w": torch.zeros(9999)}, folder / "model.safetensors")
+
+    monkeypatch.setattr(job, "write_policy", writes_weights)
+    monkeypatch.setattr(candidates, "write_policy", writes_weights)
+    alone = SimpleNamespace(is_main_process=True, wait_for_everyone=lambda: None)
+    trainer = SimpleNamespace(accelerator=alone)
+    writers = {
+        "policy": lambda: job._save_policy(trainer, None, places, None),
+        "candidate": lambda: candidates.Candidates(trainer, None, str(tmp_path))._save(2),
+        "records": lambda: write_records(str(tmp_path / "training.jsonl"), log, "stage_one"),
+        "shard": lambda: write_shard(tmp_path, [{"attempt_t1": big}]),
+        "attempts": lambda: replace_file(
+            tmp_path / "attempts.parquet", pd.DataFrame({"a": range(9999)}).to_parquet()
+        ),
+        "page": lambda: write_page(str(tmp_path / "table.md"), big),
+    }
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy/model.safetensors").write_bytes(OLD)
+    with disk_that_takes(4096), pytest.raises(SiteError) as said:
+        writers[kind]()
+    assert str(tmp_path) in str(said.value) and "the disk is full" in str(said.value)
+    assert "what was written before is whole and is not made again" in str(said.value)
+    assert (tmp_path / "policy/model.safetensors").read_bytes() == OLD
+    writers[kind]() if kind in ("records", "shard", "attempts", "page") else None

@@ -6,7 +6,7 @@ from architectures import ARCHITECTURES, SECOND_END, saved_policy
 from score.fine_tuning.examples import Example
 from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
 from score.policies.load import load_policy
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from transformers import AutoModelForCausalLM
 
 # Contexts and corrections of several lengths, longer than the sliding window; ends of turn among them.

@@ -7,7 +7,8 @@ import pytest
 from score.files.digests import file_digest
 from score.fine_tuning.corrections import main
 from score.fine_tuning.examples import read_examples
-from score.sampling.prompts import Bridge, load_tokenizer
+from score.sampling.prompts import Bridge
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
 
 BASE = "data/puzzle/policy"

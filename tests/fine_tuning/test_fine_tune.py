@@ -14,7 +14,8 @@ from score.fine_tuning.examples import Example, write_examples
 from score.fine_tuning.fine_tune import fine_tune
 from score.fine_tuning.settings import FineTuneSettings
 from score.policies.load import load_policy
-from score.sampling.prompts import load_tokenizer
+from score.sampling.chat_template import template_text
+from score.sampling.tokenizers import load_tokenizer
 from training_runs import same
 
 BASE = str(ROOT / "data/puzzle/policy")
@@ -121,8 +122,10 @@ def test_without_examples_the_policy_stays_as_it_is(tmp_path):
         records=tmp_path / "training.jsonl",
         checkpoints=tmp_path / "checkpoints",
     )
-    fine_tune(FineTuneSettings(**SETTINGS), flags)
+    fine_tune(FineTuneSettings(**SETTINGS, chat_template="qwen3"), flags)
     kept, before = load_policy(str(flags.policy), "float32"), load_policy(BASE, "float32")
     assert same(dict(kept.named_parameters()), dict(before.named_parameters()))
     assert load_tokenizer(str(flags.policy)).get_vocab() == load_tokenizer(BASE).get_vocab()
+    saved = load_tokenizer(str(flags.policy)).chat_template
+    assert saved == template_text("qwen3"), "the template that the policy was asked by"
     assert flags.records.read_text() == "" and not flags.checkpoints.exists()

@@ -7,7 +7,8 @@ import pytest
 from score.fine_tuning.examples import read_examples
 from score.fine_tuning.given import main
 from score.problems.problem import Problem, write_problems
-from score.sampling.prompts import Bridge, load_tokenizer
+from score.sampling.prompts import Bridge
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
 from templates import opens_a_block
 
@@ -91,3 +92,21 @@ def test_answer_within_a_block_that_the_template_opens_is_refused(tmp_path):
     template.write_text(opens_a_block(Path(f"{BASE}/chat_template.jinja").read_text()))
     with pytest.raises(SystemExit, match=r"row 1: attempt_1 holds no </think>.*enable_thinking"):
         run(tmp_path, [ROW], chat_template=str(template))
+    for tags in (None, ["<reason>", "</reason>"]):  # then <think> is text like any other
+        (example,), _ = run(tmp_path, [ROW], chat_template=str(template), reasoning_tags=tags)
+        assert example.input_ids[-len(ids(FIRST)) - 1 : -1] == ids(FIRST)
+
+
+def test_second_attempts_see_first_ones_without_reasoning_where_that_is_stripped(tmp_path):
+    own = Path(f"{BASE}/chat_template.jinja").read_text()
+    template = tmp_path / "strips.jinja"
+    shown = "{{ message.content.split('fix')[-1] }}"
+    template.write_text(own.replace("{% else %}{{ message.content }}", "{% else %}" + shown))
+    prompt, first, second = (ids(text) for text in (f"{QUESTION} :", FIRST, SECOND))
+    end = [BRIDGE.end]
+    row = {**ROW, "attempt_1": f"make -2 fix {FIRST}"}  # words of its vocabulary for tags
+    settings = {"loss_on": "both", "chat_template": str(template), "history_thinking": "strip"}
+    one, two = run(tmp_path, [row], reasoning_tags=["make", "fix"], **settings)[0]
+    assert one.input_ids[-len(first) - 1 :] == first + end
+    before = prompt + first + end + list(BRIDGE.ids[1:])
+    assert (two.input_ids, two.context) == (before + second + end, len(before))

@@ -7,7 +7,7 @@ from places import ROOT
 from score.fine_tuning.examples import Example
 from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
 from score.policies.load import load_policy
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from score.training.batches import whole_order
 from score.training.checkpoints import newest_whole_checkpoint
 from training_runs import StopAfter, close, same, weights

@@ -31,6 +31,23 @@ def test_file_that_can_not_be_opened_and_a_machine_in_the_way_are_told_in_one_me
     assert _end(full) == "score.some.command: the disk is full; expected 1 GB. Make room."
 
 
+def test_full_disk_is_told_as_one_whoever_met_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def to_device():
+        with open("/dev/full", "w") as file:
+            file.write("x")
+
+    def in_words():
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+
+    full = (
+        "can't be written: the disk is full, or your share of it; expected room for it. Make room"
+    )
+    assert _end(to_device).startswith(f"score.some.command: a file of this command {full}")
+    assert _end(in_words).startswith(f"score.some.command: {tmp_path} {full}")
+
+
 def test_ctrl_c_ends_a_command_as_shells_expect(capsys):
     def interrupted():
         raise KeyboardInterrupt

@@ -1,7 +1,9 @@
 """What a failed job's log says of the cause: logs of real failures, shortened by hand."""
 
+import os
+
 import pytest
-from score.jobs.failures import cause, failures
+from score.jobs.failures import cause, failures, no_room
 
 LAUNCHER = """\
 E1122 22:47:27.895000 9123 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: {code}) local_rank: 0 (pid: 9144) of binary: python3
@@ -131,3 +133,18 @@ def test_what_a_log_holds_of_others_can_not_steer_the_terminal(tmp_path):
     first, second = told.split("\n")
     assert r"id is \x1b]0;title\x07 \x9b31m\u202exxx" in first and len(first) < 2200
     assert second == "  and more"
+
+
+@pytest.mark.parametrize(
+    ("blocks", "files", "said"),
+    [(10**6, 10**6, None), (3, 10**6, "12.3 kB and 1000000 files are free"), (10**6, 0, "0 files")],
+)
+def test_full_disk_is_named_by_the_run_since_no_log_on_it_can(monkeypatch, blocks, files, said):
+    values = [4096, 4096, 10**9, blocks, blocks, 10**6, files, files, 0, 255]
+    monkeypatch.setattr(os, "statvfs", lambda place: os.statvfs_result(values))
+    found = no_room("results/not/there/yet")
+    if said is None:
+        assert found is None
+    else:
+        assert found.startswith("results/not/there/yet (") and said in found
+        assert "the disk is full" in found and "is whole and is not made again" in found

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from places import names_in
-from score.jobs.writer_lock import sole_writer
+from score.jobs.writer_lock import check_no_writer, sole_writer
 
 
 def test_second_writer_of_a_checkpoint_folder_is_refused(tmp_path):
@@ -41,3 +41,16 @@ def test_a_slurm_job_that_holds_the_lock_elsewhere_is_respected_while_it_runs(
     else:
         with sole_writer(str(tmp_path / "checkpoints")):
             assert lock.read_text().startswith("Slurm job 42 on ")
+
+
+def test_run_is_refused_while_a_job_of_an_earlier_one_still_writes(tmp_path):
+    folder = tmp_path / "score/checkpoints"
+    with (
+        sole_writer(str(folder)),
+        pytest.raises(
+            ValueError, match=rf"score/checkpoints is in use .* with kill {os.getpid()} on"
+        ),
+    ):
+        check_no_writer(str(tmp_path))
+    (tmp_path / "score/checkpoints.lock").write_text("process 1 on elsewhere")  # left by a kill
+    check_no_writer(str(tmp_path))

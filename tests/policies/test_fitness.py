@@ -10,7 +10,7 @@ from places import ROOT
 from refusals import refusal, says
 from safetensors.numpy import load_file, save_file
 from score.policies.fitness import check_policy, check_vocabulary
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 
 BASE = ROOT / "data/puzzle/policy"
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 717056\n"

@@ -10,7 +10,8 @@ from score.problems.checks import Offences, candidates
 from score.problems.prepare import PrepareSettings, prepare
 from score.problems.problem import canonical_question
 from score.problems.sources import read_source
-from score.sampling.prompts import first_messages, read_few_shot
+from score.sampling.few_shot import read_few_shot
+from score.sampling.prompts import first_messages
 from score.tasks import load_task, math
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"real data not found: {DATA}")

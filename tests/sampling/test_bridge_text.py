@@ -2,7 +2,8 @@
 
 import pytest
 from score.sampling.bridge_text import bridge_text
-from score.sampling.prompts import Bridge, _variables, prompt_ids, render
+from score.sampling.prompts import Bridge, prompt_ids
+from score.sampling.render import _variables, render
 from score.sampling.templates import stand_in_tokenizer
 
 CHATML = (

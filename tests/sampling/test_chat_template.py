@@ -13,10 +13,11 @@ from score.sampling.chat_template import (
     variables_of,
     within_deadline,
 )
-from score.sampling.prompts import asking_tokenizer, render, set_template
+from score.sampling.render import render
 from score.sampling.sampling_plan import SamplingPlan
 from score.sampling.settings import SampleSettings
 from score.sampling.templates import page, stand_in_tokenizer
+from score.sampling.tokenizers import asking_tokenizer, set_template
 
 BASE = "data/puzzle/policy"
 QUESTION = [{"role": "user", "content": "4 7 19 make 26"}]

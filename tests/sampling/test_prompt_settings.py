@@ -3,8 +3,9 @@
 import pytest
 from sampling_runs import PROBLEMS, SETTINGS
 from score.sampling.prompt_settings import task_with
-from score.sampling.prompts import Bridge, correction_prompts, first_messages, load_tokenizer
+from score.sampling.prompts import Bridge, correction_prompts, first_messages
 from score.sampling.sampling_plan import SamplingPlan
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
 
 BASE = "data/puzzle/policy"

@@ -3,16 +3,10 @@
 import json
 
 import pytest
-from score.sampling.prompts import (
-    Bridge,
-    correction_prompts,
-    first_messages,
-    load_tokenizer,
-    prompt_ids,
-    read_few_shot,
-    read_messages,
-)
+from score.sampling.few_shot import read_few_shot, read_messages
+from score.sampling.prompts import Bridge, correction_prompts, first_messages, prompt_ids
 from score.sampling.rollout import begin_rollouts, continue_rollouts, sample_rollouts
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import known_tasks, load_task
 
 BASE = "data/puzzle/policy"

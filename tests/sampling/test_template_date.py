@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 from sampling_runs import PROBLEMS, SETTINGS
 from score.sampling.prompt_settings import pinned_date
-from score.sampling.prompts import RenderedPrompts, load_tokenizer, prompt_ids, render
+from score.sampling.prompts import RenderedPrompts, prompt_ids
+from score.sampling.render import render
 from score.sampling.sample import sample_policy
 from score.sampling.sampling_plan import SamplingPlan
+from score.sampling.tokenizers import load_tokenizer
 from templates import policy_with_template, prints_the_date, set_clock
 
 QUESTION = [{"role": "user", "content": "4 7 19 make 26"}]

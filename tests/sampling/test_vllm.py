@@ -15,10 +15,11 @@ from sampling_runs import ragged_prompts
 from score.policies.load import declared_generation, load_policy
 from score.sampling import settings as sampling_settings
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
-from score.sampling.prompts import Bridge, load_tokenizer
+from score.sampling.prompts import Bridge
 from score.sampling.rollout import sample_rollouts
 from score.sampling.sample import SampleSettings
 from score.sampling.settings import check_backend
+from score.sampling.tokenizers import load_tokenizer
 from training_runs import BASE
 from transformers import AutoModelForCausalLM
 

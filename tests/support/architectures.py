@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import torch
-from score.sampling.prompts import Bridge, first_messages, load_tokenizer, prompt_ids
+from score.sampling.prompts import Bridge, first_messages, prompt_ids
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
 from training_runs import BASE
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, GenerationConfig

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from places import ROOT
 from score.sampling.plain_prompts import NEXT_QUESTION, in_format
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from tokenizers import (
     Regex,
     Tokenizer,

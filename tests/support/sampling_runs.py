@@ -4,9 +4,10 @@ import pandas as pd
 from score.policies.load import load_policy
 from score.problems.problem import read_problems
 from score.sampling.generate import stop_ids_of
-from score.sampling.prompts import Bridge, first_messages, load_tokenizer, prompt_ids
+from score.sampling.prompts import Bridge, first_messages, prompt_ids
 from score.sampling.sample import SampleSettings, sample_policy
 from score.sampling.sampling_plan import SamplingPlan
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
 
 BASE = "data/puzzle/policy"

@@ -2,7 +2,7 @@
 
 import torch
 from score.sampling.generate import HFGenerate, sampling_config
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from score.training.batches import token_logps
 from training_runs import BASE
 

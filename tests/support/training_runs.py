@@ -6,7 +6,8 @@ import torch
 from datasets import Dataset
 from score.policies.load import load_policy
 from score.problems.problem import read_problems
-from score.sampling.prompts import first_messages, load_tokenizer
+from score.sampling.prompts import first_messages
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
 from score.training import trainer as trainer_module
 from score.training.batches import token_logps

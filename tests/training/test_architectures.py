@@ -10,7 +10,7 @@ from peft import LoraConfig
 from safetensors.torch import load_file
 from score.policies.fitness import check_policy
 from score.policies.load import load_policy
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from score.training.batches import token_logps
 from training_runs import first_update, make_trainer, records, weights, whole_rows
 from transformers import AutoModelForCausalLM

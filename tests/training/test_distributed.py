@@ -15,9 +15,9 @@ from peft import LoraConfig, get_peft_model
 from places import ROOT
 from score.jobs.distributed import require_deepspeed
 from score.problems.problem import read_problems
-from score.sampling.prompts import load_tokenizer
 from score.sampling.sample import SampleSettings, sample_policy
 from score.sampling.sampling_plan import SamplingPlan
+from score.sampling.tokenizers import load_tokenizer
 from score.training.validation import Validation
 from training_runs import BASE, make_trainer, problems, records
 from transformers import AutoModelForCausalLM

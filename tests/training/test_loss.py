@@ -32,11 +32,15 @@ ALPHA = 10.0
 
 
 class Table:
-    """Logits of a two-turn autoregressive policy: of each token given all before it."""
+    """Logits of a two-turn autoregressive policy: of each token given all before it.
 
-    def __init__(self, seed):
-        generator = torch.Generator().manual_seed(seed)
-        shapes = [(2,), (2, 2), (4, 2), (4, 2, 2)]
+    seen: how many first attempts turn 2 tells apart. With 2 it sees the last token alone, as if the
+    token before were reasoning that the history leaves out.
+    """
+
+    def __init__(self, seed, seen=4):
+        generator, self.seen = torch.Generator().manual_seed(seed), seen
+        shapes = [(2,), (2, 2), (seen, 2), (seen, 2, 2)]
         self.logits = [
             torch.randn(s, generator=generator, dtype=torch.float64).requires_grad_()
             for s in shapes
@@ -47,7 +51,8 @@ class Table:
         first, second = rollout
         (a, b), (c, d) = TOKENS[first], TOKENS[second]
         one, two, three, four = (table.log_softmax(-1) for table in self.logits)
-        written = [one[a], two[a, b], four.new_tensor(7.0), three[first, c], four[first, c, d]]
+        given = first % self.seen
+        written = [one[a], two[a, b], four.new_tensor(7.0), three[given, c], four[given, c, d]]
         return torch.stack(written)
 
     def rows(self):
@@ -65,6 +70,7 @@ class Table:
 
 
 POLICY, REFERENCE, OLD = Table(0), Table(1), Table(2)
+STRIPPED = Table(0, seen=2), Table(1, seen=2), Table(2, seen=2)
 
 
 class Terms:
@@ -74,9 +80,9 @@ class Terms:
     is the sampler's and without gradient. kl1 and kl2 (of each attempt 1) are weighted by β.
     """
 
-    def __init__(self, name, kl, sampler):
-        logp1, logp2 = POLICY.attempt_logps()
-        ref1, ref2 = (logps.detach() for logps in REFERENCE.attempt_logps())
+    def __init__(self, name, kl, sampler, policy, reference):
+        logp1, logp2 = policy.attempt_logps()
+        ref1, ref2 = (logps.detach() for logps in reference.attempt_logps())
         self.given = sampler.attempt_logps()[0].detach().exp()
         self.p1, self.p2 = logp1.exp(), logp2.exp()
         self.r1, self.r2 = SCORE_T1[:, None], SCORE_T2[None, :]
@@ -108,8 +114,8 @@ REINFORCED = [name for name, method in METHODS.items() if not method.clipped]
 CLIPPED = [name for name, method in METHODS.items() if method.clipped]
 
 
-def analytic_objective(name, kl, sampler=POLICY):
-    return ANALYTIC[name](Terms(name, kl, sampler))
+def analytic_objective(name, kl, sampler=POLICY, policy=POLICY, reference=REFERENCE):
+    return ANALYTIC[name](Terms(name, kl, sampler, policy, reference))
 
 
 def project_loss(
@@ -140,6 +146,45 @@ def project_loss(
     )
 
 
+def stripped_loss(logps, ref_logps, old_logps, scores, stage, *, kl, batches):
+    """`project_loss` where a rollout is two sequences: [attempt 1] and [what turn 2 saw][attempt 2].
+
+    batches: the sequences of each micro-batch, by number; the loss is the mean of theirs.
+    """
+
+    def in_sequences(values):
+        if values is None:
+            return None
+        first = torch.nn.functional.pad(values[:, :2], (0, 1), value=5.0)
+        return torch.stack([first, values[:, 2:]], dim=1).flatten(0, 1)
+
+    logps, ref_logps, old_logps = map(in_sequences, (logps, ref_logps, old_logps))
+    turn = torch.tensor([[1, 1, 0], [0, 2, 2]]).repeat(len(scores), 1)
+    of = torch.arange(len(turn)) // 2
+    weights = METHODS[stage].kl_weights(2, *BETAS[stage])
+    rewards = METHODS[stage].rewards(scores, MethodSettings(stage2_alpha=ALPHA))
+    if kl == "k1":
+        ratios = loss.per_turn_sum(logps - ref_logps, turn, 2).detach()
+        rewards = loss.charge_kl(
+            rewards, torch.zeros_like(rewards).index_add(0, of, ratios), weights
+        )
+    advantages = METHODS[stage].advantages(rewards, Groups(len(scores)))
+    losses = [
+        loss.policy_loss(
+            logps[rows],
+            turn[rows],
+            advantages[of[rows]],
+            ref_logps=ref_logps[rows] if kl == "k2" else None,
+            kl_weights=weights if kl == "k2" else None,
+            old_logps=None if old_logps is None else old_logps[rows],
+            ratio_level="turn",
+            sequences=2,
+        )
+        for rows in batches
+    ]
+    return sum(losses) / len(losses)
+
+
 def groups_of(k, c):
     """All draws of `k` rollouts of which `c` in a row share attempt 1, and which of 16 rows each has.
 
@@ -150,22 +195,40 @@ def groups_of(k, c):
             yield firsts, seconds, [4 * firsts[i // c] + b for i, b in enumerate(seconds)]
 
 
-def difference(stage, *, kl, baseline=True, k=2, c=1, old=None, change=lambda **parts: parts):
-    """Largest deviation of the enumerated expected gradient from the analytic one."""
-    sampler = old or POLICY
+def difference(
+    stage,
+    *,
+    kl,
+    baseline=True,
+    k=2,
+    c=1,
+    old=None,
+    change=lambda **parts: parts,
+    tables=None,
+    **rows,
+):
+    """Largest deviation of the enumerated expected gradient from the analytic one.
+
+    tables: policy and reference. rows: batches, where a rollout is several sequences.
+    """
+    policy, reference = tables or (POLICY, REFERENCE)
+    sampler = old or policy
     p1, p2 = (logps.detach().exp() for logps in sampler.attempt_logps())
-    logps, ref_logps = POLICY.rows(), REFERENCE.rows().detach()
+    logps, ref_logps = policy.rows(), reference.rows().detach()
     scores = torch.stack([torch.stack([SCORE_T1[a], SCORE_T2[b]]) for a, b in ROLLOUTS])
     # Each group's gradient is taken by itself: one graph of thousands of groups would be slow.
     table, expected = logps.detach().requires_grad_(), torch.zeros_like(logps)
     for firsts, _, group in groups_of(k, c):
         old_logps = old and old.rows().detach()[group]
         parts = table[group], ref_logps[group], old_logps, scores[group]
-        found = project_loss(*parts, stage, kl=kl, baseline=baseline, change=change, c=c)
+        if rows:
+            found = stripped_loss(*parts, stage, kl=kl, **rows)
+        else:
+            found = project_loss(*parts, stage, kl=kl, baseline=baseline, change=change, c=c)
         chance = p1[list(firsts)].prod() * p2.flatten()[group].prod()
         expected += chance * torch.autograd.grad(found, table)[0]
-    analytic = POLICY.gradient_of(analytic_objective(stage, kl, sampler))
-    return (POLICY.gradient_of(-(expected * logps).sum()) - analytic).abs().max().item()
+    analytic = policy.gradient_of(analytic_objective(stage, kl, sampler, policy, reference))
+    return (policy.gradient_of(-(expected * logps).sum()) - analytic).abs().max().item()
 
 
 @pytest.mark.parametrize("stage", REINFORCED)
@@ -210,6 +273,20 @@ def test_scaled_expected_gradient_weighs_each_group_by_one_over_its_deviation(st
 @pytest.mark.parametrize("kl", [None, "k1", "k2"])
 def test_importance_ratio_corrects_attempts_of_an_older_policy(stage, kl):
     assert difference(stage, kl=kl, old=OLD) < 1e-10
+
+
+@pytest.mark.parametrize("stage", [stage for stage in BETAS if stage != "single_turn"])
+@pytest.mark.parametrize("kl", [None, "k1", "k2"])
+def test_gradient_of_attempts_that_see_no_reasoning_is_that_of_their_own_histories(stage, kl):
+    """Whichever micro-batches the sequences of two rollouts are in."""
+    batches = [[0, 2], [3, 1]] if kl else [[0, 1], [3, 2]]
+    assert difference(stage, kl=kl, tables=STRIPPED[:2], batches=batches) < 1e-10
+
+
+@pytest.mark.parametrize("kl", [None, "k1", "k2"])
+def test_importance_ratio_holds_without_reasoning_in_the_history(kl):
+    parts = {"old": STRIPPED[2], "tables": STRIPPED[:2], "batches": [[0, 2], [1, 3]]}
+    assert difference("stage_two", kl=kl, **parts) < 1e-10
 
 
 def test_three_rollouts_of_a_problem_give_the_same_gradient():

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from score.sampling.prompts import load_tokenizer, prompt_ids
+from score.sampling.prompts import prompt_ids
 from score.sampling.rollout import Rollout
+from score.sampling.tokenizers import load_tokenizer
 from score.training import train
 from score.training.checkpoints import newest_whole_checkpoint
 from score.training.offline_attempts import OfflineAttempts, StartingFrom, read_offline_attempts

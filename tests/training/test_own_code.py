@@ -12,7 +12,7 @@ from peft import LoraConfig, get_peft_model
 from score.policies.fitness import check_policy
 from score.policies.load import declared_generation, load_policy, policy_digest, vocabulary_size
 from score.policies.memory import size_of
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from training_runs import make_trainer, records, weights
 
 LORA = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")

@@ -9,9 +9,10 @@ import training_runs
 from sampling_runs import PROBLEMS, SETTINGS
 from score.evaluation.settings import VerifySettings
 from score.evaluation.verify import verify
-from score.sampling.prompts import Bridge, check_tags_are_text, load_tokenizer
+from score.sampling.prompts import Bridge
 from score.sampling.sample import sample_policy
 from score.sampling.sampling_plan import SamplingPlan
+from score.sampling.tokenizers import check_tags_are_text, load_tokenizer
 from score.verifiers.verifier import Verifier
 from templates import opens_a_block, policy_with_template
 

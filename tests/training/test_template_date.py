@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import training_runs
 from launching import TRAINING
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from score.training.checkpoints import newest_whole_checkpoint
 from score.training.settings import TrainSettings
 from score.training.train import provenance

@@ -15,7 +15,7 @@ from peft import LoraConfig, get_peft_model
 from score.policies.lineage import recorded_reference
 from score.policies.load import load_policy
 from score.sampling.generate import HFGenerate
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from score.training.settings import TrainSettings
 from score.training.train import train
 from training_runs import BASE, make_trainer, moved_policy, records

@@ -6,8 +6,9 @@ from launching import TRAINING
 from sampling_runs import STOP
 from score.policies.load import load_policy
 from score.sampling.generate import HFGenerate, sampling_config
-from score.sampling.prompts import Bridge, load_tokenizer, prompt_ids
+from score.sampling.prompts import Bridge, prompt_ids
 from score.sampling.rollout import attempt_texts, sample_rollouts
+from score.sampling.tokenizers import load_tokenizer
 from score.training import train
 from score.training.settings import TrainSettings
 from score.training.validation import Validation, share_of

@@ -8,7 +8,8 @@ import score.verifiers.verifier
 from score.evaluation import verify
 from score.problems import prepare
 from score.problems.problem import read_problems
-from score.sampling.prompts import first_messages, read_few_shot
+from score.sampling.few_shot import read_few_shot
+from score.sampling.prompts import first_messages
 from score.tasks import load_task
 from score.verifiers.verifier import Verifier
 

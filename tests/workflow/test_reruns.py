@@ -8,7 +8,7 @@ import time
 import pytest
 
 OF_ATTEMPTS = {"compare_policies", "compare_with_paper", "test_claims", "analyse_changes"}
-OF_ATTEMPTS |= {"analyse_lengths", "analyse_revisions", "analyse_cost"}
+OF_ATTEMPTS |= {"analyse_lengths", "analyse_revisions", "analyse_cost", "report_run"}
 OF_RECORDS = {"analyse_curves", "analyse_token_budget", "analyse_cost"}
 EVALUATION = {"sample_attempts", "verify_attempts", *OF_ATTEMPTS}
 

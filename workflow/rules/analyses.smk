@@ -19,7 +19,11 @@ rule analyse_changes:
         train=in_pairs(FILES.attempts("train")),
     output:
         csv=f"{RESULTS}/analyses/changes.csv",
-        figure=f"{RESULTS}/figures/changes.png",
+        figure=report(
+            f"{RESULTS}/figures/changes.png",
+            caption="../score/report/captions/changes.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/changes.log",
     localrule: True
@@ -47,7 +51,11 @@ rule analyse_lengths:
         attempts=in_pairs(FILES.attempts("test")),
     output:
         csv=f"{RESULTS}/analyses/lengths.csv",
-        figure=f"{RESULTS}/figures/lengths.png",
+        figure=report(
+            f"{RESULTS}/figures/lengths.png",
+            caption="../score/report/captions/lengths.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/lengths.log",
     localrule: True
@@ -72,7 +80,11 @@ rule analyse_lengths:
 use rule analyse_lengths as analyse_revisions with:
     output:
         csv=f"{RESULTS}/analyses/revisions.csv",
-        figure=f"{RESULTS}/figures/revisions.png",
+        figure=report(
+            f"{RESULTS}/figures/revisions.png",
+            caption="../score/report/captions/revisions.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/revisions.log",
 
@@ -83,7 +95,11 @@ use rule analyse_lengths as analyse_levels with:
         attempts=in_pairs(FILES.attempts("test")),
     output:
         csv=f"{RESULTS}/analyses/levels.csv",
-        figure=f"{RESULTS}/figures/levels.png",
+        figure=report(
+            f"{RESULTS}/figures/levels.png",
+            caption="../score/report/captions/levels.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/levels.log",
 
@@ -94,7 +110,11 @@ use rule analyse_lengths as analyse_successive with:
         attempts=in_pairs(FILES.attempts("successive")),
     output:
         csv=f"{RESULTS}/analyses/successive.csv",
-        figure=f"{RESULTS}/figures/successive.png",
+        figure=report(
+            f"{RESULTS}/figures/successive.png",
+            caption="../score/report/captions/successive.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/successive.log",
     params:
@@ -114,7 +134,11 @@ rule analyse_cost:
         sampling=in_pairs(FILES.sampling_seconds()),
     output:
         csv=f"{RESULTS}/analyses/cost.csv",
-        figure=f"{RESULTS}/figures/cost.png",
+        figure=report(
+            f"{RESULTS}/figures/cost.png",
+            caption="../score/report/captions/cost.rst",
+            category="Figures",
+        ),
         json=f"{RESULTS}/analyses/cost.json",
     log:
         f"{RESULTS}/analyses/cost.log",
@@ -151,7 +175,11 @@ rule analyse_curves:
         records=in_pairs(FILES.records(REINFORCED)),
     output:
         csv=f"{RESULTS}/analyses/curves.csv",
-        figure=f"{RESULTS}/figures/curves.png",
+        figure=report(
+            f"{RESULTS}/figures/curves.png",
+            caption="../score/report/captions/curves.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/curves.log",
     localrule: True
@@ -178,7 +206,11 @@ rule analyse_curves:
 use rule analyse_curves as analyse_token_budget with:
     output:
         csv=f"{RESULTS}/analyses/token_budget.csv",
-        figure=f"{RESULTS}/figures/token_budget.png",
+        figure=report(
+            f"{RESULTS}/figures/token_budget.png",
+            caption="../score/report/captions/token_budget.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/token_budget.log",
 
@@ -190,7 +222,11 @@ rule analyse_fixed:
         fixed=in_pairs(FILES.attempts("fixed")),
     output:
         csv=f"{RESULTS}/analyses/fixed.csv",
-        figure=f"{RESULTS}/figures/fixed.png",
+        figure=report(
+            f"{RESULTS}/figures/fixed.png",
+            caption="../score/report/captions/fixed.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/fixed.log",
     localrule: True
@@ -222,8 +258,16 @@ rule analyse_scaling:
         task=given(FILES.task()),
     output:
         csv=f"{RESULTS}/analyses/scaling.csv",
-        figure=f"{RESULTS}/figures/scaling.png",
-        tokens_figure=f"{RESULTS}/figures/scaling_tokens.png",
+        figure=report(
+            f"{RESULTS}/figures/scaling.png",
+            caption="../score/report/captions/scaling.rst",
+            category="Figures",
+        ),
+        tokens_figure=report(
+            f"{RESULTS}/figures/scaling_tokens.png",
+            caption="../score/report/captions/scaling_tokens.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/scaling.log",
     localrule: True
@@ -256,7 +300,11 @@ rule analyse_pass_at_k:
     output:
         csv=f"{RESULTS}/analyses/pass_at_k.csv",
         markdown=f"{RESULTS}/analyses/pass_at_k.md",
-        figure=f"{RESULTS}/figures/pass_at_k.png",
+        figure=report(
+            f"{RESULTS}/figures/pass_at_k.png",
+            caption="../score/report/captions/pass_at_k.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/pass_at_k.log",
     localrule: True
@@ -285,7 +333,11 @@ rule analyse_cross_refinement:
     output:
         csv=f"{RESULTS}/analyses/cross_refinement.csv",
         markdown=f"{RESULTS}/analyses/cross_refinement.md",
-        figure=f"{RESULTS}/figures/cross_refinement.png",
+        figure=report(
+            f"{RESULTS}/figures/cross_refinement.png",
+            caption="../score/report/captions/cross_refinement.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/analyses/cross_refinement.log",
     localrule: True

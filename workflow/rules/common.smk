@@ -3,6 +3,7 @@
 # outputs, and `rerun_on`, which it compares, without the settings that change no result.
 
 import json
+import os
 from pathlib import Path
 
 from score.experiment.job_settings import JobSettings
@@ -12,9 +13,11 @@ from score.experiment.preflight import check_config, check_inputs
 from score.experiment.run_files import RunFiles, flag, in_flag, in_pairs
 from score.files.digests import contents_digest, is_digested_whole
 from score.files.visible import visible_lines
-from score.jobs.failures import failures
+from score.jobs.failures import failures, no_room
 from score.jobs.follow import Follower
+from score.jobs.lifeline import ending_with_me
 from score.jobs.slurm import check_no_orphans, use_commands_of
+from score.jobs.writer_lock import check_no_writer
 
 # Snakemake hands --configfile and --config on to the jobs that it starts, so they know the overlay too.
 OVERLAY = workflow.config_settings.overwrite_config
@@ -30,6 +33,11 @@ except ValueError as error:
 
 if ON_CLUSTER := workflow.remote_exec or workflow.resource_settings.nodes is not None:
     use_commands_of(f"{workflow.basedir}/slurm/bin")
+
+if not workflow.remote_exec:  # a Slurm job goes on where Snakemake has ended
+    os.environ.update(ending_with_me())
+# Or bash would become the last command, and nobody would say in the log that a signal has ended that.
+shell.suffix("\n:")
 
 PLAN = Plan(CONFIG)
 JOBS = JobSettings(PLAN)
@@ -70,10 +78,19 @@ wildcard_constraints:
     iteration=r"[1-9]\d*",
 
 
+def trained_with(name, instance):
+    """The flag by which a command checks that a policy was trained as the config says; none for base."""
+    made = PLAN.weights_of(instance)
+    tuned = in_flag(FILES.tuned_flag(made)) if made else []
+    return [name, JOBS.trained_with(made), *tuned] if made else []
+
+
 def before_jobs():
-    """What must hold before the first job starts; not called by a dry run."""
+    """What must hold before the first job starts, and Snakemake deletes what that is to make anew; not
+    called by a dry run."""
     try:
         check_no_orphans(".")
+        check_no_writer(RESULTS)
     except ValueError as error:
         raise WorkflowError(visible_lines(str(error))) from None
 
@@ -85,5 +102,6 @@ def show_table(results):
 
 
 def show_failures(logs):
-    for failure in failures(logs):
-        logger.error(f"\n{failure}\n")
+    for failure in [*failures(logs), no_room(RESULTS)]:
+        if failure is not None:
+            logger.error(f"\n{failure}\n")

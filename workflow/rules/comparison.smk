@@ -9,9 +9,17 @@ rule compare_policies:
     input:
         attempts=in_pairs(FILES.attempts("test")),
     output:
-        csv=f"{RESULTS}/self_correction.csv",
+        csv=report(
+            f"{RESULTS}/self_correction.csv",
+            caption="../score/report/captions/self_correction.rst",
+            category="Tables",
+        ),
         markdown=f"{RESULTS}/self_correction.md",
-        pairs_csv=f"{RESULTS}/pairs.csv",
+        pairs_csv=report(
+            f"{RESULTS}/pairs.csv",
+            caption="../score/report/captions/pairs.rst",
+            category="Tables",
+        ),
         pairs_markdown=f"{RESULTS}/pairs.md",
         budgets=f"{RESULTS}/budgets.json",
     log:
@@ -22,12 +30,14 @@ rule compare_policies:
     params:
         attempts=FILES.attempts("test"),
         budgets=BUDGETS,
+        made_with=lambda w, output: JOBS.made_with("test"),
     shell:
         """
         exec &> >(tee {log:q})
         printf '%s\\n' {params.budgets:q} >{output.budgets:q}
         python -m score.comparison.compare \
             --attempts {params.attempts:q} \
+            --made-with {params.made_with:q} \
             --budgets {output.budgets:q} \
             --csv {output.csv:q} \
             --markdown {output.markdown:q} \
@@ -51,6 +61,7 @@ use rule compare_policies as compare_at_temperature with:
     params:
         attempts=lambda w: FILES.attempts(w.evaluation),
         budgets=BUDGETS,
+        made_with=lambda w, output: JOBS.made_with(w.evaluation),
 
 
 rule test_claims:

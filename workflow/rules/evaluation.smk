@@ -30,6 +30,7 @@ rule sample_attempts:
         fixed=lambda w: FILES.fixed_flag(w.evaluation),
         rerun_on=lambda w: JOBS.sampling(w.policy, w.evaluation).rerun_on(),
         settings=lambda w, output: JOBS.sampling(w.policy, w.evaluation).to_json(),
+        trained_with=lambda w, output: trained_with("--trained-with", w.policy),
     shell:
         """
         exec &> >(tee {log:q})
@@ -45,6 +46,7 @@ rule sample_attempts:
             --problems {input.problems:q} \
             --shards {params.shards:q} \
             --attempts {output.sampled:q} \
+            {params.trained_with:q} \
             {params.fixed:q} \
             {params.few_shot:q}
         """

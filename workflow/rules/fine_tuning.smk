@@ -33,6 +33,9 @@ use rule sample_attempts as sample_first_attempts with:
         ),
         rerun_on=lambda w: JOBS.first_attempts(w.policy).rerun_on(),
         settings=lambda w, output: JOBS.first_attempts(w.policy).to_json(),
+        trained_with=lambda w, output: trained_with(
+            "--trained-with", PLAN.pool(w.policy)
+        ),
 
 
 # The corrections of a round, and its first attempts where those are not given. Runs again for another
@@ -68,6 +71,9 @@ use rule sample_attempts as sample_corrections with:
         settings=lambda w, output: JOBS.corrections(
             w.policy, int(w.iteration)
         ).to_json(),
+        trained_with=lambda w, output: trained_with(
+            "--trained-with", w.policy if int(w.iteration) > 1 else PLAN.init(w.policy)
+        ),
 
 
 rule choose_corrections:
@@ -193,6 +199,9 @@ rule fine_tune:
         rerun_on=lambda w: JOBS.fine_tuning(w.policy).rerun_on(),
         settings=lambda w, output: JOBS.fine_tuning(w.policy).to_json(),
         init=lambda w: FILES.tuned_from(w.policy, int(w.iteration)),
+        init_trained_with=lambda w, output: trained_with(
+            "--init-trained-with", FILES.tuned_instance(w.policy, int(w.iteration))
+        ),
         checkpoints=f"{RESULTS}/{{policy}}/iteration{{iteration}}/checkpoints",
         tuned=lambda w: FILES.tuned_flag(w.policy),
         launcher=CONFIG["launcher"],
@@ -208,6 +217,7 @@ rule fine_tune:
             -m score.fine_tuning.fine_tune \
             --settings {output.settings:q} \
             --init {params.init:q} \
+            {params.init_trained_with:q} \
             --examples {input.examples:q} \
             --policy {output.policy:q} \
             --records {output.records:q} \

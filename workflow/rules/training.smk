@@ -47,6 +47,9 @@ for objective in METHODS:
             ),
             rerun_on=lambda w: JOBS.training(w.policy).rerun_on(),
             settings=lambda w, output: JOBS.training(w.policy).to_json(),
+            init_trained_with=lambda w, output: trained_with(
+                "--init-trained-with", PLAN.init(w.policy)
+            ),
             init=lambda w: FILES.policy(PLAN.init(w.policy)),
             reference=lambda w: FILES.policy(PLAN.reference(w.policy)),
             first_attempts=lambda w: FILES.first_attempts_flag(w.policy),
@@ -72,6 +75,7 @@ for objective in METHODS:
                 --policy {output.policy:q} \
                 --records {output.records:q} \
                 --checkpoints {params.checkpoints:q} \
+                {params.init_trained_with:q} \
                 {params.first_attempts:q} \
                 {params.validation:q} \
                 {params.tuned:q} \

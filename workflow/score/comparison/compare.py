@@ -9,8 +9,10 @@ Rows come in the given order. The CSVs hold fractions, the markdown percents wit
 """
 
 import itertools
+import json
 
 from score.comparison.effects import Effects
+from score.comparison.instances import check_made_with
 from score.comparison.outcomes import SPENT, Arm, read_arms, read_budgets
 from score.comparison.significance import delta_p, holm, p_different
 from score.comparison.tables import HOW_SURE, csv_text, interval, markdown_table, p_text, write_page
@@ -119,6 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
     flags = COMMAND.flags(
         arguments,
         attempts=several("arm/seed=parquet file ..."),
+        made_with=optional("JSON: instance -> job -> digest of the settings of the config"),
         budgets=optional("JSON file: arm -> attempts, updates, tuning_attempts, tokens"),
         csv="table of fractions to write",
         markdown="table of percents to write",
@@ -126,6 +129,8 @@ def main(arguments: list[str] | None = None) -> None:
         pairs_markdown="differences in points to write",
     )
     with COMMAND.errors():
+        if flags.made_with is not None:
+            check_made_with("--attempts", flags.attempts, json.loads(flags.made_with))
         arms = read_arms(flags.attempts)
         budgets = None if flags.budgets is None else read_budgets(flags.budgets)
         effects = Effects(arms)

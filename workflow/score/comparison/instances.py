@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from score.evaluation.metrics import booleans, turns_of
 from score.files.digests import file_digest
+from score.files.made_with import digests_of
 from score.files.manifest import MANIFEST, read_checked
 from score.files.parquet import read_parquet
 
@@ -69,6 +70,25 @@ def read_attempts(
     """
     paths = instance_values(flag, pairs).items()
     return {name: _read_frame(name, path, columns, if_present) for name, path in paths}
+
+
+def check_made_with(flag: str, pairs: Sequence[str], expected: dict[str, dict[str, str]]) -> None:
+    """ValueError that names the instance whose attempts were made with other settings than expected.
+
+    expected: instance -> job (trained, sampled, verified) -> digest, see score.files.made_with.
+    """
+    for name, path in instance_values(flag, pairs).items():
+        try:
+            found = digests_of(pq.read_schema(path).metadata)
+        except (OSError, ValueError):
+            continue  # missing or damaged: said where it is read
+        differing = [job for job, wanted in expected[name].items() if found.get(job) != wanted]
+        if differing:
+            raise ValueError(
+                f"attempts of {name!r}, {path}, were {' and '.join(differing)} with other settings than "
+                "the config has; expected the same. Go back to those, or have the attempts made anew: "
+                f"rm -r {Path(path).parent}"
+            )
 
 
 def _read_frame(name: str, path: str, columns: Sequence[str], if_present: Sequence[str]):

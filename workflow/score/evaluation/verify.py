@@ -19,6 +19,7 @@ from score.evaluation.metrics import evaluation_metrics, second_opinion_counts, 
 from score.evaluation.second_opinion import disagreements
 from score.evaluation.settings import VerifySettings
 from score.files.atomic import replace_file
+from score.files.made_with import mark_attempts
 from score.files.parquet import write_parquet
 from score.files.visible import in_json
 from score.jobs.command import Command, optional
@@ -129,6 +130,8 @@ def main(arguments: list[str] | None = None) -> None:
             metrics = evaluation_metrics(
                 verified, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed
             )
+        settings.require_file()
+        mark_attempts(verified, verified=settings)
     write_parquet(flags.attempts, verified)
     if flags.metrics is not None:
         text = json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False)

@@ -1,9 +1,12 @@
 """The settings of every job of a run, one function a job: rules write them, preflight checks them."""
 
+import json
+
 from score.comparison.settings import ClaimsSettings, RunDescription
 from score.evaluation.settings import VerifySettings
 from score.experiment.plan import ORIGIN_KEYS, Plan
 from score.experiment.problem_counts import needed_problems
+from score.files.digests import digest
 from score.fine_tuning.settings import CHOOSING, CorrectionSettings, FineTuneSettings, GivenSettings
 from score.problems.settings import PrepareSettings
 from score.sampling.settings import SampleSettings
@@ -93,7 +96,26 @@ class JobSettings:
         )
 
     def fine_tuning(self, instance: str) -> FineTuneSettings:
-        return FineTuneSettings.from_config(self.config, self.plan.settings(instance))
+        template = {"chat_template": self.config["prompts"]["chat_template"]}
+        return FineTuneSettings.from_config(self.config, self.plan.settings(instance), template)
+
+    def trained_with(self, instance: str) -> str:
+        """JSON of all settings that the weights of a trained instance depend on, see files.made_with."""
+        fine_tuned = self.plan.is_fine_tuned(instance)
+        settings = self.fine_tuning(instance) if fine_tuned else self.training(instance)
+        return json.dumps(settings.provenance(), sort_keys=True)
+
+    def made_with(self, evaluation: str) -> str:
+        """JSON: instance -> digests of the settings behind its attempts in one of the evaluations."""
+        verified = digest(self.verification().provenance())
+        told = {}
+        for one in self.plan.evaluations[evaluation].instances:
+            sampled = digest(self.sampling(one, evaluation).provenance())
+            told[one] = {"sampled": sampled, "verified": verified}
+            trained = self.plan.weights_of(one)
+            if trained is not None:
+                told[one]["trained"] = digest(json.loads(self.trained_with(trained)))
+        return json.dumps(told, sort_keys=True)
 
     def first_attempts(self, instance: str) -> SampleSettings:
         """First attempts that are sampled ahead of a training that starts from such."""

@@ -104,6 +104,12 @@ class Plan:
         """Every instance that is trained with one of these objectives, candidates included."""
         return [one for one in self.trained if self.objective(one) in objectives]
 
+    def weights_of(self, instance: str) -> str | None:
+        """The instance whose training made these weights; None for base, and for a candidate's copy."""
+        while instance != "base" and self.is_prompted(instance):
+            instance = self.init(instance)
+        return None if instance == "base" or self.is_copy(instance) else instance
+
     def chain(self, instances: list[str]) -> list[str]:
         """instance=the one it starts from, for those that start from another of these."""
         pairs = [(one, self.init(one)) for one in instances]

@@ -99,7 +99,7 @@ def _check_validation(settings: TrainSettings, problems: dict) -> None:
 
 def check_inputs(config: dict) -> None:
     """Files, columns, few-shot examples and the chat template that the config names."""
-    from score.sampling.prompts import read_few_shot
+    from score.sampling.few_shot import read_few_shot
 
     check_trackers(trackers(config["report_to"], config["wandb_project_name"]))
     _check_given_attempts(config)
@@ -237,20 +237,14 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
 
     from score.policies.attention import check_attention
     from score.policies.fitness import check_policy, check_vocabulary, config_of
-    from score.sampling.chat_template import check_of_use, within_deadline
+    from score.sampling.bridge_text import QUESTION
+    from score.sampling.chat_template import check_each_changes, check_of_use, within_deadline
     from score.sampling.history import set_history
     from score.sampling.plain_prompts import in_format, plain_prompts_of
     from score.sampling.prompt_settings import task_with
-    from score.sampling.prompts import (
-        Bridge,
-        check_tags_are_text,
-        first_messages,
-        load_tokenizer,
-        render,
-        set_template,
-        system_prompt_of,
-        work_out_text,
-    )
+    from score.sampling.prompts import Bridge, first_messages, system_prompt_of, work_out_text
+    from score.sampling.render import all_asked, render
+    from score.sampling.tokenizers import check_tags_are_text, load_tokenizer, set_template
 
     path, prompts = config["model_path"], config["prompts"]
     trusted = {"trust_remote_code": config["trust_remote_code"]}
@@ -279,6 +273,10 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
         check_of_use(tokenizer.chat_template, *template)
         set_template(tokenizer, *template)
         set_history(tokenizer, prompts["history_thinking"], config["verifier"]["reasoning_tags"])
+        if prompts["chat_template_kwargs"]:
+            begun = first_messages(QUESTION, task, few_shot)
+            asked = partial(all_asked, tokenizer, begun, task.CORRECTION_PROMPT)
+            within_deadline(lambda: check_each_changes(asked, prompts["chat_template_kwargs"]))
     except ValueError as error:
         raise ValueError(f"prompts.{error}") from None
     try:

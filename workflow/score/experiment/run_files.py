@@ -54,10 +54,15 @@ class RunFiles:
 
     def tuned_from(self, instance: str, iteration: int) -> str:
         """The policy whose weights a round goes on from, the Fixed or the Evolving one."""
+        fixed = self.tuned_instance(instance, iteration) != instance
+        return self.policy_after(instance, 0 if fixed else iteration - 1)
+
+    def tuned_instance(self, instance: str, iteration: int) -> str:
+        """The instance that this policy belongs to: itself after a round of an Evolving one."""
         plan = self.plan
         once = plan.objective(instance) != "self_taught"
         fixed = once or plan.settings(instance)["variant"][2] == "F"
-        return self.policy_after(instance, 0 if fixed else iteration - 1)
+        return plan.init(instance) if fixed or iteration == 1 else instance
 
     def as_input(self, policy: str) -> str | list[str]:
         """A policy's path as a rule's input: of base its files, which are none on the hub."""

@@ -1,10 +1,16 @@
 """Files and folders that are there whole or not at all, whatever ends the process that writes them."""
 
+import glob
 import os
 import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from score.files.errors import SiteError
+from score.files.alive import lives
+from score.files.errors import SiteError, full_disk, is_full
+from score.files.sizes import size_text
 
 _REMOVING = ".removing"  # ends the hidden name of a folder that is being deleted
 
@@ -15,7 +21,8 @@ def replace_file(path: str | Path, content: bytes) -> None:
     RuntimeError where the disk does not take it; what was there before is still there then.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _remove_partials(path)
+    partial = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
@@ -26,10 +33,31 @@ def replace_file(path: str | Path, content: bytes) -> None:
         sync(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
+        if is_full(error):
+            raise SiteError(full_disk(f"{path} ({size_text(len(content))})")) from error
         raise SiteError(
-            f"{path} can't be written ({error.strerror}); expected {len(content)} bytes of free disk. "
-            "Make room and run again: what was written before is whole and is not made again."
+            f"{path} can't be written ({error.strerror}); expected a place that can. Correct its "
+            "permissions and run again: what was written before is whole and is not made again."
         ) from error
+
+
+def _remove_partials(path: Path) -> None:
+    """Remove what processes of this machine had begun to write at `path` when they were killed."""
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        host, _, pid = partial.name[len(path.name) + 2 : -len(".partial")].rpartition(".")
+        if host == socket.gethostname() and not lives(int(pid)):
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_to(place: Path) -> Iterator[None]:
+    """SiteError that names `place` where a library finds the disk full as it writes there."""
+    try:
+        yield
+    except Exception as error:
+        if not is_full(error):
+            raise
+        raise SiteError(full_disk(str(place))) from error
 
 
 def check_place(path: str | Path) -> None:
@@ -52,11 +80,19 @@ def check_place(path: str | Path) -> None:
 
 
 def replace_folder(draft: Path, path: Path) -> None:
-    """Give a folder its final name, once all that lies in it is on the disk."""
+    """Give a folder its final name, once all that lies in it can be read and is on the disk."""
+    make_readable(draft)
     sync_tree(draft)
     remove_folder(path)
     draft.rename(path)
     sync(path.parent)
+
+
+def make_readable(directory: Path) -> None:
+    """Let those who may read a folder read its files: safetensors makes its own for the owner alone."""
+    readable = directory.stat().st_mode & 0o444
+    for file in filter(Path.is_file, directory.rglob("*")):
+        file.chmod(file.stat().st_mode | readable)
 
 
 def remove_folder(path: str | Path) -> None:

@@ -6,6 +6,8 @@ import typing
 from pathlib import Path
 from typing import Self
 
+from score.files.errors import SiteError
+
 # Settings that change no result: neither a rule nor a checkpoint is redone for them.
 IDLE = (
     "cache_dir",
@@ -76,7 +78,31 @@ class Settings:
             if not _fits(value, types[key]):
                 expected = getattr(types[key], "__name__", types[key])
                 raise ValueError(f"{path}: {key} is {value!r}; expected {expected}.")
-        return cls(**values)
+        settings = cls(**values)
+        settings._read_from = path, tuned
+        return settings
+
+    def require_file(self) -> None:
+        """To be called before a result is written; SiteError where the settings are not valid any more.
+
+        They are not where their file is gone or says something else by now: Snakemake deletes it when
+        it gives a job up, and this process may be one that it has lost sight of.
+        """
+        if not hasattr(self, "_read_from"):
+            return
+        path, tuned = self._read_from
+        try:
+            now = self.read(path, tuned)
+        except ValueError as error:
+            found = f"can't be read any more ({error})"
+        else:
+            if now == self:
+                return
+            found = "says something else than at the start"
+        raise SiteError(
+            f"{path} {found}, so what was made with it is not written; expected it to stay as it was. "
+            "Another run may have changed the config or given this job up: run again."
+        )
 
     def to_json(self) -> str:
         """The content of the settings file, with sorted keys."""

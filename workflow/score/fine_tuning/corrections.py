@@ -23,9 +23,10 @@ from score.policies.fitness import check_policy
 from score.policies.load import declared_generation, vocabulary_size
 from score.sampling.generate import stop_ids_of
 from score.sampling.prompt_settings import task_of
-from score.sampling.prompts import Bridge, asking_tokenizer, system_prompt_of
+from score.sampling.prompts import Bridge, system_prompt_of
 from score.sampling.rollout import Rollout, attempt_texts, cut_off
 from score.sampling.sampled import read_sampled
+from score.sampling.tokenizers import asking_tokenizer
 
 COMMAND = Command(__spec__, __doc__)
 

@@ -13,8 +13,9 @@ import argparse
 import shutil
 from pathlib import Path
 
-from score.files.atomic import remove_folder, replace_folder
+from score.files.atomic import remove_folder, replace_folder, written_to
 from score.files.digests import file_digest
+from score.files.made_with import mark_policy
 from score.fine_tuning.examples import read_examples
 from score.fine_tuning.settings import FineTuneSettings
 from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
@@ -22,7 +23,7 @@ from score.jobs.command import Command
 from score.jobs.distributed import is_first_process
 from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from score.training.job import (
     FLAGS,
     new_adapter,
@@ -60,6 +61,16 @@ def _vocabulary_size(settings: FineTuneSettings, flags: argparse.Namespace) -> i
     return vocabulary_size(flags.init, settings.cache_dir, settings.trust_remote_code)
 
 
+def _tokenizer(settings: FineTuneSettings, flags: argparse.Namespace):
+    """The tokenizer that is saved with the policy, with the chat template that it is asked by."""
+    return load_tokenizer(
+        flags.init,
+        settings.cache_dir,
+        chat_template=settings.chat_template,
+        trust_remote_code=settings.trust_remote_code,
+    )
+
+
 def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     """Run the training to its end and save the policy at `flags.policy`.
 
@@ -85,9 +96,7 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
         ),
         args=args,
         examples=examples,
-        processing_class=load_tokenizer(
-            flags.init, settings.cache_dir, trust_remote_code=settings.trust_remote_code
-        ),
+        processing_class=_tokenizer(settings, flags),
         peft_config=new_adapter(settings, flags.init),
         callbacks=[ProgressLine(settings.objective), stop],
     )
@@ -99,12 +108,15 @@ def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     """Save the policy that a training would start from, and no records."""
     trusted = {"trust_remote_code": settings.trust_remote_code}
     draft = Path(f"{flags.policy}.writing")
+    settings.require_file()
     shutil.rmtree(draft, ignore_errors=True)
-    for saved in (
-        load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
-        load_tokenizer(flags.init, settings.cache_dir, **trusted),
-    ):
-        saved.save_pretrained(draft)
+    with written_to(draft):
+        for saved in (
+            load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
+            _tokenizer(settings, flags),
+        ):
+            saved.save_pretrained(draft)
+        mark_policy(draft, settings)
     replace_folder(draft, Path(flags.policy))
     write_records(flags.records, [], settings.objective)
     remove_folder(flags.checkpoints)

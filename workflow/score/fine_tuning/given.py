@@ -20,18 +20,11 @@ from score.policies.fitness import check_policy
 from score.problems.numbers import missing
 from score.problems.problem import question_key, read_problems
 from score.problems.sources import read_source
+from score.sampling.few_shot import read_few_shot
 from score.sampling.plain_prompts import PlainPrompts, plain_prompts_of
 from score.sampling.prompt_settings import task_of
-from score.sampling.prompts import (
-    Bridge,
-    asking_tokenizer,
-    first_messages,
-    prompt_ids,
-    read_few_shot,
-    system_prompt_of,
-)
-
-THINKING = ("<think>", "</think>")  # what nearly all templates write around reasoning
+from score.sampling.prompts import Bridge, first_messages, prompt_ids, system_prompt_of
+from score.sampling.tokenizers import asking_tokenizer
 
 COMMAND = Command(__spec__, __doc__)
 
@@ -72,12 +65,17 @@ def refuse_held_out(rows: list[dict[str, str]], held_out: list[str], task) -> No
 
 
 def make_examples(
-    rows: list[dict[str, str]], turns: tuple[int, ...], tokenizer, task, few_shot: list
+    rows: list[dict[str, str]],
+    turns: tuple[int, ...],
+    tokenizer,
+    task,
+    few_shot: list,
+    tags: list[str] | None,
 ) -> list[Example]:
-    """An example for each imitated attempt, behind all that comes before it.
+    """An example for each imitated attempt, behind all that the policy sees before it.
 
-    turns: which attempts are imitated. ValueError where a text holds a special token, which would end
-    or restructure the conversation.
+    turns: which attempts are imitated. tags: of reasoning; None: there is none. ValueError where a text
+    holds a special token, which would end or restructure the conversation.
     """
     bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
     special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
@@ -92,7 +90,7 @@ def make_examples(
                     "expected the text alone, since the end of turn is added here. Remove it."
                 )
             if plain is None:
-                text = _begun(text, bridge, f"row {number}: attempt_{turn}")
+                text = _begun(text, bridge, tags, f"row {number}: attempt_{turn}")
                 attempt = [*tokenizer(text, add_special_tokens=False)["input_ids"], bridge.end]
             else:
                 attempt = _plain_attempt(plain, row, turn, number)
@@ -112,12 +110,14 @@ def _plain_attempt(plain: PlainPrompts, row: dict[str, str], turn: int, number: 
         raise ValueError(f"given attempts, row {number}: attempt_{turn} {error}") from None
 
 
-def _begun(text: str, bridge: Bridge, where: str) -> str:
+def _begun(text: str, bridge: Bridge, tags: list[str] | None, where: str) -> str:
     """The attempt behind what the template writes before one without reasoning, where it has none.
 
     ValueError where the template opens a block of reasoning that the attempt doesn't end.
     """
-    opening, ending = THINKING
+    if tags is None:
+        return bridge.answer + text
+    opening, ending = tags
     if ending in text:
         return text
     before = bridge.opening + bridge.answer
@@ -162,7 +162,9 @@ def main(arguments: list[str] | None = None) -> None:
         check_policy(flags.policy, settings.cache_dir, settings.trust_remote_code)
         tokenizer = asking_tokenizer(flags.policy, settings)
         few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
-        examples = make_examples(rows, LOSS_ON[settings.loss_on], tokenizer, task, few_shot)
+        examples = make_examples(
+            rows, LOSS_ON[settings.loss_on], tokenizer, task, few_shot, settings.reasoning_tags
+        )
     counts = report(rows, examples)
     write_examples(flags.examples, examples)
     write_report(flags.report, counts, flags.examples)

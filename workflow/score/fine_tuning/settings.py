@@ -72,10 +72,12 @@ class FineTuneSettings(TrainerSettings):
 
     An update covers per_device_train_batch_size × gradient_accumulation_steps examples, whatever the
     number of processes: more processes mean fewer accumulation steps each. updates: how many; None:
-    as many as one pass over the examples needs.
+    as many as one pass over the examples needs. chat_template: saved with the policy, see
+    PromptSettings; examples are token ids already.
     """
 
     updates: int | None = None
+    chat_template: str | None = None
 
     def __post_init__(self):
         for name in ("per_device_train_batch_size", "gradient_accumulation_steps"):

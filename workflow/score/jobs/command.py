@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 
-from score.files.errors import SiteError
+from score.files.errors import SiteError, full_disk, is_full
 from score.files.visible import visible_lines
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells give it
@@ -82,7 +82,7 @@ class Command:
         except OSError as error:
             self._end(_of_file(error))
         except Exception as error:
-            said = _of_own_task(error)
+            said = full_disk(os.getcwd()) if is_full(error) else _of_own_task(error)
             if said is None:
                 raise
             self._end(said)
@@ -104,6 +104,8 @@ def _reader_is_gone() -> bool:
 
 
 def _of_file(error: OSError) -> str:
+    if is_full(error):
+        return full_disk(error.filename or "a file of this command")
     if error.filename is None:
         return f"{type(error).__name__}: {error}"
     return (

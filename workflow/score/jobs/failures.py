@@ -1,9 +1,12 @@
 """Finds in a job's log why it failed; launchers print a traceback of their own after the cause."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from score.files.errors import full_disk
+from score.files.sizes import size_text
 from score.files.visible import visible_lines
 from score.jobs.progress import PROGRESS_LINE
 
@@ -25,6 +28,7 @@ _DIED = re.compile(
 _LAUNCHER_LOG = re.compile(r"[EWI]\d{4} \d\d:\d\d:\d\d")
 _LINES = 8  # of a message, at most
 _LENGTH = 2000  # characters of such a line
+_LITTLE = 1e6  # free bytes of a disk that is full to all that is written here
 _READ = 1 << 20  # bytes that are read of a log, its last ones
 
 
@@ -41,6 +45,18 @@ def failures(logs: Iterable[Path]) -> Iterator[str]:
         if found is not None:
             lines = [f"{line[:_LENGTH]}…" if line[_LENGTH:] else line for line in found.split("\n")]
             yield visible_lines(f"{path}: {chr(10).join(lines)}")
+
+
+def no_room(results: str | Path) -> str | None:
+    """What to say where the disk of a run is full: its logs can't, since they lie there too."""
+    place = Path(results)
+    while not place.exists():
+        place = place.absolute().parent
+    disk = os.statvfs(place)
+    free = disk.f_bavail * disk.f_frsize
+    if free >= _LITTLE and (disk.f_favail or not disk.f_files):
+        return None
+    return full_disk(f"{results} ({size_text(free)} and {disk.f_favail} files are free there)")
 
 
 def cause(log: str) -> str | None:

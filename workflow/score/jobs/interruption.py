@@ -7,12 +7,11 @@ scancel and people send. The step under way is finished first.
 import os
 import signal
 import sys
-from pathlib import Path
 
 import torch
 from transformers import TrainerCallback
 
-from score.jobs.lifeline import STOPPED_EARLY, STOPPED_FILE
+from score.jobs.lifeline import STOPPED_EARLY, TOLD_BY
 
 
 class StopOnSignal(TrainerCallback):
@@ -47,9 +46,9 @@ class StopOnSignal(TrainerCallback):
 def end_interrupted() -> None:
     """End this rank of a training that has saved before its end.
 
-    The launcher learns of it by a file, since torchrun prints a long trace for any status but 0.
+    The launcher learns of it by a signal, since torchrun prints a long trace for any status but 0.
     """
-    path = os.environ.get(STOPPED_FILE)
-    if not path:
+    launcher = os.environ.get(TOLD_BY)
+    if not launcher:
         sys.exit(STOPPED_EARLY)
-    Path(path).touch()
+    os.kill(int(launcher), signal.SIGUSR2)

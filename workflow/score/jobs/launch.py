@@ -15,7 +15,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -24,7 +23,7 @@ import yaml
 
 from score.jobs.command import Command, optional
 from score.jobs.failures import without_message
-from score.jobs.lifeline import STOPPED_EARLY, STOPPED_FILE, end_with_parent
+from score.jobs.lifeline import STOPPED_EARLY, TOLD_BY, end_with_parent, ending_with_me
 
 COMMAND = Command(__spec__, __doc__)
 
@@ -130,22 +129,23 @@ def run_here(command: list[str], threads: int) -> int:
     threads: of each process. Set in the environment as well, since under DeepSpeed accelerate does
     not pass its own flag on to the processes: each would then use all CPUs.
     """
-    with tempfile.TemporaryDirectory(prefix="score-launch-") as folder:
-        stopped = Path(folder) / "stopped"
-        environment = {**os.environ, STOPPED_FILE: str(stopped), "OMP_NUM_THREADS": str(threads)}
-        # accelerate and torchrun would die of SIGUSR1; ranks that save on it handle it themselves
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-        launched = subprocess.Popen(command, env=environment, preexec_fn=end_with_parent)
-        signal.signal(signal.SIGUSR1, lambda *_: _pass_to_ranks(launched.pid))
-        signal.signal(signal.SIGTERM, lambda *_: launched.terminate())
-        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the ranks by itself
-        status = launched.wait()
-        if stopped.exists():
-            return STOPPED_EARLY
-        if status < 0:  # or the log of the job would end in its last line of progress
-            ended = without_message(signal.Signals(-status).name)
-            print(f"{COMMAND.name}: {ended}", file=sys.stderr, flush=True)
-        return status if status >= 0 else 128 - status
+    told = []  # SIGUSR2 of a rank that has saved before its end
+    signal.signal(signal.SIGUSR2, lambda *_: told.append(True))
+    tied = {TOLD_BY: str(os.getpid()), **ending_with_me()}
+    environment = {**os.environ, **tied, "OMP_NUM_THREADS": str(threads)}
+    # accelerate and torchrun would die of SIGUSR1; ranks that save on it handle it themselves
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    launched = subprocess.Popen(command, env=environment, preexec_fn=end_with_parent)
+    signal.signal(signal.SIGUSR1, lambda *_: _pass_to_ranks(launched.pid))
+    signal.signal(signal.SIGTERM, lambda *_: launched.terminate())
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the ranks by itself
+    status = launched.wait()
+    if told:
+        return STOPPED_EARLY
+    if status < 0:  # or the log of the job would end in its last line of progress
+        ended = without_message(signal.Signals(-status).name)
+        print(f"{COMMAND.name}: {ended}", file=sys.stderr, flush=True)
+    return status if status >= 0 else 128 - status
 
 
 def _pass_to_ranks(launcher: int) -> None:

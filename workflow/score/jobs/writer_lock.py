@@ -30,11 +30,9 @@ def sole_writer(directory: str) -> Iterator[None]:
         file.seek(0)
         holder = file.read().strip()
         if not locked or _is_another_running_job(holder):
-            job = _slurm_job(holder)
-            cure = f"end it with scancel {job}" if job else "end it"
             raise SiteError(
                 f"{directory} is in use by another job ({holder}); expected to be the only writer. "
-                f"Wait until that one has ended, or {cure}, and run again."
+                f"Wait until that one has ended, or end it with {_end_of(holder)}, and run again."
             )
         job = os.environ.get("SLURM_JOB_ID")
         me = f"Slurm job {job}" if job else f"process {os.getpid()}"
@@ -43,6 +41,31 @@ def sole_writer(directory: str) -> Iterator[None]:
         file.flush()
         yield
         path.unlink(missing_ok=True)
+
+
+def check_no_writer(results: str) -> None:
+    """ValueError that names a job which still writes below this folder.
+
+    To be asked before jobs start: Snakemake deletes the log and the settings of a job that it starts
+    anew, and those of the one that still runs would be gone.
+    """
+    for path in sorted(Path(results).rglob("*.lock")):
+        try:
+            with path.open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = path.read_text().strip()
+            raise ValueError(
+                f"{path.with_suffix('')} is in use by an earlier run's job ({holder}); expected none. "
+                f"Wait until it has ended, or end it with {_end_of(holder)}, and run again."
+            ) from None
+        except OSError:  # gone meanwhile, or of another user
+            continue
+
+
+def _end_of(holder: str) -> str:
+    job = _slurm_job(holder)
+    return f"scancel {job}" if job else holder.replace("process", "kill", 1)
 
 
 def _slurm_job(holder: str) -> str | None:

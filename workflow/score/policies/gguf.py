@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from score.files.atomic import make_readable
 from score.jobs.command import Command, optional
 
 COMMAND = Command(__spec__, __doc__)
@@ -48,6 +49,7 @@ def convert(source: Path, output: Path, chat_template: Path | None = None) -> No
     if chat_template is not None:
         tokenizer.chat_template = chat_template.read_text(encoding="utf-8")
     tokenizer.save_pretrained(output)
+    make_readable(output)
 
 
 def main() -> None:

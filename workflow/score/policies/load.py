@@ -14,13 +14,14 @@ from transformers.integrations import is_deepspeed_zero3_enabled
 
 from score.files.digests import digest, file_digest
 from score.files.errors import SiteError
+from score.files.made_with import POLICY_SETTINGS
 from score.files.manifest import MANIFEST, read_checked
 from score.policies.distribution import without_router_loss
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 LINEAGE = "score_policy.json"  # what `score.policies.lineage` says of a policy
-# files beside a policy that hold paths, or are made from the others
-_NO_WEIGHTS = ("training_args.bin", "README.md", LINEAGE, MANIFEST)
+# files beside a policy that hold paths, say what it was trained with, or are made from the others
+_NO_WEIGHTS = ("training_args.bin", "README.md", LINEAGE, POLICY_SETTINGS, MANIFEST)
 
 
 def is_adapter(path: str) -> bool:

@@ -25,6 +25,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from score.files.atomic import make_readable
 from score.jobs.command import Command, optional
 from score.jobs.distributed import join_launcher, require_deepspeed
 from score.puzzle.puzzles import (
@@ -166,6 +167,7 @@ def main() -> None:
     trainer.train()
     trainer.save_model(flags.policy)
     tokenizer.save_pretrained(flags.policy)
+    make_readable(Path(flags.policy))
 
 
 if __name__ == "__main__":

@@ -121,6 +121,20 @@ def check_of_use(own: str | dict | None, chat_template: str | None, kwargs: Mapp
             )
 
 
+def check_each_changes(asked: Callable[[dict], list[str]], kwargs: Mapping) -> None:
+    """ValueError where a variable changes nothing of what the policy is asked.
+
+    Such is one that is set to the template's own default. asked: all that is rendered, given variables.
+    """
+    shown = asked(dict(kwargs))
+    for name, value in kwargs.items():
+        if asked({other: kwargs[other] for other in kwargs if other != name}) == shown:
+            raise ValueError(
+                f"chat_template_kwargs sets {name!r} to {value!r}, which changes nothing that the "
+                "policy is asked: it is what the chat template takes anyway. Remove it, or set another."
+            )
+
+
 def within_deadline(renders: Callable[[], object], seconds: float | None = None) -> None:
     """Call `renders` in a child process that is killed at the deadline; its ValueError is raised here.
 

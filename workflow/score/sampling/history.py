@@ -27,6 +27,7 @@ HISTORIES = ("keep", "strip")
 _REASON, _ANSWER = "Sentinel3Reason", "Sentinel4Answer"
 _SPACES = ("", "\n\n", " ", " \n")  # between the closing tag and the answer
 _DROPS = ("", "\n", None)  # what templates leave out of them
+_LONGEST_TOKEN = 64  # ids that the rest of one token may become
 _KEEP = "Set prompts.history_thinking: keep"
 
 
@@ -193,6 +194,11 @@ class StrippedHistory:
         while (rest := self._text(attempt[:count])[start:]) and not text[start:].startswith(rest):
             count += 1  # the token ends within a character
         return [*(inner_ids(self.tokenizer, rest) if rest else ()), *attempt[count:]]
+
+    def longer(self) -> int:
+        """At most by how many ids an attempt and what is before it are longer here than as sampled."""
+        before = max(len(self.before), len(self.nothing)) - len(self.opening)
+        return max(0, before) + _LONGEST_TOKEN
 
     def summary(self) -> list:
         """What shown histories depend on besides the attempts, for digests."""

@@ -6,70 +6,16 @@ the next attempt. Attempts are never decoded and tokenised again. This needs a c
 writes the same after any attempt, which `bridge_text` checks before any work starts.
 """
 
-import json
-import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from types import ModuleType
-
-from jinja2 import TemplateError, TemplateSyntaxError
 
 from score.files.digests import digest
 from score.sampling.bridge_text import BridgeText, Messages, bridge_text
-from score.sampling.chat_template import template_text
-from score.sampling.history import StrippedHistory, history_text, set_history, stripped_tags
-from score.sampling.plain_prompts import PlainBridge, in_format, plain_prompts_of
-from score.sampling.prompt_settings import TEMPLATE_DATE, PromptSettings, pinned_date
-
-
-def read_few_shot(directory: str | None, task_type: str) -> Messages:
-    """The worked examples of a task: `{task}_initial.json`, then `{task}_correction.json`.
-
-    Each file is a list of chat messages. Those of a correction file show both attempts, with the
-    correction message between them. Both come before the problem, in both turns, since turn 2 must
-    continue turn 1. An empty list when `directory` is None; a file may be absent, not both.
-    """
-    if directory is None:
-        return []
-    name = Path(task_type).stem
-    paths = [Path(directory) / f"{name}_{turn}.json" for turn in ("initial", "correction")]
-    found = [path for path in paths if path.is_file()]
-    if not found:
-        raise ValueError(
-            f"few_shot_dir is {directory!r}, which has neither {paths[0].name} nor {paths[1].name}; "
-            "expected at least one of them. Write it, or set few_shot_dir to null."
-        )
-    return [message for path in found for message in read_messages(path)]
-
-
-def read_messages(path: Path) -> Messages:
-    """Chat messages of one few-shot file; ValueError where it is anything else."""
-    cure = "Mend the file, or set few_shot_dir to null."
-    try:
-        messages = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise ValueError(f"few-shot file {path} is not JSON ({reason}). {cure}") from None
-    shape = 'a list of {"role": "user" | "assistant", "content": "…"}, taking turns, assistant last'
-    if not isinstance(messages, list) or len(messages) % 2:
-        found = (
-            f"{len(messages)} messages" if isinstance(messages, list) else type(messages).__name__
-        )
-        raise ValueError(f"few-shot file {path} holds {found}; expected {shape}. {cure}")
-    for i, message in enumerate(messages):
-        role = ("user", "assistant")[i % 2]
-        if (
-            not isinstance(message, dict)
-            or message.get("role") != role
-            or not isinstance(message.get("content"), str)
-        ):
-            raise ValueError(
-                f"few-shot file {path}, message {i + 1} is {reprlib.repr(message)}; expected role "
-                f"{role!r} and a text: {shape}. {cure}"
-            )
-    return messages
+from score.sampling.history import StrippedHistory, history_text, stripped_tags
+from score.sampling.plain_prompts import PlainBridge, plain_prompts_of
+from score.sampling.render import render
 
 
 def first_messages(question: str, task: ModuleType, few_shot: Messages) -> Messages:
@@ -104,115 +50,6 @@ def correction_prompts(task: ModuleType, prompting: str) -> tuple[str, ...]:
             "correction."
         )
     return tuple(getattr(task, name) for name in names)
-
-
-def load_tokenizer(
-    path: str,
-    cache_dir: str | None = None,
-    template_date: str | None = TEMPLATE_DATE,
-    chat_template: str | None = None,
-    chat_template_kwargs: Mapping | None = None,
-    trust_remote_code: bool = False,
-):
-    """The policy's tokenizer, padding on the left; pads with end-of-turn where it has no own token.
-
-    template_date: the day that its chat template prints for today (`render`); None: the clock's.
-    chat_template: see `template_text`; None: its own. chat_template_kwargs: variables of the template.
-    trust_remote_code: whether code that comes with the tokenizer may run.
-    """
-    from transformers import AutoTokenizer  # slow to import, not needed for messages
-
-    tokenizer = AutoTokenizer.from_pretrained(
-        path, cache_dir=cache_dir, padding_side="left", trust_remote_code=trust_remote_code
-    )
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.template_date = pinned_date(template_date)
-    set_template(tokenizer, chat_template, chat_template_kwargs or {})
-    return tokenizer
-
-
-def set_template(tokenizer, chat_template: str | None, variables: Mapping) -> None:
-    """Have the tokenizer's prompts rendered by this template, None: its own, with these variables."""
-    if chat_template is not None:
-        tokenizer.chat_template = template_text(chat_template)
-    tokenizer.template_variables = dict(variables)
-
-
-def asking_tokenizer(path: str, settings: PromptSettings):
-    """The tokenizer of a policy as the settings of a job ask it, which also say how it is loaded."""
-    tokenizer = load_tokenizer(
-        path,
-        settings.cache_dir,
-        settings.template_date,
-        settings.chat_template,
-        settings.chat_template_kwargs,
-        trust_remote_code=settings.trust_remote_code,
-    )
-    set_history(tokenizer, settings.history_thinking, settings.reasoning_tags)
-    return in_format(tokenizer, settings)
-
-
-def check_tags_are_text(tokenizer, tags: list[str] | None) -> None:
-    """ValueError where attempts as text would lack the reasoning tags, as they lack special tokens."""
-    special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
-    hidden = sorted(special.intersection(tags or ()))
-    if hidden:
-        raise ValueError(
-            f"reasoning_tags holds {', '.join(hidden)}, which the tokenizer marks as special; expected "
-            "tags that are kept when an attempt is decoded. Set special to false for them in the "
-            "tokenizer, or reasoning_tags to null where the policy writes no reasoning."
-        )
-
-
-def render(tokenizer, messages: Messages, **kwargs) -> str:
-    """The conversation as the chat template writes it; ValueError where it can't show all of it."""
-    if not tokenizer.chat_template:
-        raise ValueError(
-            "the tokenizer has no chat template; expected one, since both turns are chat messages. "
-            "Use an instruction-tuned policy, set prompts.chat_template, or set prompts.prompt_format: "
-            "plain, as for base models."
-        )
-    system = [message["content"] for message in messages if message["role"] == "system"]
-    try:
-        text = tokenizer.apply_chat_template(
-            messages, tokenize=False, **_variables(tokenizer), **kwargs
-        )
-        refusal = ""
-    except Exception as error:  # of jinja, or whatever an expression in the template raises
-        if (
-            not system
-            or not isinstance(error, TemplateError)
-            or isinstance(error, TemplateSyntaxError)
-        ):
-            raise ValueError(_broken_template(error, tokenizer)) from error
-        render(tokenizer, [m for m in messages if m["role"] != "system"], **kwargs)
-        text, refusal = "", f" ({error})"
-    if any(content.strip() not in text for content in system):
-        raise ValueError(
-            f"system_prompt is {system[0]!r}, but the chat template takes no system message{refusal}; "
-            "expected one that shows it. Set system_prompt to null, and put its words into first_prompt."
-        )
-    return text
-
-
-def _broken_template(error: Exception, tokenizer) -> str:
-    variables = getattr(tokenizer, "template_variables", {})
-    given = f"Correct prompts.chat_template_kwargs, {variables}; or " if variables else ""
-    line = f"line {error.lineno}: " if isinstance(error, TemplateSyntaxError) else ""
-    return (
-        f"the chat template can't be rendered ({line}{type(error).__name__}: {error}); expected one "
-        f"that shows a question, an attempt and the request for a correction. {given}"
-        f"{'mend' if given else 'Mend'} chat_template.jinja beside the tokenizer, or set "
-        "prompts.chat_template to another."
-    )
-
-
-def _variables(tokenizer) -> dict:
-    """The template's variables by `load_tokenizer`, and today's date: the one fixed, or the clock's."""
-    day = getattr(tokenizer, "template_date", None)
-    dates = {} if day is None else {"strftime_now": day.strftime, "date_string": f"{day:%d %b %Y}"}
-    return {**getattr(tokenizer, "template_variables", {}), **dates}
 
 
 def prompt_ids(tokenizer, messages: Messages) -> list[int]:

@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 
 from score.files.atomic import remove_folder
+from score.files.made_with import TRAINED_WITH, check_policy_settings, mark_attempts
 from score.files.parquet import write_parquet
 from score.jobs.command import Command, optional
 from score.jobs.distributed import (
@@ -34,8 +35,8 @@ from score.jobs.writer_lock import sole_writer
 from score.policies.distribution import leave_out_padding_rows
 from score.policies.load import declared_generation, load_policy
 from score.problems.problem import read_problems
+from score.sampling.few_shot import read_few_shot
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
-from score.sampling.prompts import read_few_shot
 from score.sampling.rollout import Generate
 from score.sampling.sampling_plan import SamplingPlan
 from score.sampling.settings import SampleSettings
@@ -105,6 +106,7 @@ def main() -> None:
     flags = COMMAND.flags(
         settings="JSON file of SampleSettings",
         policy="folder or hub name of the policy",
+        trained_with=TRAINED_WITH,
         problems="JSON Lines of problems",
         few_shot_dir=optional("folder of worked examples"),
         first_attempts=optional(
@@ -116,13 +118,17 @@ def main() -> None:
     join_launcher()
     with COMMAND.errors():
         settings = SampleSettings.read(flags.settings)
+        check_policy_settings(flags.policy, *flags.trained_with)
         problems = read_problems(flags.problems)[: settings.num_problems]
         few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
         plan = SamplingPlan(settings, flags.policy, problems, few_shot, flags.first_attempts)
     with sole_writer(flags.shards) if is_first_process() else nullcontext():
         rows = sample_policy(plan, Path(flags.shards))
         if is_first_process():
-            write_parquet(flags.attempts, pd.DataFrame(rows))
+            settings.require_file()
+            sampled = pd.DataFrame(rows)
+            mark_attempts(sampled, sampled=settings, trained=flags.trained_with[0])
+            write_parquet(flags.attempts, sampled)
             remove_folder(flags.shards)
     leave_launcher()
 

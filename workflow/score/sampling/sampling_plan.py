@@ -12,7 +12,6 @@ from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     Bridge,
     Messages,
-    asking_tokenizer,
     correction_prompts,
     first_messages,
     prompt_ids,
@@ -23,6 +22,7 @@ from score.sampling.rollout import Generate, Rollout, begin_rollouts, continue_r
 from score.sampling.sampled import read_first_attempts, rollout_rows
 from score.sampling.settings import SampleSettings
 from score.sampling.shards import Job
+from score.sampling.tokenizers import asking_tokenizer
 
 # Settings on which no attempt depends, so that shards outlive a change of them.
 _IDLE = ("batch_size", "cache_dir", "num_problems", "vllm_gpu_memory_utilization")
@@ -91,6 +91,8 @@ class SamplingPlan:
         later = sum(len(bridge.ids) + limit for bridge in self.bridges)
         most = self.settings.num_turns if self.settings.history == "whole" else 2
         turns = min(self.settings.num_turns, most)
+        stripped = [bridge.history for bridge in self.bridges if bridge.history is not None]
+        later += sum(shown.longer() for shown in stripped)
         return max(map(len, self.prompts.values())) + first + (turns - 1) * later
 
     def rows(self, batch: list[Job], generate: Generate, stop_ids: set[int]) -> list[dict]:

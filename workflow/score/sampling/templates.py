@@ -8,12 +8,15 @@ import re
 from importlib.metadata import version
 
 from score.sampling.chat_template import shipped_templates, variables_of
-from score.sampling.prompts import Bridge, render, work_out_text
+from score.sampling.history import set_history
+from score.sampling.prompts import Bridge, work_out_text
+from score.sampling.render import render
+from score.verifiers.reasoning import TAGS
 
 _CORRECTION = "There might be an error. Correct it."
 _MARKER = re.compile(r"<[^<>\s']+>|\[[A-Z_/]+\]")
 # What tokenizers hold as plain text, since attempts as text must show it.
-_PLAIN = ("<think>", "</think>")
+_PLAIN = TAGS
 
 _HEAD = """# Chat templates
 
@@ -23,7 +26,7 @@ What becomes of each chat template that TRL {version} ships. The page is what
 The names are values of `prompts.chat_template`; a policy whose tokenizer has the same template needs no
 setting. Those that end in `_training` are TRL's own variants, which its `get_training_chat_template`
 gives. They are not needed here: the prompt of turn 2 is never rendered anew, it is turn 1 as it was
-sampled, reasoning included, and then the bridge.
+sampled, reasoning included unless `prompts.history_thinking` is `strip`, and then the bridge.
 
 * **Before an attempt**: what follows a question, up to the attempt.
 * **Bridge**: what follows an attempt, up to the next one; `…` is the request for a correction. An
@@ -31,7 +34,11 @@ sampled, reasoning included, and then the bridge.
 * **Stop**: the token that ends an attempt at the end of a conversation. Sampling stops there, besides
   at the tokens that the policy declares.
 * **History**: how the template itself would show attempt 1 in turn 2, `as sampled` or `changed`
-  (without its reasoning, or behind a block or a header). It changes nothing here.
+  (without its reasoning, or behind a block or a header). With `prompts.history_thinking: keep`, the
+  default, it changes nothing.
+* **Stripped**: what stands between the question and attempt 1's answer with `history_thinking: strip`;
+  empty where that is refused, since the template keeps reasoning or knows none in `<think>`. Some have
+  a variable for it: `qwen3_8` takes `chat_template_kwargs: {{preserve_thinking: false}}`.
 * **Variables**: what `prompts.chat_template_kwargs` may hold: texts, numbers, true and false.
 
 {accepted} of the {count} templates are accepted, and {training} of the {trainings} training variants.
@@ -41,7 +48,16 @@ The policies of gpt-oss and Muse Glimmer mark their reasoning with special token
 text does not show. `verifier.reasoning_tags` can't tell it from the answer, so have a marker do that
 (`verifier.evaluator_mode: final`).
 """
-_COLUMNS = ("Template", "Accepted", "Before an attempt", "Bridge", "Stop", "History", "Variables")
+_COLUMNS = (
+    "Template",
+    "Accepted",
+    "Before an attempt",
+    "Bridge",
+    "Stop",
+    "History",
+    "Stripped",
+    "Variables",
+)
 
 
 def stand_in_tokenizer(template: str):
@@ -69,11 +85,21 @@ def row_of(name: str, template: str) -> tuple[str, ...]:
         text = work_out_text(tokenizer, _CORRECTION, None)
     except ValueError as error:
         reason = re.sub(r"[|\n]", " ", str(error).partition(";")[0].partition(": it writes")[0])
-        return name, f"no: {reason}", "", "", "", "", variables
+        return name, f"no: {reason}", "", "", "", "", "", variables
     after = text.after.replace(_CORRECTION, "…")
     stop = tokenizer.convert_ids_to_tokens(bridge.end)
     history = "as sampled" if _keeps_reasoning(tokenizer, text.opening) else "changed"
-    return name, "as is", _code(text.opening), _code(after), _code(stop), history, variables
+    shown = (_code(text.opening), _code(after), _code(stop), history, _stripped(tokenizer))
+    return name, "as is", *shown, variables
+
+
+def _stripped(tokenizer) -> str:
+    """What the template writes before the answer of an earlier attempt; empty where it strips none."""
+    set_history(tokenizer, "strip", _PLAIN)
+    try:
+        return _code(work_out_text(tokenizer, _CORRECTION, None).history.before)
+    except ValueError:
+        return ""
 
 
 def _keeps_reasoning(tokenizer, opening: str) -> bool:

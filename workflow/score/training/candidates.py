@@ -10,7 +10,7 @@ from pathlib import Path
 
 from transformers import TrainerCallback
 
-from score.files.atomic import remove_folder, replace_folder
+from score.files.atomic import remove_folder, replace_folder, written_to
 from score.files.errors import SiteError
 from score.files.manifest import damage_of
 from score.training.checkpoints import checkpoint_steps
@@ -110,7 +110,8 @@ class Candidates(TrainerCallback):
         remove_folder(kept)
         for step in self.selection.last_candidates(self.trainer.state.log_history):
             draft = kept / "writing"
-            self.copy(step, draft)
+            with written_to(draft):
+                self.copy(step, draft)
             replace_folder(draft, kept / f"step-{step}")
 
     def _path(self, step: int) -> Path:
@@ -121,15 +122,10 @@ class Candidates(TrainerCallback):
         if accelerator.is_main_process:
             shutil.rmtree(draft, ignore_errors=True)
         accelerator.wait_for_everyone()
-        try:
+        with written_to(draft):
             write_policy(self.trainer, draft)
             accelerator.wait_for_everyone()
             seal(draft, self._path(step))
-        except OSError as error:
-            raise SiteError(
-                f"the weights of update {step} can't be written to {self.folder} ({error}). Make room "
-                "and run again: training goes on from the newest whole checkpoint."
-            ) from error
         accelerator.wait_for_everyone()
 
     def _delete_all_but(self, wanted: set[int]) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from peft import LoraConfig
 
-from score.files.atomic import remove_folder, replace_folder
+from score.files.atomic import remove_folder, replace_folder, written_to
+from score.files.made_with import TRAINED_WITH, check_policy_settings, mark_policy
 from score.jobs.command import Command, optional
 from score.jobs.distributed import (
     allow_offload_without_compiler,
@@ -45,6 +46,7 @@ FLAGS = {
     "settings": "JSON file of the command's settings",
     "tuned": optional("JSON file of settings that win over those"),
     "init": "policy to start from: folder or hub name",
+    "init_trained_with": TRAINED_WITH,
     "policy": "folder to write the trained policy to",
     "records": "JSON Lines to write, one an update",
     "checkpoints": "scratch folder, gone in the end",
@@ -139,6 +141,7 @@ def save_or_interrupt(
     if stop.stopped_early:
         end_interrupted()
     else:
+        settings.require_file()
         _save_policy(trainer, settings, flags, candidates)
 
 
@@ -151,12 +154,15 @@ def _save_policy(
         shutil.rmtree(draft, ignore_errors=True)  # of a training that was killed, maybe another one
     trainer.accelerator.wait_for_everyone()
     step = candidates and candidates.chosen_step()
-    if step is None:
-        write_policy(trainer, draft)
-        trainer.accelerator.wait_for_everyone()
-        write_manifest(draft)
-    elif main:
-        candidates.copy(step, draft)
+    with written_to(draft):
+        if step is None:
+            write_policy(trainer, draft)
+            trainer.accelerator.wait_for_everyone()
+            write_manifest(draft)
+        elif main:
+            candidates.copy(step, draft)
+        if main:
+            mark_policy(draft, settings)
     if main:
         replace_folder(draft, Path(flags.policy))
         chosen = candidates and (candidates.chosen()[0], settings.select_checkpoint)
@@ -198,6 +204,7 @@ def run_job(
     with ExitStack() as held:
         with command.errors(ValueError, RuntimeError):
             settings = kind.read(flags.settings, flags.tuned)
+            check_policy_settings(flags.init, *flags.init_trained_with)
             for role in ("init", "reference"):
                 if role in flags:
                     check_policy(

@@ -20,17 +20,16 @@ from score.jobs.distributed import is_first_process, leave_launcher
 from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
 from score.problems.problem import read_problems
+from score.sampling.few_shot import read_few_shot
 from score.sampling.prompt_settings import task_of
 from score.sampling.prompts import (
     Bridge,
-    asking_tokenizer,
-    check_tags_are_text,
     first_messages,
     prompt_ids,
     prompts_digest,
-    read_few_shot,
     system_prompt_of,
 )
+from score.sampling.tokenizers import asking_tokenizer, check_tags_are_text
 from score.training.candidates import Candidates, EndsOnce
 from score.training.config import SCoReConfig
 from score.training.health import NothingToLearn
