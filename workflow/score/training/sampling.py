@@ -64,15 +64,17 @@ class SamplesRollouts:
         groups = [(self.rendered(m), len(list(g))) for m, g in groupby(messages)]
         prompts = [ids for ids, size in groups for _ in range(size)]
 
-        def sample(engine, same_number):
+        def sample(engine, same_number, places):
             firsts = engine
             if given is not None:
-                firsts = StartingFrom(engine, given[::corrections], same_number)
-            generate = SharedFirst(firsts, corrections)
-            rollouts = sample_rollouts(prompts, self.bridge, generate, self.stop_ids, turns)
+                starts = [given[i] for i in places[::corrections]]
+                firsts = StartingFrom(engine, starts, same_number)
+            generate, asked = SharedFirst(firsts, corrections), [prompts[i] for i in places]
+            rollouts = sample_rollouts(asked, self.bridge, generate, self.stop_ids, turns)
             if engine.tell:
                 first, *later = engine.logps
                 tell_logps(rollouts, [repeated(first, corrections), *later])
+                engine.logps = []
             return rollouts
 
         if self.use_vllm:
@@ -80,7 +82,7 @@ class SamplesRollouts:
             engine = TrainingGenerate(self._generate_single_turn, firsts, self.stop_ids)
             # The engine wants whole groups of first attempts, in their order.
             whole = 0 if self._all_first_are_given(given) else len(prompts) // corrections
-            return sample(engine, same_number=lambda lacking: whole)
+            return sample(engine, lambda lacking: whole, range(len(prompts)))
         with unwrap_model_for_generation(
             self.model_wrapped,
             self.accelerator,
@@ -95,4 +97,21 @@ class SamplesRollouts:
             rows = self.args.local_rollout_forward_batch_size
             tell = self.args.sampler_ratios and temperature > 0
             engine = HFGenerate(policy, config, rows, tell, self.stop_ids.strings)
-            return sample(engine, same_number=lambda lacking: max(gather_object([lacking])))
+            sampled: dict[int, Rollout] = {}
+            for places in in_parts(prompts, rows, corrections):
+                found = sample(engine, lambda lacking: max(gather_object([lacking])), places)
+                sampled.update(zip(places, found, strict=True))
+        return [sampled[i] for i in range(len(prompts))]
+
+
+def in_parts(prompts: list[list[int]], most: int, corrections: int) -> list[list[int]]:
+    """The places of prompts in parts of at most `most`, each of which goes through all turns by itself.
+
+    So turn 2 finds turn 1 in the cache. Prompts of similar length share a part, and runs of
+    `corrections`, which share a first attempt, stay whole; equally many parts for as many prompts.
+    """
+    runs = [range(i, i + corrections) for i in range(0, len(prompts), corrections)]
+    if len(prompts) > most:
+        runs.sort(key=lambda run: -len(prompts[run[0]]))
+    size = max(1, most // corrections)
+    return [[i for run in runs[j : j + size] for i in run] for j in range(0, len(runs), size)]
