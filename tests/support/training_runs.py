@@ -102,7 +102,9 @@ def first_update(trainer):
     size, k = trainer.args.generation_batch_size, trainer.num_generations
     rows = [row for row in trainer.train_dataset for _ in range(k)]
     trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
-    return trainer._make_batches(rows[:size])
+    batches = trainer._make_batches(rows[:size])
+    trainer._tell_of_update(0)
+    return batches
 
 
 def whole_rows(batch):

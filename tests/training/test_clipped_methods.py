@@ -1,8 +1,11 @@
 """GRPO and ThinkTwice in the trainer: what they sample, several updates a set, budgets of tokens."""
 
+import json
+
 import pytest
 import torch
-from launching import TRAINING
+from launching import TRAINING, accelerate, run
+from places import ROOT
 from score.sampling.rollout import attempt_texts
 from score.training.candidates import AlreadyTrained, EndsOnce
 from score.training.checkpoints import newest_whole_checkpoint
@@ -208,3 +211,17 @@ def test_what_belongs_to_clipped_methods_is_refused_elsewhere(tmp_path, change):
     ((name, value),) = change.items()
     with pytest.raises(ValueError, match=f"{name} is {value} with objective stage_one"):
         SCoReConfig(output_dir=str(tmp_path), use_cpu=True, bf16=False, **change)
+
+
+@pytest.mark.slow
+def test_two_ranks_train_methods_alike_and_resume_bit_for_bit(tmp_path):
+    """Also groups that lie on both, of rollouts that share their first attempts."""
+    run([*accelerate("cpu"), str(ROOT / "tests/support/launched_methods.py"), str(tmp_path)])
+    one, two = (json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in (0, 1))
+    for name in ("grpo", "thinktwice"):
+        assert one[name]["resumed_equals_whole"] and two[name]["resumed_equals_whole"], name
+        sampled = [[r["sampled_tokens"] for r in told[name]["records"]] for told in (one, two)]
+        assert sampled[0] == sampled[1]
+    assert [r["sampled_tokens"] for r in one["thinktwice"]["records"][:4]] == [112, 0, 128, 0]
+    # 10 first attempts of 7 tokens, and 20 corrections of 8
+    assert [r["sampled_tokens"] for r in one["stage_two"]["records"]] == [230] * 3

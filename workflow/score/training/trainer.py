@@ -19,6 +19,7 @@ from score.policies.distribution import leave_out_padding_rows, without_router_l
 from score.policies.lineage import write_lineage
 from score.sampling.generate import stop_ids_of
 from score.sampling.prompts import Bridge, RenderedPrompts
+from score.sampling.rollout import Rollout
 from score.sampling.self_verified import ReadVerdicts
 from score.sampling.vllm import stop_requests
 from score.training import loss
@@ -28,7 +29,6 @@ from score.training.batches import ProblemSampler, Score, pad_batches, token_log
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.fused_head import check_fused_head
-from score.training.health import paid_turns
 from score.training.methods import METHODS
 from score.training.methods.method import Groups
 from score.training.offline_attempts import OfflineAttempts
@@ -38,13 +38,16 @@ from score.training.reference import WithReference
 from score.training.rollout_sets import SamplesSets
 from score.training.sampling import SamplesRollouts
 from score.training.second_opinions import SecondOpinions
-from score.training.self_verified import of_attempts_alone, standing
+from score.training.self_verified import of_attempts_alone
 from score.training.shared_prefix import add_shared_prefixes
+from score.training.update_records import RecordsUpdates
 from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
 
 
-class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints, GRPOTrainer):
+class SCoReTrainer(
+    WithReference, SamplesRollouts, SamplesSets, RecordsUpdates, WholeCheckpoints, GRPOTrainer
+):
     """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the METHODS.
 
     model: a path, hub name, PreTrainedModel or PeftModel. reference: the frozen π_ref of the KL, as
@@ -164,27 +167,13 @@ class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints
         opinions = self.second_opinions.ask(self.state.global_step + 1, problems, judged)
         self._sums.add_second_opinions(opinions)
         scores, stated = scored.scores, scored.stated
-        size, device = self.args.per_device_train_batch_size, self.accelerator.device
         each = len(rollouts) // self.args.mini_batches
         starts = range(0, len(rollouts), each)
-        order = [s + i for s in starts for i in batch_order(rollouts[s : s + each], size)]
+        order = [s + i for s in starts for i in self._order(rollouts[s : s + each])]
         rollouts, stated = [rollouts[i] for i in order], [stated[i] for i in order]
         offline = None if given is None else [given[i] is not None for i in order]
-        scores = scores[order].to(device)
-        pad_id, share = self._tokenizer.pad_token_id, self._shares_prefixes
-        batches = []
-        for s in starts:
-            theirs = None if offline is None else offline[s : s + each]
-            update = pad_batches(rollouts[s : s + each], size, pad_id, device, theirs, share)
-            mean_tokens = self._mean_tokens(update, each)
-            for batch in update:
-                batch["rollout"] += s
-                batch["mean_tokens"] = mean_tokens
-            batches += update
-        for batch in batches:
-            batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
-            if self.args.mini_batches > 1:
-                batch["old_logps"] = self._no_grad_logps(batch, reference=False)
+        scores = scores[order].to(self.accelerator.device)
+        batches = [b for start in starts for b in self._padded(rollouts, offline, start, each)]
         method = self.method
         rewards = method.rewards(scores, self.args)
         rank = self.accelerator.process_index
@@ -199,30 +188,25 @@ class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints
         self._sampled = rollouts, scores, stated, equal, offline
         return batches
 
-    def _tell_of_update(self, number: int) -> None:
-        """Record the rollouts that one of the updates of a set is made with."""
-        each = len(self._sampled[0]) // self.args.mini_batches
-        part = slice(number * each, (number + 1) * each)
-        rollouts, scores, stated, equal, offline = (
-            None if of_set is None else of_set[part] for of_set in self._sampled
-        )
-        if self.method.verifies:
-            scores = standing(scores)
-        self._sums.add_rollouts(rollouts, scores, stated, offline, apart=self.method.roles)
-        self._sums.add_equal_groups(equal, paid_turns(self.method, self.args, self.turns))
-        if number:
-            self.record({"sampled_tokens": 0.0})  # its rollouts were sampled for the first update
+    def _order(self, rollouts: list[Rollout]) -> list[int]:
+        return batch_order(rollouts, self.args.per_device_train_batch_size)
 
-    def _count_tokens(self, count: int, rounds: int) -> None:
-        """Tokens that this rank sampled for a set; the record has those of all ranks."""
-        self.record({"sampled_tokens": self._over_ranks(count)})
-        if self.args.dynamic_sampling_rounds:
-            self.record({"dynamic_sampling_rounds": float(rounds)})
-
-    def _over_ranks(self, count: int) -> float:
-        """The sum of a number of each rank."""
-        counted = torch.tensor(count, device=self.accelerator.device)
-        return self.accelerator.reduce(counted, "sum").item()
+    def _padded(
+        self, rollouts: list[Rollout], offline: list[bool] | None, start: int, count: int
+    ) -> list[dict[str, torch.Tensor]]:
+        """The micro-batches of an update, `count` of a set's rollouts from `start` on."""
+        part, size = slice(start, start + count), self.args.per_device_train_batch_size
+        given = None if offline is None else offline[part]
+        pad_id, device = self._tokenizer.pad_token_id, self.accelerator.device
+        batches = pad_batches(rollouts[part], size, pad_id, device, given, self._shares_prefixes)
+        mean_tokens = self._mean_tokens(batches, count)
+        for batch in batches:
+            batch["rollout"] += start
+            batch["mean_tokens"] = mean_tokens
+            batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
+            if self.args.mini_batches > 1:
+                batch["old_logps"] = self._no_grad_logps(batch, reference=False)
+        return batches
 
     def _mean_tokens(self, update: list[dict], rollouts: int) -> float:
         """Tokens of a rollout that are trained, as a mean over all ranks' rollouts of an update."""
@@ -287,29 +271,6 @@ class SCoReTrainer(WithReference, SamplesRollouts, SamplesSets, WholeCheckpoints
         if self.args.should_save:
             folder = output_dir or self.args.output_dir
             write_lineage(folder, self.args.objective, self.reference, self.args.cache_dir)
-
-    # ----------------------------------------------------------------------------------------- log
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        means = self._sums.means(self.accelerator)
-        if self.method.alternates:
-            means.pop("offline", None)  # the attempts that it corrects are its own
-        if means:
-            sigma = self.reward_deviation
-            means["reward_deviation"] = sigma if self.method.roles == 1 else sigma[0]
-            if self.method.roles > 1:
-                means["verifier_deviation"] = sigma[1]
-        if means and self.args.init_kl_target is not None:
-            means["init_kl_coef"] = self.kl_weights[0]
-        if "grad_norm" in logs:
-            clipped = 0 < self.args.max_grad_norm < logs["grad_norm"]
-            means["gradient_clipped"] = float(clipped)
-        self.record(means)
-        super().log(logs, start_time)
-
-    def record(self, values: dict[str, float]) -> None:
-        """Put numbers into the record of the update under way."""
-        for name, value in values.items():
-            self._metrics["train"][name].append(value)
 
 
 def _no_reward_function(**kwargs):
