@@ -89,7 +89,7 @@ def test_a_pass_at_4_says_so_and_is_ordered_among_its_own_alone(tmp_path):
     (aime,) = (told for (dataset, _), told in groups.items() if dataset == "AIME24")
     # published 45.3, 48.9, 60.4; here ThinkTwice is below GRPO
     assert aime == ["base, grpo, thinktwice", "2 of 3", "2 of 3"]
-    assert ("MATH500", "mean of 32 at T 0.6") in groups
+    assert ("MATH500", "mean of 32 at T 0.6, top-p 0.95") in groups
 
 
 def test_a_published_pass_at_k_stands_beside_this_runs_own(tmp_path):
