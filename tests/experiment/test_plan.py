@@ -143,6 +143,7 @@ def test_budgets_add_up_over_what_a_policy_starts_from(seeded):
         ({"objective": "single_turn", "total_episodes": 512}, 512, 2),
         ({"objective": "single_turn", "total_episodes": 512, "early_stop": 3}, None, None),
         ({"objective": "thinktwice", "total_episodes": 1024}, 1024, 16),
+        ({"objective": "pag", "total_episodes": 512}, None, 2),  # not all attempts are revised
         ({"objective": "grpo", "total_episodes": 512}, None, 8),  # groups are replaced
         ({"objective": "stage_two", "total_tokens": 512}, None, None),
         # 512 corrections of 128 first attempts

@@ -128,6 +128,14 @@ BAD_CONFIGS = [
         ["policies.refine.objective is 'self_refine'", "CRITIQUE_PROMPT", "'puzzle' lacks"],
     ),
     (
+        {"policies.judging": {"init": "base", "objective": "pag_prompted"}},
+        [
+            "policies.judging.objective is 'pag_prompted'",
+            "VERIFY_PROMPT and REVISE_PROMPT",
+            "in words",
+        ],
+    ),
+    (
         {"policies.pairs": {"init": "base", "objective": "pair_sft", "variant": "EIF"}},
         ["policies.pairs has the key 'variant', which pair_sft does not use"],
     ),

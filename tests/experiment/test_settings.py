@@ -281,18 +281,23 @@ def test_prompts_reach_every_job_that_makes_some_and_those_of_refining_no_other(
         "star": {"init": "base", "objective": "self_taught"},
         "given": {"init": "base", "objective": "supervised", "attempts_path": "x.csv"},
         "refine": {"init": "base", "objective": "self_refine"},
+        "judging": {"init": "base", "objective": "pag_prompted"},
         **config["policies"],
     }
     jobs = JobSettings(Plan(config))
     made = [jobs.corrections("star", 1), jobs.choice("star"), jobs.given("given")]
     made += [jobs.training("score"), jobs.sampling("score", "test")]
-    for settings in (*made, jobs.sampling("refine", "test")):
+    refining, judging = (jobs.sampling(name, "test") for name in ("refine", "judging"))
+    assert (refining.prompting, judging.prompting) == ("self_refine", "pag")
+    assert judging.reasoning_tags == config["verifier"]["reasoning_tags"]
+    for settings in (*made, refining, judging):
         told = json.loads(settings.to_json())
         for name in ("system_prompt", "first_prompt", "correction_prompt"):
             assert told[name] == f"{name} {{question}}"
         assert told["chat_template"] == "qwen3"
         assert told["chat_template_kwargs"] == {"enable_thinking": False}
-        assert ("critique_prompt" in told) == (settings not in made)
+        assert ("critique_prompt" in told) == (settings is refining)
+        assert ("verify_prompt" in told) == ("revise_prompt" in told) == (settings is judging)
     assert jobs.fine_tuning("star").chat_template == "qwen3"
 
 

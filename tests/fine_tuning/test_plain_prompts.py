@@ -21,7 +21,7 @@ def path(tmp_path_factory):
 
 def test_given_attempts_end_in_the_stop_string_and_are_fine_tuned_on(path, tmp_path):
     tokenizer = plain(path)
-    first, second = given.make_examples([ROW], (1, 2), tokenizer, TASK, [])
+    first, second = given.make_examples([ROW], (1, 2), tokenizer, TASK, [], None)
     imitated = [tokenizer.decode(e.input_ids[e.context :]) for e in (first, second)]
     assert imitated == [f" It is {n}.\n\nQuestion:" for n in (3, 2)]
     between = second.input_ids[len(first.input_ids) : second.context]
@@ -42,7 +42,7 @@ def test_given_attempt_that_holds_a_stop_string_is_refused_by_its_row(path):
     with pytest.raises(
         ValueError, match=r"row 1: attempt_2 holds the stop string '\\n\\nQuestion:'"
     ):
-        given.make_examples([row], (1, 2), plain(path), TASK, [])
+        given.make_examples([row], (1, 2), plain(path), TASK, [], None)
 
 
 def test_corrections_are_imitated_up_to_their_stop_string_and_need_one(path):

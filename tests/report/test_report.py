@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import json
+import re
 import subprocess
 import sys
+import zlib
 from xml.etree import ElementTree
 
 import pytest
@@ -14,7 +16,7 @@ from score.report.__main__ import write_report
 from score.report.markdown import markdown_elements
 from score.report.pictures import FLOWS, accuracy_picture, flow_picture
 from score.report.provenance import jobs
-from score.report.rollouts import DIFFERS, RIGHT_FIRST, RIGHT_SECOND, TRUNCATED, read_rollouts
+from score.report.rollouts import DIFFERS, RIGHT_FIRST, RIGHT_SECOND, TRUNCATED, pack, read_rollouts
 from score.report.run_folder import open_run
 from score.report.sentence import sentence
 
@@ -123,6 +125,13 @@ def test_samples_of_one_problem_are_rollouts_of_their_own(run):
     index = read_rollouts(open_run(run)).index
     assert index["policies"][1]["sample"] == ["0", "1", "0"]
     assert index["policies"][1]["problem"] == [0, 0, 1]
+
+
+def test_any_text_comes_through_packing():
+    text = "\ud800 lone \x00 \u2028 </script> 𝒳 \udfff"
+    packed = pack([text])
+    assert re.fullmatch(r"[A-Za-z0-9+/=]+", packed)
+    assert json.loads(zlib.decompress(base64.b64decode(packed))) == [text]
 
 
 def test_provenance_names_digests_budgets_packages_and_commit(run):

@@ -16,6 +16,8 @@ import pytest
 import yaml
 from places import ROOT
 from sampling_runs import PROBLEMS, SETTINGS, sample, stored
+from score.files.made_with import mark_attempts
+from score.files.parquet import write_parquet
 from score.problems.problem import write_problems
 from score.sampling.sampling_plan import SamplingPlan
 from training_runs import BASE
@@ -165,7 +167,9 @@ def test_killed_sampling_goes_on_and_ends_with_the_same_file(killed, whole, tmp_
     assert f"sample: {had} of 120 rollouts found in shards" in log
     assert f"sample: 120 of 120 rollouts ({had} found in shards), 0 s left" in log
     expected = tmp_path / "expected.parquet"
-    pd.DataFrame(whole).to_parquet(expected, index=False)
+    frame = pd.DataFrame(whole)
+    mark_attempts(frame, sampled=SMALL)
+    write_parquet(expected, frame)
     assert (folder / "sampled.parquet").read_bytes() == expected.read_bytes()
 
 

@@ -18,7 +18,7 @@ ROLLOUTS = list(itertools.product(range(2), repeat=3))
 SCORES = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.25, 1.0]], dtype=torch.float64)  # turn, token
 TURN = torch.tensor([[1, 0, 2, 0, 3]])
 METHODS_OF_TURNS = [
-    name for name, method in METHODS.items() if not (method.one_turn or method.alternates)
+    name for name, m in METHODS.items() if not (m.one_turn or m.alternates or m.verifies)
 ]
 
 

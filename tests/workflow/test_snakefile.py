@@ -77,6 +77,26 @@ def test_shipped_overlays_dry_run_without_network_and_reach_every_rule(dry_run, 
     assert all(path.startswith(f"results/{name}/") for job in jobs.values() for path in job.output)
 
 
+def test_pag_has_its_sources_hyper_parameters_and_is_evaluated_as_it_is_trained(dry_run):
+    jobs = dry_run(configfile="configs/pag-qwen2.5-1.5b.yaml")
+    told = jobs["train_pag", "pag"].settings
+    batch = told["per_device_train_batch_size"] * told["gradient_accumulation_steps"]
+    k = told["number_output_initial_generations"]
+    assert (batch // k, k, told["learning_rate"], told["max_tokens"]) == (512, 4, 1e-6, 2048)
+    assert told["init_kl_coef"] == told["corr_kl_coef"] == 0.0 and told["stage2_alpha"] == 1.0
+    assert told["scale_advantages"] and told["verify_prompt"] is None
+    sampled = {
+        arm: jobs["sample_attempts", arm, "test"].settings.get("prompting", "correction")
+        for arm in ("base", "score", "pag", "pag_prompted")
+    }
+    assert sampled == {
+        "base": "correction",
+        "score": "correction",
+        "pag": "pag",
+        "pag_prompted": "pag",
+    }
+
+
 def test_every_rule_that_runs_a_policy_is_launched_with_its_config(dry_run):
     jobs = dry_run(configfile="configs/comparison-smollm2.yaml")
     for (rule, *_), job in jobs.items():

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from rapidfuzz.distance import Levenshtein
 
+from score.evaluation.self_verdicts import self_verdict_metrics
 from score.verifiers.verifier import VERDICTS
 
 RATES = ("accuracy_t1", "accuracy_t2", "delta", "incorrect_to_correct", "correct_to_incorrect")
@@ -149,7 +150,8 @@ def evaluation_metrics(attempts: pd.DataFrame, *, samples: int = 10_000, seed: i
     self_correction: turn 1 to turn 2. turns: per turn accuracy, mean score, verdict counts, counts
     of the second opinion where there is one, tokens and truncation. changes: per two turns in a
     row (and first to last), what changed. by_level: accuracy of each turn at each difficulty level,
-    where problems have one.
+    where problems have one. verifier_turns: where the policy judged its own attempts, by the turn that
+    follows, how well it did.
     """
     turns = turns_of(attempts.columns, "correct")
     pairs = list(itertools.pairwise(turns))
@@ -165,7 +167,13 @@ def evaluation_metrics(attempts: pd.DataFrame, *, samples: int = 10_000, seed: i
         )
         for before, after in pairs
     }
+    verified = {
+        str(turn): self_verdict_metrics(attempts, turn)
+        for turn in turns
+        if f"self_verdict_t{turn}" in attempts
+    }
     return {
+        **({"verifier_turns": verified} if verified else {}),
         "num_problems": rates[1, 2]["num_problems"],
         "num_rollouts": len(attempts),
         "self_correction": rates[1, 2],

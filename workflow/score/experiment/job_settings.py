@@ -9,6 +9,7 @@ from score.experiment.problem_counts import needed_problems
 from score.files.digests import digest
 from score.fine_tuning.settings import CHOOSING, CorrectionSettings, FineTuneSettings, GivenSettings
 from score.problems.settings import PrepareSettings
+from score.sampling.prompt_settings import BETWEEN
 from score.sampling.settings import SampleSettings
 from score.training.settings import TrainSettings
 
@@ -57,25 +58,26 @@ class JobSettings:
 
     def sampling(self, instance: str, evaluation: str) -> SampleSettings:
         """The attempts of an instance in one of the plan's evaluations."""
-        prompted = instance != "base" and self.plan.is_prompted(instance)
+        prompting = self.plan.prompting(instance)
         return SampleSettings.from_config(
             self.config,
             self.config["evaluation"],
-            self._prompts(refining=prompted),
-            {"prompting": self.plan.objective(instance)} if prompted else {},
+            self._prompts(prompting),
+            {} if prompting == "correction" else {"prompting": prompting},
             self.plan.evaluations[evaluation].settings,
         )
 
-    def _prompts(self, refining: bool = False) -> dict:
+    def _prompts(self, prompting: str = "correction") -> dict:
         """The section `prompts`, without the messages that a job does not use.
 
-        Where earlier attempts are stripped of their reasoning, it depends on the reasoning's tags too.
+        Where earlier attempts are stripped of their reasoning, or the policy's own verdicts are read, it
+        depends on the reasoning's tags too.
         """
-        unused, prompts = (
-            () if refining else ("critique_prompt", "refine_prompt"),
-            self.config["prompts"],
-        )
-        tags = self._tags() if prompts["history_thinking"] == "strip" else {}
+        prompts = self.config["prompts"]
+        others = {"self_refine", "pag"} - {prompting}
+        unused = {name for other in others for name in BETWEEN[other]}
+        tagged = prompts["history_thinking"] == "strip" or prompting == "pag"
+        tags = self._tags() if tagged else {}
         return {key: value for key, value in prompts.items() if key not in unused} | tags
 
     def _tags(self) -> dict:
@@ -91,8 +93,9 @@ class JobSettings:
 
     def training(self, instance: str) -> TrainSettings:
         """Verifier, then what the plan says: an entry over its sections, a candidate over both."""
+        prompts = self._prompts(self.plan.prompting(instance))
         return TrainSettings.from_config(
-            self.config, self.config["verifier"], self._prompts(), self.plan.settings(instance)
+            self.config, self.config["verifier"], prompts, self.plan.settings(instance)
         )
 
     def fine_tuning(self, instance: str) -> FineTuneSettings:

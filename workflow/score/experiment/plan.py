@@ -13,7 +13,8 @@ from functools import cached_property
 from score.fine_tuning.settings import FINE_TUNED
 from score.training.methods import METHODS
 
-PROMPTED = ("self_refine",)
+# Objectives that train nothing, by the way in which they prompt another policy.
+PROMPTED = {"self_refine": "self_refine", "pag_prompted": "pag"}
 # Folders of every run beside those of its policies and evaluations: results/{run_name}/figures.
 FOLDERS = ("analyses", "figures", "problems")
 # Keys of an entry that say where a training starts, not how it goes.
@@ -132,6 +133,13 @@ class Plan:
     def is_prompted(self, instance: str) -> bool:
         """Whether it is a way to prompt another policy, without weights of its own."""
         return self.objective(instance) in PROMPTED
+
+    def prompting(self, instance: str) -> str:
+        """How an instance is led from one attempt to the next where it is evaluated."""
+        objective = None if instance == "base" else self.objective(instance)
+        if objective in METHODS:
+            return METHODS[objective].prompting
+        return PROMPTED.get(objective, "correction")
 
     def init(self, instance: str) -> str:
         """The instance that the training of `instance` starts from, of the same seed."""
@@ -286,6 +294,8 @@ class Plan:
             attempts = round(rollouts * each)
             if settings["dynamic_sampling_rounds"]:
                 attempts = None  # how many groups are replaced is found in training
+            if method.verifies:
+                attempts = None  # and so is how many attempts are revised
             if offline:
                 pool = settings["first_attempts_per_problem"]
                 attempts = None if problems is None else attempts + problems * pool

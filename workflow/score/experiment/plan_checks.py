@@ -8,7 +8,7 @@ from score.fine_tuning.settings import FINE_TUNED
 from score.sampling.chat_template import check_reserved
 from score.sampling.history import check_history
 from score.sampling.plain_prompts import check_prompt_format
-from score.sampling.prompt_settings import pinned_date, task_with
+from score.sampling.prompt_settings import BETWEEN, pinned_date, task_with
 from score.tasks import load_task
 from score.training.methods import METHODS
 
@@ -158,13 +158,15 @@ def _check_prompted(config: dict) -> None:
         task = task_with(config["task_type"], config["prompts"])
     except ValueError as error:
         raise ValueError(f"prompts.{error}") from None
-    missing = [name for name in ("CRITIQUE_PROMPT", "REFINE_PROMPT") if not hasattr(task, name)]
+    plan = Plan(config)
     for name, entry in config["policies"].items():
-        if entry["objective"] in PROMPTED and missing:
+        names = BETWEEN[plan.prompting(name)]
+        if any(not hasattr(task, each.upper()) for each in names):
             raise ValueError(
                 f"policies.{name}.objective is {entry['objective']!r}; expected a task with "
-                f"CRITIQUE_PROMPT and REFINE_PROMPT, which {config['task_type']!r} lacks. Leave the "
-                "policy out, or write prompts.critique_prompt and prompts.refine_prompt."
+                f"{' and '.join(map(str.upper, names))}, which {config['task_type']!r} lacks, and a "
+                "policy that answers them in words. Leave the policy out, or write "
+                f"{' and '.join(f'prompts.{each}' for each in names)}."
             )
 
 

@@ -44,7 +44,8 @@ def report_page(
         _figures(run, rollouts),
         settings_section(run),
     ]
-    missing = run.missing + rollouts.unread  # the figures may have added to it
+    # The figures may have added to it, and once more where the page is made twice.
+    missing = list(dict.fromkeys([*run.missing, *rollouts.unread]))
     script = "\n".join(_asset(name) for name in SCRIPTS)
     style = _asset("report.css")
     body = element(

@@ -10,6 +10,8 @@ WAYS = {
     "single_turn": "single-turn reinforcement learning",
     "direct_multi_turn": "direct multi-turn reinforcement learning",
     "summed_return": "reinforcement learning on the summed return",
+    "grpo": "GRPO",
+    "thinktwice": "ThinkTwice",
     "self_taught": "fine-tuning on its own corrections",
     "pair_sft": "fine-tuning on pairs of its own attempts",
     "supervised": "fine-tuning on given attempts",

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from score.jobs.lifeline import end_with_parent
+
 DEADLINE = 10.0  # seconds for a handful of renderings, which take milliseconds
 
 # What `render` gives a template itself, with the setting that changes it.
@@ -167,6 +169,7 @@ def within_deadline(renders: Callable[[], object], seconds: float | None = None)
 
 def _report(renders: Callable[[], object], connection) -> None:
     """Send the message of a ValueError in a list, or an empty list."""
+    end_with_parent()  # a template that loops for ever must not outlive who would end it
     try:
         renders()
         connection.send([])

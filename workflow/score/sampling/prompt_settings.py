@@ -10,14 +10,21 @@ from score.tasks import load_task
 from score.verifiers.reasoning import TAGS
 
 TEMPLATE_DATE = "2024-07-26"  # what Llama's templates print where nobody tells them a date
-PROMPTS = ("system_prompt", "first_prompt", "correction_prompt", "critique_prompt", "refine_prompt")
+# By the name of a way to lead from one attempt to the next, the messages that do so.
+BETWEEN = {
+    "correction": ("correction_prompt",),
+    "self_refine": ("critique_prompt", "refine_prompt"),
+    "pag": ("verify_prompt", "revise_prompt"),
+}
+PROMPTS = ("system_prompt", "first_prompt", *(name for names in BETWEEN.values() for name in names))
 
 
 @dataclass(kw_only=True)
 class PromptSettings(Settings):
     """Messages in place of the task's own; null: the task's. All tasks of ours have no system_prompt.
 
-    first_prompt holds "{question}". critique_prompt, refine_prompt: of prompting self_refine alone.
+    first_prompt holds "{question}". critique_prompt, refine_prompt: of prompting self_refine alone;
+    verify_prompt, revise_prompt: of pag alone.
     template_date: the day that chat templates print for today, as an ISO date; null: the clock's.
     prompt_format: chat (the policy's template) or plain (text of a fixed layout, plain_prompts.py).
     stop_strings: with plain, texts at which an attempt ends; null: the layout's own.
@@ -32,6 +39,8 @@ class PromptSettings(Settings):
     correction_prompt: str | None = None
     critique_prompt: str | None = None
     refine_prompt: str | None = None
+    verify_prompt: str | None = None
+    revise_prompt: str | None = None
     template_date: str | None = TEMPLATE_DATE
     prompt_format: str = "chat"
     stop_strings: list | None = None

@@ -15,6 +15,7 @@ from score.files.digests import digest
 from score.sampling.bridge_text import BridgeText, Messages, bridge_text
 from score.sampling.history import StrippedHistory, history_text, stripped_tags
 from score.sampling.plain_prompts import PlainBridge, plain_prompts_of
+from score.sampling.prompt_settings import BETWEEN
 from score.sampling.render import render
 
 
@@ -36,12 +37,11 @@ def correction_prompts(task: ModuleType, prompting: str) -> tuple[str, ...]:
     """User messages that lead from one attempt to the next.
 
     With prompting "correction" one, the same for right and wrong attempts. With "self_refine" two:
-    one asks for a critique of the attempt, and one after that critique for the next attempt.
-    ValueError where the task has no such messages.
+    one asks for a critique of the attempt, and one after that critique for the next attempt. With
+    "pag" two: one asks for a verdict on the attempt, and one after a verdict that it is wrong for the
+    next attempt. ValueError where the task has no such messages.
     """
-    if prompting == "correction":
-        return (task.CORRECTION_PROMPT,)
-    names = ("CRITIQUE_PROMPT", "REFINE_PROMPT")
+    names = [name.upper() for name in BETWEEN[prompting]]
     missing = [name for name in names if not hasattr(task, name)]
     if missing:
         raise ValueError(

@@ -11,6 +11,11 @@ attempt_t1, tokens_t1, truncated_t1, ids_t1, attempt_t2, …
               prompt_format plain the text lacks the stop string that they end in
 critique_t2, critique_tokens_t2, …
               of the critique before an attempt, where the policy was asked for one
+self_verdict_t2, revised_t2, …
+              where the policy judges its own attempts (prompting pag): what it says of attempt 1,
+              "correct", "wrong" or "unread", null where it was not asked, and whether it revised it.
+              The critique is the verifier turn's text. Where attempt 1 stands, attempt 2 is the same
+              text and ids again, of which none was sampled: tokens_t2 is 0
 prompt_ids    the token ids up to attempt 1
 opening       the text that the chat template writes just before each attempt, which may open a
               reasoning block

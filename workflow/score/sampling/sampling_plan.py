@@ -20,6 +20,12 @@ from score.sampling.prompts import (
 )
 from score.sampling.rollout import Generate, Rollout, begin_rollouts, continue_rollouts
 from score.sampling.sampled import read_first_attempts, rollout_rows
+from score.sampling.self_verified import (
+    ReadVerdicts,
+    as_attempts,
+    continue_verified,
+    verified_columns,
+)
 from score.sampling.settings import SampleSettings
 from score.sampling.shards import Job
 from score.sampling.tokenizers import asking_tokenizer
@@ -110,18 +116,28 @@ class SamplingPlan:
             begun = begin_rollouts(asked, generate, stop_ids, [row[0] for row in seeds[0]])
         rows = []
         for correction, own_seeds in enumerate(seeds):
-            rollouts = continue_rollouts(
-                begun,
-                self.bridges,
-                generate,
-                stop_ids,
-                settings.num_turns,
-                own_seeds,
-                settings.history,
-            )
+            asked = begun, self.bridges, generate, stop_ids, settings.num_turns
+            if settings.prompting == "pag":
+                rows += self._verified_rows(batch, correction, asked, own_seeds)
+                continue
+            rollouts = continue_rollouts(*asked, own_seeds, settings.history)
             opening = self.bridges[0].opening
             rows += rollout_rows(self.by_id, batch, correction, rollouts, self.tokenizer, opening)
         return rows
+
+    def _verified_rows(
+        self, batch: list[Job], correction: int, asked: tuple, seeds: list[list[int]]
+    ) -> list[dict]:
+        """The rows of one correction where the policy judges its attempts."""
+        settings, opening = self.settings, self.bridges[0].opening
+        read = ReadVerdicts(self.tokenizer, asked[3], settings.reasoning_tags, opening)
+        rollouts = continue_verified(*asked, read, seeds, settings.history)
+        shown = [as_attempts(rollout) for rollout in rollouts]
+        rows = rollout_rows(self.by_id, batch, correction, shown, self.tokenizer, opening)
+        return [
+            {**row, **verified_columns(rollout, read.of(rollout))}
+            for row, rollout in zip(rows, rollouts, strict=True)
+        ]
 
     def _seeds(self, batch: list[Job], correction: int) -> list[list[int]]:
         settings = self.settings

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from score.sampling.prompt_settings import PromptSettings
+from score.sampling.prompt_settings import BETWEEN, PromptSettings
 
-_CHOICES = {"history": ("whole", "last"), "prompting": ("correction", "self_refine")}
+_CHOICES = {"history": ("whole", "last"), "prompting": tuple(BETWEEN)}
 
 
 @dataclass(kw_only=True)
@@ -18,7 +18,8 @@ class SampleSettings(PromptSettings):
     history: what attempt t > 2 goes on from, the whole conversation or the problem and the last
     attempt alone, as if that were the first (so that a policy trained on two turns can be asked for
     many). prompting: one message asks for the next attempt, or (self_refine) one for a critique and
-    one for the next attempt.
+    one for the next attempt, or (pag) one for a verdict and, where that is "wrong", one for the next
+    attempt.
     """
 
     task_type: str

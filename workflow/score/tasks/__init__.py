@@ -21,6 +21,9 @@ and, where they help, any of these:
     CRITIQUE_PROMPT, REFINE_PROMPT     user messages of self-refinement: for a critique of the
                                        attempt, and after it for the whole solution again; neither
                                        says whether the attempt was right
+    VERIFY_PROMPT, REVISE_PROMPT       user messages of PAG: for a verdict on the attempt, which is to
+                                       end in "The answer is correct" or "The answer is wrong", and
+                                       for another attempt, asked only where that said wrong
     extract_for(attempt, mode, marker, answer)   in place of extract where what is asked decides
                                        which of several statements is the answer: whether one is right
                                        must not count
@@ -57,7 +60,7 @@ MODES = ("default", "final")
 FUNCTIONS = ("parse_gold", "state", "extract", "grade")
 REQUIRED = ("FIRST_PROMPT", "CORRECTION_PROMPT", "EVALUATOR_FUNCTIONS", "MARKER", *FUNCTIONS)
 # Those that a task may have.
-TEXTS = ("SYSTEM_PROMPT", "CRITIQUE_PROMPT", "REFINE_PROMPT")
+TEXTS = ("SYSTEM_PROMPT", "CRITIQUE_PROMPT", "REFINE_PROMPT", "VERIFY_PROMPT", "REVISE_PROMPT")
 HOOKS = (
     "canonical_question",
     "question_from_row",

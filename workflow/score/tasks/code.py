@@ -43,6 +43,15 @@ REFINE_PROMPT = (
     "Taking your review into account, write the program again, whole. End with it in one block that "
     "starts with ```python and ends with ```."
 )
+VERIFY_PROMPT = (
+    "Check your program above against the task: go through it line by line, and through inputs at "
+    "which it may fail. Write no new program yet. End with your verdict as the last sentence, in "
+    "exactly one of these two forms: The answer is correct. The answer is wrong."
+)
+REVISE_PROMPT = (
+    "Taking your check into account, write the program again, whole. End with it in one block that "
+    "starts with ```python and ends with ```."
+)
 EVALUATOR_FUNCTIONS = ("tests_pass",)
 MARKER = "Final program:"
 MARKER_MODES = ("final",)

@@ -42,6 +42,15 @@ REFINE_PROMPT = (
     "Taking your review into account, write the whole solution again, step by step. End with your "
     "answer in exactly this form: Final Answer: The final answer is $answer$. I hope it is correct."
 )
+VERIFY_PROMPT = (
+    "Check your solution above step by step. Where a step does not hold, name it and say why. End with "
+    "your verdict as the last sentence, in exactly one of these two forms: "
+    "The answer is correct. The answer is wrong."
+)
+REVISE_PROMPT = (
+    "Taking your check into account, solve the problem again, step by step. End with your answer in "
+    "exactly this form: Final Answer: The final answer is $answer$. I hope it is correct."
+)
 EVALUATOR_FUNCTIONS = ("math_acc",)
 MARKER = "Final Answer: The final answer is"
 

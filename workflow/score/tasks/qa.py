@@ -38,6 +38,15 @@ REFINE_PROMPT = (
     "Now answer the question again in the light of your comments. Think it through in a few "
     "sentences, and end in exactly this form:\nFinal Answer: answer"
 )
+VERIFY_PROMPT = (
+    "Check your answer above: go over each fact that it rests on, and whether it answers what was "
+    "asked. End with your verdict as the last sentence, in exactly one of these two forms: "
+    "The answer is correct. The answer is wrong."
+)
+REVISE_PROMPT = (
+    "Taking your check into account, answer the question again. Think it through in a few sentences, "
+    "and end in exactly this form:\nFinal Answer: answer"
+)
 OFFICIAL = "_official"
 EVALUATOR_FUNCTIONS = ("in_acc", "em", "f1", "in_acc_official", "em_official", "f1_official")
 MARKER = "Final Answer:"

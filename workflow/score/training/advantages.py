@@ -21,21 +21,30 @@ def rank_advantages(
     offline: list[bool] | None = None,
     *,
     of: Callable,
-) -> tuple[torch.Tensor, float]:
+    roles: int = 1,
+) -> tuple[torch.Tensor, float | list[float]]:
     """Advantages (B, N) of a rank's rows from their rewards (B, N), and σ of those of all ranks.
+
+    Rewards of turns that a rollout does not take are nan, and have no part in σ. With `roles` that turns
+    have by turns σ is a list of N, of each turn that of its role.
 
     Rewards and advantages are in the order of the batch. order: which row of the groups each row of
     the batch is. offline: whose first attempt was given and has no part in σ; None on every rank where
     none can be. of: the method's advantages, (rewards, Groups) -> advantages.
     """
-    advantages = of(_everyones(rewards, order), groups)
-    counted = None
+    everyones = _everyones(rewards, order)
+    advantages = of(everyones, groups)
+    counted = ~everyones.isnan() if roles > 1 else None
     if offline is not None:
         sampled = torch.ones_like(rewards)
         sampled[torch.tensor(offline), 0] = 0
         counted = _everyones(sampled, order) > 0
     first = rank * len(order)
-    return advantages[first : first + len(order)][order], deviation(advantages, counted)
+    mine = advantages[first : first + len(order)][order]
+    if roles == 1:
+        return mine, deviation(advantages, counted)
+    of_role = [deviation(advantages[:, r::roles], counted[:, r::roles]) for r in range(roles)]
+    return mine, [of_role[t % roles] for t in range(advantages.size(1))]
 
 
 def _everyones(values: torch.Tensor, order: list[int]) -> torch.Tensor:
@@ -55,8 +64,13 @@ def deviation(advantages: torch.Tensor, counted: torch.Tensor | None = None) -> 
     return float((advantages if counted is None else advantages[counted]).std())
 
 
-def divisor(sigma: float, scale: bool) -> float:
-    """What the objective of an update is divided by: σ, at least LEAST_DEVIATION; 1 without `scale`."""
+def divisor(sigma: float | list[float], scale: bool) -> float | list[float]:
+    """What the objective of an update is divided by: σ, at least LEAST_DEVIATION; 1 without `scale`.
+
+    A list of what each turn's is divided by where σ is one of each turn.
+    """
+    if isinstance(sigma, list):
+        return [divisor(one, scale) for one in sigma]
     return max(sigma, LEAST_DEVIATION) if scale else 1.0
 
 
@@ -85,6 +99,7 @@ def in_equal_groups(
 
 
 def _equal_in(rewards: torch.Tensor, size: int) -> torch.Tensor:
-    """Whether rewards (B, N) equal all others of their group of `size` neighbours."""
+    """Whether rewards (B, N) equal all others of their group of `size` neighbours, but for nan."""
     grouped = rewards.reshape(-1, size, rewards.size(1))
-    return (grouped == grouped[:, :1]).all(1).repeat_interleave(size, 0)
+    lowest = grouped.nan_to_num(nan=torch.inf).amin(1)
+    return (lowest >= grouped.nan_to_num(nan=-torch.inf).amax(1)).repeat_interleave(size, 0)

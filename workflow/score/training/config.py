@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from datasets import Dataset
 from trl import GRPOConfig
 
+from score.sampling.prompt_settings import BETWEEN
 from score.training.loss import KL_ESTIMATORS
 from score.training.methods import METHODS
 from score.training.methods.checks import check_method
+from score.training.methods.method import Method
 from score.training.settings import MethodSettings, check_second_opinions
+from score.verifiers.reasoning import TAGS
 
 
 def _help(text: str) -> dict[str, str]:
@@ -45,6 +48,16 @@ class SCoReConfig(MethodSettings, GRPOConfig):
         "write out the whole solution again.",
         metadata=_help("the user message of turn 2; the same for right and wrong attempts"),
     )
+    verify_prompt: str | None = field(
+        default=None, metadata=_help("pag: the user message that asks for a verdict on an attempt")
+    )
+    revise_prompt: str | None = field(
+        default=None, metadata=_help("pag: the user message after the verdict that it is wrong")
+    )
+    reasoning_tags: list | None = field(
+        default_factory=lambda: list(TAGS),
+        metadata=_help("what opens and what ends reasoning, inside which no verdict is read"),
+    )
     second_opinions: int = field(
         default=64,
         metadata=_help(
@@ -80,6 +93,17 @@ class SCoReConfig(MethodSettings, GRPOConfig):
             raise _error("temperature", self.temperature, "more than 0, since training samples")
         self._refuse_other_distributions()
         self._refuse_other_methods()
+
+    def between(self, method: Method) -> list[str]:
+        """The user messages from one attempt to the next; ValueError where the method lacks one."""
+        names = BETWEEN[method.prompting]
+        missing = [name for name in names if getattr(self, name) is None]
+        if missing:
+            raise ValueError(
+                f"{missing[0]} is None with objective {method.name}; expected the message that it asks "
+                "with. Give the task's."
+            )
+        return [getattr(self, name) for name in names]
 
     def check_dataset(self, dataset: Dataset) -> None:
         """ValueError where `dataset` lacks columns, or problems for one update."""

@@ -58,7 +58,7 @@ def policy_loss(
     old_logps: torch.Tensor | None = None,
     ratio_level: str = "token",
     ratio_cap: float = math.inf,
-    divisor: float = 1.0,
+    divisor: float | list[float] = 1.0,
     sequences: int = 1,
 ) -> torch.Tensor:
     """The loss whose gradient is minus that of the objective: a mean over rollouts of sums of tokens.
@@ -69,9 +69,10 @@ def policy_loss(
     where that is the policy itself; attempts then count with their importance ratio π / π_old.
     `ratio_level` "turn" takes that of a whole attempt, exact for attempts sampled from π_old; "token"
     that of each token, at most `ratio_cap` and 1 where `old_logps` is nan: of far smaller variance,
-    and exact at π = π_old. divisor: of the whole objective, rewards and KL alike. sequences: of a
-    rollout; where there are several, a row of B is one of them, every turn lies wholly in one, and the
-    mean is still one over rollouts. Tokens of turn 0 count nowhere: their gradient is exactly 0.
+    and exact at π = π_old. divisor: of the whole objective, rewards and KL alike; a list: of what each
+    turn adds to it. sequences: of a rollout; where there are several, a row of B is one of them, every
+    turn lies wholly in one, and the mean is still one over rollouts. Tokens of turn 0 count nowhere:
+    their gradient is exactly 0.
     """
     turns = advantages.size(1)
     if old_logps is not None and ratio_level == "turn":
@@ -88,6 +89,8 @@ def policy_loss(
         else:
             k2 = log_ratio.square() / 2 * weight
         objective = objective - k2 * logps.new_tensor(kl_weights)
+    if isinstance(divisor, list):
+        objective, divisor = objective / logps.new_tensor(divisor), 1.0
     return -objective.sum() * sequences / (logps.size(0) * divisor)
 
 

@@ -32,8 +32,11 @@ class TurnSums:
         scores: torch.Tensor,
         stated: list[list],
         offline: list[bool] | None = None,
+        apart: int = 1,
     ) -> None:
         """Scores (B, N) of rollouts, and the stated answers of their attempts.
+
+        apart: how many turns one attempt is from the next: 2 where the policy judges each of them.
 
         offline: whose first attempt was given, None where that can't be. Reward, length and
         truncation of turn 1 are those of all rollouts, for it is from them that i→c and c→i start.
@@ -44,14 +47,18 @@ class TurnSums:
             self.sums[f"truncated_t{t + 1}"] += float(sum(r.truncated[t] for r in rollouts))
             self.sums[f"no_answer_t{t + 1}"] += float(sum(row[t] is None for row in stated))
         if scores.size(1) > 1:
-            before, last = scores[:, -2], scores[:, -1]
+            before, last = scores[:, -1 - apart], scores[:, -1]
             self.sums["incorrect_to_correct"] += ((before < 1) & (last == 1)).sum()
             self.sums["correct_to_incorrect"] += ((before == 1) & (last < 1)).sum()
-            unchanged = torch.tensor([row[-1] == row[-2] for row in stated], device=last.device)
+            unchanged = torch.tensor(
+                [row[-1] == row[-1 - apart] for row in stated], device=last.device
+            )
             self.sums["unchanged"] += unchanged.sum()
             right, wrong = before == 1, before < 1
             self._add_share("right_changed", (right & ~unchanged).sum(), right.sum())
             self._add_share("wrong_kept", (wrong & unchanged).sum(), wrong.sum())
+        if apart > 1:
+            self.sums["revised"] += float(sum(bool(r.attempts[-1]) for r in rollouts))
         if offline is not None:
             self.sums["offline"] += float(sum(offline))
             given = [len(r.attempts[0]) for r, o in zip(rollouts, offline, strict=True) if o]

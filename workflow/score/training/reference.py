@@ -83,6 +83,6 @@ class WithReference:
         rows, of = [], torch.cat([batch["rollout"] for batch in batches])
         for batch in batches:
             difference = self._no_grad_logps(batch, reference=False) - batch["ref_logps"]
-            rows.append(loss.per_turn_sum(difference, batch["turn"], self.args.num_turns))
+            rows.append(loss.per_turn_sum(difference, batch["turn"], self.turns))
         ratios = torch.cat(rows)
         return ratios.new_zeros(int(of.max()) + 1, ratios.size(1)).index_add(0, of, ratios)

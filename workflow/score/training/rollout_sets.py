@@ -13,6 +13,7 @@ from accelerate.utils import gather_object
 
 from score.sampling.rollout import Rollout
 from score.training.batches import Scored, score_attempts
+from score.training.self_verified import score_verified
 from score.training.shared_attempts import sampled_tokens
 
 # Where the trainer's state, and so every checkpoint, keeps the first attempts that are corrected next.
@@ -54,7 +55,11 @@ class SamplesSets:
     ) -> RolloutSet:
         messages, shared = [problem["prompt"] for problem in problems], self.groups.corrections
         rollouts = self._sample(messages, given, turns=turns, corrections=shared)
-        scored = score_attempts(self.verifier, rollouts, problems, self._tokenizer)
+        judged = self.verifier, rollouts, problems, self._tokenizer
+        if self.method.verifies:
+            scored = score_verified(*judged, self.read_verdicts)
+        else:
+            scored = score_attempts(*judged)
         tokens = sampled_tokens(rollouts, shared, given)
         return RolloutSet(problems, rollouts, scored, given, tokens)
 

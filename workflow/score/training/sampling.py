@@ -6,8 +6,9 @@ from accelerate.utils import gather_object
 from trl.models import unwrap_model_for_generation
 
 from score.sampling.generate import HFGenerate, sampling_config
-from score.sampling.rollout import Rollout, sample_rollouts
+from score.sampling.rollout import Rollout, begin_rollouts, sample_rollouts
 from score.sampling.sampler_logps import tell_logps
+from score.sampling.self_verified import as_attempts, continue_verified
 from score.sampling.vllm import TrainingGenerate
 from score.training.offline_attempts import StartingFrom
 from score.training.shared_attempts import SharedFirst, repeated
@@ -34,14 +35,16 @@ class SamplesRollouts:
 
     def sample_greedily(self, messages: list[list[dict]], turns: int) -> list[Rollout]:
         """One greedy rollout of each conversation; every rank must ask for as many."""
-        if not self.use_vllm:
-            return self._sample(messages, None, temperature=0.0, turns=turns)
-        engine, temperature = self.vllm_generation, self.vllm_generation.temperature
-        engine.temperature = 0.0
-        try:
-            return self._sample(messages, None, k=1, turns=turns)
-        finally:
-            engine.temperature = temperature
+        if self.use_vllm:
+            engine, temperature = self.vllm_generation, self.vllm_generation.temperature
+            engine.temperature = 0.0
+            try:
+                rollouts = self._sample(messages, None, k=1, turns=turns)
+            finally:
+                engine.temperature = temperature
+        else:
+            rollouts = self._sample(messages, None, temperature=0.0, turns=turns)
+        return [as_attempts(r) for r in rollouts] if self.method.verifies else rollouts
 
     def _sample(
         self,
@@ -70,7 +73,12 @@ class SamplesRollouts:
                 starts = [given[i] for i in places[::corrections]]
                 firsts = StartingFrom(engine, starts, same_number)
             generate, asked = SharedFirst(firsts, corrections), [prompts[i] for i in places]
-            rollouts = sample_rollouts(asked, self.bridge, generate, self.stop_ids, turns)
+            if self.method.verifies:
+                begun = begin_rollouts(asked, generate, self.stop_ids, None)
+                then = self.bridges, engine, self.stop_ids, turns
+                rollouts = continue_verified(begun, *then, self.read_verdicts)
+            else:
+                rollouts = sample_rollouts(asked, self.bridge, generate, self.stop_ids, turns)
             if engine.tell:
                 first, *later = engine.logps
                 tell_logps(rollouts, [repeated(first, corrections), *later])

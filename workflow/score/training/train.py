@@ -21,9 +21,10 @@ from score.jobs.interruption import StopOnSignal
 from score.policies.load import load_policy, policy_digest, vocabulary_size
 from score.problems.problem import read_problems
 from score.sampling.few_shot import read_few_shot
-from score.sampling.prompt_settings import task_of
+from score.sampling.prompt_settings import BETWEEN, task_of
 from score.sampling.prompts import (
     Bridge,
+    correction_prompts,
     first_messages,
     prompt_ids,
     prompts_digest,
@@ -42,6 +43,7 @@ from score.training.job import (
     train_on,
     trainer_arguments,
 )
+from score.training.methods import METHODS
 from score.training.offline_attempts import OfflineAttempts, read_offline_attempts
 from score.training.records import ProgressLine
 from score.training.second_opinions import Disagreements
@@ -57,7 +59,10 @@ COMMAND = Command(__spec__, __doc__)
 def trainer_config(settings: TrainSettings, checkpoints: str) -> SCoReConfig:
     """The settings as a SCoReConfig for this number of processes; ValueError where it can't be."""
     arguments = trainer_arguments(settings, SCoReConfig, checkpoints)
-    arguments["correction_prompt"] = task_of(settings).CORRECTION_PROMPT
+    prompting = METHODS[settings.objective].prompting
+    messages = correction_prompts(task_of(settings), prompting)
+    arguments |= zip(BETWEEN[prompting], messages, strict=True)
+    arguments["reasoning_tags"] = settings.reasoning_tags
     return SCoReConfig(
         **arguments,
         max_steps=settings.updates,
@@ -87,11 +92,14 @@ def _rendered_digest(settings: TrainSettings, flags: argparse.Namespace) -> str:
     """Digest of the prompts as the policy sees them; ValueError where it can't be asked so."""
     tokenizer, task = _tokenizer(settings, flags), task_of(settings)
     check_tags_are_text(tokenizer, settings.reasoning_tags)
-    bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
+    bridges = [
+        Bridge.from_tokenizer(tokenizer, message, system_prompt_of(task))
+        for message in correction_prompts(task, METHODS[settings.objective].prompting)
+    ]
     conversations = [*make_dataset(settings, flags)["prompt"]]
     if (validation := validation_problems(settings, flags)) is not None:
         conversations += validation["prompt"]
-    return prompts_digest((prompt_ids(tokenizer, one) for one in conversations), [bridge])
+    return prompts_digest((prompt_ids(tokenizer, one) for one in conversations), bridges)
 
 
 def _tokenizer(settings: TrainSettings, flags: argparse.Namespace):

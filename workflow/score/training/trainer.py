@@ -20,6 +20,7 @@ from score.policies.lineage import write_lineage
 from score.sampling.generate import stop_ids_of
 from score.sampling.prompts import Bridge, RenderedPrompts
 from score.sampling.rollout import Rollout
+from score.sampling.self_verified import ReadVerdicts
 from score.sampling.vllm import stop_requests
 from score.training import loss
 from score.training.adaptive_kl import current_weight
@@ -37,6 +38,7 @@ from score.training.reference import WithReference
 from score.training.rollout_sets import SamplesSets
 from score.training.sampling import SamplesRollouts
 from score.training.second_opinions import SecondOpinions
+from score.training.self_verified import of_attempts_alone
 from score.training.shared_prefix import add_shared_prefixes
 from score.training.update_records import RecordsUpdates
 from score.verifiers.reasoning import VerifierBehind
@@ -93,7 +95,11 @@ class SCoReTrainer(
         self.groups = Groups(args.num_generations, args.corrections_per_attempt)
         begins = train_dataset[0]["prompt"][0]
         system_prompt = begins["content"] if begins["role"] == "system" else None
-        self.bridge = Bridge.from_tokenizer(self._tokenizer, args.correction_prompt, system_prompt)
+        self.bridges = tuple(
+            Bridge.from_tokenizer(self._tokenizer, message, system_prompt)
+            for message in args.between(self.method)
+        )
+        self.bridge = self.bridges[0]
         self.rendered = RenderedPrompts(self._tokenizer, train_dataset["prompt"])
         # The template may open a reasoning block before each attempt.
         ours = isinstance(verifier, Verifier)
@@ -102,6 +108,9 @@ class SCoReTrainer(
             self.accelerator.unwrap_model(self.model).generation_config,
             self._tokenizer,
             self.bridge,
+        )
+        self.read_verdicts = ReadVerdicts(
+            self._tokenizer, self.stop_ids, args.reasoning_tags, self.bridge.opening
         )
         self.eos_token_ids = sorted(self.stop_ids)
         if self.use_vllm:
@@ -154,7 +163,8 @@ class SCoReTrainer(
         self.turns = scored.scores.size(1)
         self.kl_weights = self._kl_weights()
         self._count_tokens(tokens, rounds)
-        opinions = self.second_opinions.ask(self.state.global_step + 1, problems, scored)
+        judged = of_attempts_alone(scored) if self.method.verifies else scored
+        opinions = self.second_opinions.ask(self.state.global_step + 1, problems, judged)
         self._sums.add_second_opinions(opinions)
         scores, stated = scored.scores, scored.stated
         each = len(rollouts) // self.args.mini_batches
@@ -164,13 +174,14 @@ class SCoReTrainer(
         offline = None if given is None else [given[i] is not None for i in order]
         scores = scores[order].to(self.accelerator.device)
         batches = [b for start in starts for b in self._padded(rollouts, offline, start, each)]
-        rewards = self.method.rewards(scores, self.args)
+        method = self.method
+        rewards = method.rewards(scores, self.args)
         rank = self.accelerator.process_index
         equal = in_equal_groups(rewards, order, self.groups, rank, offline)
         if self.args.kl_estimator == "k1":
             rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
         advantages, self.reward_deviation = rank_advantages(
-            rewards, order, self.groups, rank, offline, of=self.method.advantages
+            rewards, order, self.groups, rank, offline, of=method.advantages, roles=method.roles
         )
         for batch in batches:
             batch["advantages"] = advantages[batch["rollout"]]

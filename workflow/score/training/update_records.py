@@ -3,6 +3,7 @@
 import torch
 
 from score.training.health import paid_turns
+from score.training.self_verified import standing
 
 
 class RecordsUpdates:
@@ -15,7 +16,9 @@ class RecordsUpdates:
         rollouts, scores, stated, equal, offline = (
             None if of_set is None else of_set[part] for of_set in self._sampled
         )
-        self._sums.add_rollouts(rollouts, scores, stated, offline)
+        if self.method.verifies:
+            scores = standing(scores)
+        self._sums.add_rollouts(rollouts, scores, stated, offline, apart=self.method.roles)
         self._sums.add_equal_groups(equal, paid_turns(self.method, self.args, self.turns))
         if number:
             self.record({"sampled_tokens": 0.0})  # its rollouts were sampled for the first update
@@ -36,7 +39,10 @@ class RecordsUpdates:
         if self.method.alternates:
             means.pop("offline", None)  # the attempts that it corrects are its own
         if means:
-            means["reward_deviation"] = self.reward_deviation
+            sigma = self.reward_deviation
+            means["reward_deviation"] = sigma if self.method.roles == 1 else sigma[0]
+            if self.method.roles > 1:
+                means["verifier_deviation"] = sigma[1]
         if means and self.args.init_kl_target is not None:
             means["init_kl_coef"] = self.kl_weights[0]
         if "grad_norm" in logs:

@@ -8,6 +8,7 @@ sections that it names. Nothing here imports torch, since the config is checked 
 from score.training.methods import (
     direct_multi_turn,
     grpo,
+    pag,
     single_turn,
     stage_one,
     stage_two,
@@ -25,6 +26,7 @@ METHODS: dict[str, Method] = {
         direct_multi_turn,
         summed_return,
         grpo,
+        pag,
         thinktwice,
     )
 }

@@ -72,10 +72,10 @@ def _check_shared(method: Method, corrections: int, rollouts: int | None) -> Non
         )
     if corrections == 1:
         return
-    if method.one_turn or method.alternates:
+    if method.one_turn or method.alternates or method.verifies:
         raise ValueError(
             f"corrections_per_attempt is {corrections} with objective {method.name}; expected 1, since "
-            "its rollouts have no first attempt and correction of their own. Remove it."
+            "not each of its rollouts is a first attempt and a correction. Remove it."
         )
     if rollouts is None or rollouts % corrections:
         raise ValueError(

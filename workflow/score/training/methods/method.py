@@ -35,7 +35,9 @@ class Method:
     attempts may be given that the policy did not write. clipped: whether the loss is the clipped ratio,
     a mean over tokens that serves several updates, and not REINFORCE, a sum over a rollout's tokens.
     replaces_equal: whether groups that are paid alike may be replaced. alternates: whether rollouts of
-    first attempts alone, and of corrections of one of these, take turns at the same problems.
+    first attempts alone, and of corrections of one of these, take turns at the same problems. verifies:
+    whether the policy judges its own attempts: N attempts have 2 N − 1 turns then, the score of a turn
+    that a rollout does not take is nan, and σ is one of attempts and one of verifier turns.
     """
 
     name: str
@@ -49,6 +51,17 @@ class Method:
     clipped: bool = False
     replaces_equal: bool = False
     alternates: bool = False
+    verifies: bool = False
+
+    @property
+    def prompting(self) -> str:
+        """How the policy is led from one attempt to the next, in training and evaluation."""
+        return "pag" if self.verifies else "correction"
+
+    @property
+    def roles(self) -> int:
+        """How many roles the policy has, turn by turn, each with a σ of its own."""
+        return 2 if self.verifies else 1
 
     @property
     def phases(self) -> int:
