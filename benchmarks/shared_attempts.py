@@ -17,7 +17,8 @@ import torch
 from datasets import Dataset
 from score import SCoReConfig, SCoReTrainer
 from score.problems.problem import read_problems
-from score.sampling.prompts import first_messages, load_tokenizer
+from score.sampling.prompts import first_messages
+from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
 from score.training.batches import score_attempts
 from score.training.records import silence_trainer
