@@ -170,7 +170,7 @@ def trained(repository, monkeypatch):
 
 def _changed(jobs, default):
     """Jobs with another command than by default, but for those that only make tables of them."""
-    tables = ("compare_", "test_claims", "analyse_")
+    tables = ("compare_", "test_claims", "analyse_", "report_run")
     return {
         key: job
         for key, job in jobs.items()
