@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 _MARK = r"(?:>[ \t]*+|[-*+][ \t]++|[0-9]{1,4}[.)][ \t]++)"
 _OPENING = re.compile(
-    rf"^(?P<indent>[ \t]*+(?:{_MARK})*+)(?P<fence>`{{3,}}+|~{{3,}}+)(?P<info>[^`\n]*+)$"
+    rf"^(?P<indent>[ \t]*+(?:{_MARK})*)(?P<fence>`{{3,}}+|~{{3,}}+)(?P<info>[^`\n]*+)$"
     r"|(?<!`)(?P<late>`{3,}+)(?P<language>(?:python|py)[0-9.]*)[ \t]*\r?$",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -29,16 +29,12 @@ _TOKEN = re.compile(
     r"(?P<line>^[ \t>]*+(?:`{3,}+|~{3,}+)[^`\n]*+$)"
     r"|\#[^\n]*+|\\."
     r'|(?P<long>"""|\'\'\')'
-    r'|"(?:\\.|[^"\\\n])*+"|\'(?:\\.|[^\'\\\n])*+\''
+    r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|\'[^\'\\\n]*(?:\\.[^\'\\\n]*)*\''
     r"|(?<!`)(?P<late>`{3,}+)",
     re.MULTILINE,
 )
-_ENDS_OF_LONG = {
-    quotes: re.compile(
-        rf"(?:[^\\{quotes[0]}]|\\.|{quotes[0]}(?!{quotes[1:]}))*+{quotes}", re.DOTALL
-    )
-    for quotes in ('"""', "'''")
-}
+# in a long string: what a backslash takes along, or its end
+_IN_LONG = {quotes: re.compile(rf"\\.|(?P<end>{quotes})", re.DOTALL) for quotes in ('"""', "'''")}
 _LINE = re.compile(r"^[ \t>]*+(?P<fence>`{3,}+|~{3,}+)(?P<info>[^`\n]*+)$", re.MULTILINE)
 
 
@@ -87,10 +83,11 @@ def _closing(text: str, at: int, fence: str, language: str, strings: bool) -> tu
     while token := (_TOKEN if in_code else _LINE).search(text, at):
         at = token.end()
         if in_code and token["long"]:
-            end = _ENDS_OF_LONG[token["long"]].match(text, at)
+            inside = _IN_LONG[token["long"]].finditer(text, at)
+            end = next((found.end() for found in inside if found["end"]), None)
             if end is None:
                 return None, None
-            at = end.end()
+            at = end
         elif in_code and token["late"]:
             if len(token["late"]) >= len(fence) and fence[0] == "`":
                 return token.start(), token.end()
