@@ -64,4 +64,4 @@ onsuccess:
 
 onerror:
     FOLLOWER.stop()
-    show_failures(FOLLOWER.changed())
+    show_failures(FOLLOWER.changed)

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from score.jobs.failures import cause, failures, no_room
+from score.jobs.failures import cause, failures, failures_soon, no_room
 
 LAUNCHER = """\
 E1122 22:47:27.895000 9123 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: {code}) local_rank: 0 (pid: 9144) of binary: python3
@@ -148,3 +148,19 @@ def test_full_disk_is_named_by_the_run_since_no_log_on_it_can(monkeypatch, block
     else:
         assert found.startswith("results/not/there/yet (") and said in found
         assert "the disk is full" in found and "is whole and is not made again" in found
+
+
+def test_cause_that_is_written_behind_the_end_of_a_job_is_waited_for(tmp_path):
+    log, asked = tmp_path / "compare.log", []
+    log.write_text("")
+
+    def changed():
+        asked.append(1)
+        if len(asked) == 3:
+            log.write_text("/usr/bin/bash: line 4:  9300 Killed       python -m score.a.b\n")
+        return [log]
+
+    (told,) = failures_soon(changed, patience=60)
+    assert "Killed" in told and len(asked) == 3
+    log.write_text("all is well\n")
+    assert failures_soon(lambda: [log], patience=0.0) == []

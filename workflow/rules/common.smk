@@ -13,7 +13,7 @@ from score.experiment.preflight import check_config, check_inputs
 from score.experiment.run_files import RunFiles, flag, in_flag, in_pairs
 from score.files.digests import contents_digest, is_digested_whole
 from score.files.visible import visible_lines
-from score.jobs.failures import failures, no_room
+from score.jobs.failures import failures_soon, no_room
 from score.jobs.follow import Follower
 from score.jobs.lifeline import ending_with_me
 from score.jobs.slurm import check_no_orphans, use_commands_of
@@ -101,7 +101,7 @@ def show_table(results):
         print(f"\n{table}\n\n{visible_lines(table.read_text())}")
 
 
-def show_failures(logs):
-    for failure in [*failures(logs), no_room(RESULTS)]:
+def show_failures(changed):
+    for failure in [*failures_soon(changed), no_room(RESULTS)]:
         if failure is not None:
             logger.error(f"\n{failure}\n")

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from score.files.errors import full_disk
@@ -45,6 +46,17 @@ def failures(logs: Iterable[Path]) -> Iterator[str]:
         if found is not None:
             lines = [f"{line[:_LENGTH]}…" if line[_LENGTH:] else line for line in found.split("\n")]
             yield visible_lines(f"{path}: {chr(10).join(lines)}")
+
+
+def failures_soon(changed: Callable[[], Iterable[Path]], patience: float = 3.0) -> list[str]:
+    """`failures` of the logs that `changed` names, which may get their last lines behind a job's end.
+
+    patience: seconds to wait for the first; `tee` writes what a shell has said when it gets to it.
+    """
+    ends = time.monotonic() + patience
+    while not (found := list(failures(changed()))) and time.monotonic() < ends:
+        time.sleep(0.05)
+    return found
 
 
 def no_room(results: str | Path) -> str | None:
