@@ -9,6 +9,7 @@ row's. Positions count the row's own tokens alone.
 
 import inspect
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from transformers import Cache, DynamicCache
@@ -131,8 +132,12 @@ def extend(
     return out.logits[:, -1].float()
 
 
-def _accepted(model) -> set[str]:
+def _accepted(model) -> frozenset[str]:
     """What the forward pass of the policy takes, of the one below where it has an adapter."""
     below = model.get_base_model() if hasattr(model, "get_base_model") else model
-    below = getattr(below, "module", below)
-    return set(inspect.signature(type(below).forward).parameters)
+    return _parameters(type(getattr(below, "module", below)))
+
+
+@cache
+def _parameters(kind: type) -> frozenset[str]:
+    return frozenset(inspect.signature(kind.forward).parameters)
