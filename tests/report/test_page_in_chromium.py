@@ -1,7 +1,7 @@
 """The page as a person uses it, in a real Chromium: filters, keys, links, hostile texts, access."""
 
 import pytest
-from chromium import browser, open_page
+from chromium import browser, open_page, settle
 from reported_runs import HOSTILE, LONG, write_run
 from score.report.__main__ import write_report
 
@@ -62,6 +62,7 @@ def test_filters_leave_what_they_name(page, label, choice, shown):
         control.fill(choice)
     else:
         control.select_option(choice)
+    settle(page)
     assert _shown(page) == shown
     assert page.get_by_role("status").inner_text() == f"{len(shown)} of 9 rollouts"
 
@@ -77,30 +78,42 @@ def test_levels_are_offered_in_the_order_of_numbers(page):
 
 def test_two_policies_stand_below_each_other_and_can_be_told_apart(page):
     page.locator(".filters").get_by_label("beside it").select_option("base")
+    settle(page)
     assert page.locator("article h4").all_inner_texts() == ["score ✗→✓", "base ✓→✓"]
     page.locator(".filters").get_by_label("the two policies end differently").check()
+    settle(page)
     assert page.get_by_role("status").inner_text() == "0 of 9 rollouts"
 
 
 def test_keys_step_search_and_show_texts_as_written(page):
     page.keyboard.press("j")
+    settle(page)
     page.keyboard.press("j")
+    settle(page)
     assert _chosen(page) == "p2"
     page.keyboard.press("k")
+    settle(page)
     assert _chosen(page) == "p1"
     page.keyboard.press("/")
+    settle(page)
     page.keyboard.type("adds one")
+    settle(page)
     assert _shown(page) == ["p1"]
     page.keyboard.press("Escape")
+    settle(page)
     assert page.locator("article code.block").count() == 2
     page.keyboard.press("s")
+    settle(page)
     assert page.locator("article code.block").count() == 0
 
 
 def test_link_opens_the_same_view_again(chromium, report, page):
     page.locator(".filters").get_by_label("beside it").select_option("base")
+    settle(page)
     page.locator(".filters").get_by_label("goes from").select_option("right → wrong")
+    settle(page)
     page.keyboard.press("j")
+    settle(page)
     address = page.evaluate("location.hash")
     assert address == page.locator("article a.link").get_attribute("href")
     again = open_page(chromium, report, address)
@@ -123,6 +136,7 @@ def test_hostile_text_is_text(page, number):
     """All its characters are shown, those that nobody sees by their names, and nothing else happens."""
     text = list(HOSTILE.values())[number]
     page.locator(".filters").get_by_label("as written").check()
+    settle(page)
     page.evaluate(f"location.hash = '#view&source=1&policy=score&problem=p{number + 2}'")
     page.locator("article h3", has_text=f"p{number + 2}").wait_for()
     shown = page.locator("article .attempt .text").first
@@ -149,6 +163,7 @@ def test_formulas_of_hostile_texts_hold_no_link_and_no_style(page):
 
 def test_long_text_is_shown_whole(page):
     page.locator(".filters").get_by_label("cut at the limit").check()
+    settle(page)
     assert page.locator("article .attempt .text").first.text_content() == LONG
 
 
@@ -159,6 +174,7 @@ def test_formulas_and_code_are_drawn(page):
     height = page.locator("article .question math").bounding_box()["height"]
     assert height > 20  # a fraction stands on two lines
     page.keyboard.press("j")
+    settle(page)
     assert page.locator("code.block .k").first.inner_text() == "def"
     assert page.locator("code.block ins").all_text_contents() == ["2"]
     assert page.locator("code.block del").all_text_contents() == ["1"]
@@ -182,6 +198,7 @@ def test_large_attempts_beside_the_page_are_opened_when_they_are_asked_for(
     monkeypatch.setattr("score.report.__main__.MOST_BYTES", 1000)
     page = open_page(chromium, write_report(write_run(tmp_path / "run")))
     page.locator(".filters").get_by_label("beside it").select_option("base")
+    settle(page)
     page.locator("article h4").nth(1).wait_for()
     assert page.complaints == []
     page.context.close()

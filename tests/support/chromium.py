@@ -30,3 +30,8 @@ def open_page(browser, path, address="", **options):
     page.goto(f"{path.resolve().as_uri()}{address}")
     page.wait_for_selector("#browser[data-ready]", timeout=20_000)
     return page
+
+
+def settle(page):
+    """Wait until the page shows what was chosen last."""
+    page.wait_for_selector("#browser:not([aria-busy=true])", timeout=20_000)

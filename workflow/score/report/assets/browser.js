@@ -17,6 +17,7 @@ class Browser {
     this.state = { ...START };
     this.parts = new Map();
     this.shown = []; // rollouts of the policy that pass the filters
+    this.waiting = 0; // changes of the view that are not shown yet
     this.draw();
   }
 
@@ -80,11 +81,15 @@ class Browser {
   /** Take over some of the state, filter, and show; a part that can't be opened is said in the list's head. */
   async set(change, remember = true) {
     Object.assign(this.state, change);
+    this.waiting += 1;
+    this.place.ariaBusy = "true";
     try {
       await this.show(remember);
     } catch (error) {
       this.count.textContent = error.message;
     }
+    this.waiting -= 1;
+    if (!this.waiting) this.place.ariaBusy = "false";
   }
 
   async show(remember) {
