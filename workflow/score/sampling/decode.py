@@ -60,17 +60,18 @@ def decode(
     choose: Choose,
     have_ended: Callable[[list[list[int]]], list[bool]],
     most: int,
+    keep: bool = True,
 ) -> tuple[list[list[int]], Conversations | None]:
     """Attempts of R rows, and the conversations with all but the last token of each.
 
-    None in their place where rows can't be taken from a batch and put back (`can_be_parted`).
-    logits (R, V): of first tokens. most: tokens of an attempt.
+    None in their place without `keep`, and where rows can't be taken from a batch and put back
+    (`can_be_parted`). logits (R, V): of first tokens. most: tokens of an attempt.
     """
     attempts: list[list[int]] = [[] for _ in rows.ids]
     here, going = list(range(len(attempts))), [True] * len(attempts)
     gone: list[Conversations] = []
     gone_places: list[int] = []
-    keep = rows.can_be_parted()
+    keep = keep and rows.can_be_parted()
     for position in range(most):
         tokens = choose(logits, here, position)
         active = [i for i, goes in enumerate(going) if goes]

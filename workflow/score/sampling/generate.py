@@ -80,7 +80,8 @@ class HFGenerate:
         logps: list[list[float]] = [[] for _ in prompts]
         draws = self._draws(len(prompts), seeds)
         batches = self._batches(prompts)
-        kept, self.kept = self.kept if len(batches) == 1 else None, None
+        keep = len(batches) == 1
+        kept, self.kept = self.kept if keep else None, None
         training = self.model.training
         self.model.eval()
         for places in batches:
@@ -88,13 +89,12 @@ class HFGenerate:
             drawn = None if draws is None else draws[places].to(logits.device)
             choose, told = self._chooser(drawn, len(places))
             most = self.config.max_new_tokens
-            sampled, self.kept = decode(self.model, rows, logits, choose, self._have_ended, most)
+            decoded = decode(self.model, rows, logits, choose, self._have_ended, most, keep)
+            sampled, self.kept = decoded
             for i, attempt, row in zip(places, sampled, told, strict=True):
                 attempts[i] = cut_after_stop(attempt, self.stop)
                 logps[i] = row[: len(attempts[i])]
         self.model.train(training)
-        if len(batches) > 1:
-            self.kept = None
         if self.tell:
             self.logps.append(logps)
         return attempts
