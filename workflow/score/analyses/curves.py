@@ -8,6 +8,8 @@ and the health of a training: what it can't learn from, what is cut, how far sam
 A policy's curve continues that of the policy it starts from, which is drawn once.
 """
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from score.analyses.command import analysis_flags, write_analysis
@@ -150,17 +152,24 @@ def draw_curve(
     axis.plot(part[x], value, color=style.colour, ls=style.dash, lw=1.2, marker=dot, ms=3)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def analyse_records(
+    command: Command, arguments: list[str] | None, table_of: Callable, plot: Callable
+) -> None:
+    """A command that makes its table, (records, chain) -> table, of the records of trainings."""
     flags = analysis_flags(
-        COMMAND,
+        command,
         arguments,
         records=several("arm/seed=training.jsonl ..."),
         chain=optional("arm/seed=the instance it starts from ...", nargs="*"),
     )
-    with COMMAND.errors():
+    with command.errors():
         chain = instance_values("--chain", flags.chain, "instance")
-        table = curves(read_records("--records", flags.records), chain)
+        table = table_of(read_records("--records", flags.records), chain)
     write_analysis(flags, table, plot)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    analyse_records(COMMAND, arguments, curves, plot)
 
 
 if __name__ == "__main__":

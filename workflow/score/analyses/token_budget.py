@@ -12,12 +12,11 @@ attempts) or for a fine-tuning that it starts from; the analysis `cost` has an e
 
 import pandas as pd
 
-from score.analyses.command import analysis_flags, write_analysis
 from score.analyses.cost import COUNTED, unit_of
-from score.analyses.curves import SMOOTHED, draw_curve, started_from
+from score.analyses.curves import SMOOTHED, analyse_records, draw_curve, started_from
 from score.analyses.figures import arm_styles, band_key, legend, line_key, panels
-from score.comparison.instances import arm_of, instance_values, read_records
-from score.jobs.command import Command, optional, several
+from score.comparison.instances import arm_of
+from score.jobs.command import Command
 
 COMMAND = Command(__spec__, __doc__)
 KINDS = {"reward": "reward in training (%)", "validation_accuracy": "right in validation (%)"}
@@ -82,16 +81,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    flags = analysis_flags(
-        COMMAND,
-        arguments,
-        records=several("arm/seed=training.jsonl ..."),
-        chain=optional("arm/seed=the instance it starts from ...", nargs="*"),
-    )
-    with COMMAND.errors():
-        chain = instance_values("--chain", flags.chain, "instance")
-        table = token_budget(read_records("--records", flags.records), chain)
-    write_analysis(flags, table, plot)
+    analyse_records(COMMAND, arguments, token_budget, plot)
 
 
 if __name__ == "__main__":
