@@ -9,15 +9,10 @@ from pathlib import Path
 
 from score.jobs.distributed import allow_offload_without_compiler, join_launcher
 from score.training.checkpoints import newest_whole_checkpoint
-from training_runs import StopAfter, make_trainer, records, same, weights
+from training_runs import CLIPPED_LOSS, StopAfter, make_trainer, records, same, weights
 
 CLIPPED = {
-    "clip_low": 0.2,
-    "clip_high": 0.28,
-    "scale_advantages": False,
-    "init_kl_coef": 0.0,
-    "corr_kl_coef": 0.0,
-    "mini_batches": 2,
+    **CLIPPED_LOSS,
     "max_steps": 8,
     "per_device_train_batch_size": 4,
     "save_strategy": "steps",

@@ -17,6 +17,15 @@ from transformers import TrainerCallback
 
 BASE = "data/puzzle/policy"
 TASK = load_task("puzzle")
+# What trainings with a clipped ratio have in common, two updates with each set of rollouts.
+CLIPPED_LOSS = {
+    "clip_low": 0.2,
+    "clip_high": 0.28,
+    "scale_advantages": False,
+    "init_kl_coef": 0.0,
+    "corr_kl_coef": 0.0,
+    "mini_batches": 2,
+}
 
 
 def judge(attempts, answers):

@@ -13,16 +13,20 @@ from score.training.config import SCoReConfig
 from score.training.selection import Selection
 from score.training.settings import TrainSettings
 from stand_in_engine import StandIn
-from training_runs import StopAfter, judge, make_trainer, records, same, token_gradient, weights
+from training_runs import (
+    CLIPPED_LOSS,
+    StopAfter,
+    judge,
+    make_trainer,
+    records,
+    same,
+    token_gradient,
+    weights,
+)
 from trl.trainer import grpo_trainer
 
 CLIPPED = {
-    "clip_low": 0.2,
-    "clip_high": 0.28,
-    "scale_advantages": False,
-    "init_kl_coef": 0.0,
-    "corr_kl_coef": 0.0,
-    "mini_batches": 2,
+    **CLIPPED_LOSS,
     "per_device_train_batch_size": 8,
     "max_steps": 8,
 }
