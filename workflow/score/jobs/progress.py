@@ -1,11 +1,15 @@
 """Lines that show how far a job is; score.jobs.follow and score.jobs.failures find them in its log."""
 
+import math
 import re
 import time
 
 # The lines that are printed here, and those of ProgressLine in score.training.records.
 PROGRESS_LINE = re.compile(r"\d+(/| of )\d+\b.* left$|resumed after step \d+$")
 _SECONDS = 10.0  # between two lines
+_SHOWN = ("reward", "kl", "unchanged", "equal_groups", "validation_accuracy", "mean_token_accuracy")
+# shares that are worth a place once they are so large
+_SHOWN_FROM = {"truncated": 0.01, "no_answer": 0.01}
 
 
 def duration(seconds: float) -> str:
@@ -18,6 +22,28 @@ def duration(seconds: float) -> str:
     if minutes < 24 * 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def shown(record: dict) -> str:
+    """What the progress line says of an update: `reward 0.550/0.612  kl 0.010/0.020  unchanged 0.800`.
+
+    Turns stand side by side, – for one that has no value.
+    """
+    parts = []
+    for name in (*_SHOWN, *_SHOWN_FROM):
+        values = [record[name]] if name in record else _by_turn(record, name)
+        there = [value for value in values if value is not None]
+        if there and max(there) >= _SHOWN_FROM.get(name, -math.inf):
+            texts = ["–" if value is None else f"{value:.3f}" for value in values]
+            parts.append(f"{name} {'/'.join(texts)}")
+    return "  ".join(parts)
+
+
+def _by_turn(record: dict, name: str) -> list[float | None]:
+    """The values of turn 1 … N of a quantity."""
+    start = f"{name}_t"
+    turns = [int(key.removeprefix(start)) for key in record if key.startswith(start)]
+    return [record.get(f"{start}{t}") for t in range(1, max(turns, default=0) + 1)]
 
 
 class Countdown:
