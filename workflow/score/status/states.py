@@ -30,7 +30,8 @@ def state_of(job: Job, run: Run) -> State:
         return State("waiting")
     cause = next(failures([job.log]), None)
     if cause is not None:
-        return State("failed", cause=cause)
+        interrupted = cause.endswith(": interrupted")  # by Ctrl-C, as score.jobs.command says it
+        return State("interrupted" if interrupted else "failed", cause=cause)
     if not job.outputs:  # of a run without a list, where only an error tells anything
         return State("done")
     goes_on = run.alive if run.alive is not None else _writes(job)

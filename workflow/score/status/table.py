@@ -127,7 +127,7 @@ def _about(job: dict) -> list[str]:
         told.append(f"its log was last written {duration(job['log_age'])} ago")
     if job["by"]:
         told.append(visible(f"run by {job['by']}"))
-    if job["state"] == "interrupted" and "update" not in job:
+    if job["state"] == "interrupted" and not job["cause"] and "update" not in job:
         told.append(
             f"it ended without an error and without its outputs; log: {visible(str(job['log']))}"
         )
