@@ -58,13 +58,16 @@ def is_alive(snakemake: dict) -> bool | None:
     pid = snakemake.get("pid")
     if snakemake.get("host") != socket.gethostname() or not isinstance(pid, int):
         return None
-    return lives(pid) and snakemake.get("began") == _began(pid)
+    began = snakemake.get("began")  # None where there is no /proc
+    return lives(pid) and began == _began(pid)
 
 
 def _began(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks: its number may have been another's before."""
+    """When a process began, in the kernel's ticks: its number may have been another's before. None where
+    it has ended."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (OSError, ValueError):
         return None
-    return text.rpartition(")")[2].split()[19]
+    state, *rest = text.rpartition(")")[2].split()
+    return None if state in "ZX" else rest[18]
