@@ -13,6 +13,7 @@ IDLE = (
     "cache_dir",
     "report_to",
     "second_opinions",
+    "show_rollouts_steps",
     "stop_when_nothing_to_learn",
     "verifier_workers",
     "vllm_gpu_memory_utilization",

@@ -11,6 +11,7 @@ from importlib.machinery import ModuleSpec
 
 from score.files.errors import SiteError, full_disk, is_full
 from score.files.visible import visible_lines
+from score.jobs.progress import erase
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells give it
 UNREAD = 141  # and where nobody reads what is printed: `| head`
@@ -66,6 +67,7 @@ class Command:
             try:
                 main()
             finally:
+                erase()
                 sys.stdout.flush()
         except KeyboardInterrupt:
             print(f"{self.name}: interrupted", file=sys.stderr)
@@ -88,6 +90,7 @@ class Command:
             self._end(said)
 
     def _end(self, message: str) -> None:
+        erase()
         sys.exit(f"{self.name}: {visible_lines(message)}")
 
 
