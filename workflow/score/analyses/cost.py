@@ -1,8 +1,8 @@
 """What the training of each arm took, and the accuracy of attempt 2 that it led to.
 
-    python -m score.analyses.cost --budgets budgets.json --attempts base=base/attempts.parquet \
-        score/seed0=score/seed0/attempts.parquet --records score/seed0=…/training.jsonl \
-        --rounds star/seed0=…/examples.json --sampling star/seed0=…/sample.tsv \
+    python -m score.analyses.cost --budgets budgets.json --attempts base=base/attempts.parquet \\
+        score/seed0=score/seed0/attempts.parquet --records score/seed0=…/training.jsonl \\
+        --rounds star/seed0=…/examples.json --sampling star/seed0=…/sample.tsv \\
         --csv cost.csv --figure cost.png --json cost.json
 
 An arm's numbers include those of the policies that it starts from, see --chain. Seconds are those of

@@ -1,7 +1,7 @@
 """Accuracy in training by the tokens that were sampled for it.
 
-    python -m score.analyses.token_budget --records score_stage_one/seed0=…/training.jsonl \
-        score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \
+    python -m score.analyses.token_budget --records score_stage_one/seed0=…/training.jsonl \\
+        score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \\
         --csv token_budget.csv --figure token_budget.png
 
 Methods differ in how many attempts, critiques and tokens an update takes, so updates and attempts are no

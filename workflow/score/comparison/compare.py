@@ -1,8 +1,8 @@
 """Compare policies: the self-correction table of a run, a row an arm, and the table of its pairs.
 
-    python -m score.comparison.compare \
-        --attempts base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet ... \
-        --csv self_correction.csv --markdown self_correction.md \
+    python -m score.comparison.compare \\
+        --attempts base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet ... \\
+        --csv self_correction.csv --markdown self_correction.md \\
         --pairs-csv pairs.csv --pairs-markdown pairs.md
 
 Rows come in the given order. The CSVs hold fractions, the markdown percents with intervals.

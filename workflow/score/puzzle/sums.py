@@ -64,5 +64,9 @@ def main() -> None:
     write(flags.folder / "demonstrations.csv", ("question", "attempt_1"), worked)
 
 
-if __name__ == "__main__":
+def run() -> None:
     COMMAND.run(main)
+
+
+if __name__ == "__main__":
+    run()
