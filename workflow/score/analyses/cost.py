@@ -67,8 +67,9 @@ def costs(
     for arm, budget in budgets.items():
         row = {"arm": arm, **{key: _number(budgets, arm, key) for key in SPENT}}
         unknown = 0.0 if budget["attempts"] == budget["updates"] == 0 else np.nan
-        tokens, seconds = zip(*of_arms.get(arm, [(unknown, unknown)]), strict=True)
-        rows.append({**row, "tokens": np.mean(tokens), "seconds": np.mean(seconds)})
+        of_seeds = zip(*of_arms.get(arm, [(unknown, unknown)]), strict=True)
+        means = (np.mean(values) for values in of_seeds)
+        rows.append({**row, **dict(zip(("tokens", "seconds"), means, strict=True))})
     return pd.DataFrame(rows)
 
 

@@ -53,7 +53,7 @@ def main() -> int:
     if flags.configfile and not os.path.isfile(flags.configfile):
         parser.error(f"--configfile is {flags.configfile}; expected an existing file. Correct it.")
     failed = 0
-    checks = [(check,) for check in CHECKS]
+    checks: list[tuple] = [(check,) for check in CHECKS]
     if flags.configfile:
         checks.append((config.check_config_file, flags.configfile))
     for check, *arguments in checks:

@@ -46,7 +46,7 @@ assert any(Path(folder).glob("*.safetensors"))
 def check_config_file(path: str) -> Iterator[Finding]:
     """The config itself, then its launcher's GPUs, its policy and its problems."""
     checked = ask_python(_CHECK % (str(REPOSITORY), [str(_DEFAULT), str(Path(path).resolve())]))
-    message, config = (checked.error, None) if checked.error else json.loads(checked.text)
+    message, config = (checked.error, {}) if checked.error else json.loads(checked.text)
     if message:
         yield fail(f"{path}: {message}", "See above; snakemake -n says the same.")
         return
@@ -93,7 +93,7 @@ def _policy(name: str, cache: str | None) -> Iterator[Finding]:
 
 def _problems(problems: dict) -> Iterator[Finding]:
     """Data of the hub is downloaded by prepare_problems, which can be run where there is a network."""
-    places = []
+    places: list[str | None] = []
     for key in ("data_path", "test_path"):
         places += problems[key] if isinstance(problems[key], list) else [problems[key]]
     hub = [place for place in places if place and not (REPOSITORY / place).exists()]

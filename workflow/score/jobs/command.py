@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from score.files.errors import SiteError, full_disk, is_full
 from score.files.visible import visible_lines
@@ -41,7 +41,8 @@ class Command:
     example that its help ends with, and the rest of the docstring follows them there.
     """
 
-    def __init__(self, spec: ModuleSpec, description: str, exit_status: str = EXIT_STATUS):
+    def __init__(self, spec: ModuleSpec | None, description: str, exit_status: str = EXIT_STATUS):
+        assert spec is not None, "run it by `python -m`, not by the path of its file"
         self.name = spec.name.removesuffix(".__main__")
         self.description, _, rest = description.strip().partition("\n\n")
         self.below = help_below(rest, exit_status)
@@ -59,9 +60,10 @@ class Command:
             epilog=self.below.replace(f"python -m {self.name}", typed),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        for name, options in flags.items():
-            text = isinstance(options, str)
-            options = {"help": options, "required": True} if text else {**options}
+        for name, given in flags.items():
+            if isinstance(given, str):
+                given = {"help": given, "required": True}
+            options: dict[str, Any] = {**given}
             if not options.pop("positional", False):
                 name = f"--{name.replace('_', '-')}"
             parser.add_argument(name, **options)
