@@ -19,9 +19,11 @@ test-slow: .venv/installed-dev
 test-cluster: .venv/installed-dev
 	python -m pytest tests/cluster $(ARGS)
 
+# Formatting, which room may import which, and the types of the rooms without torch.
 lint: .venv/installed-dev
 	ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
 	lint-imports --no-logo
+	mypy
 
 # Is training right, fast and of use on this GPU: results/gpu_check/table.md. ARGS="--minutes 8".
 gpu-check: .venv/installed

@@ -142,8 +142,8 @@ class JobSettings:
         """Sampling in training: its temperature and limit, and draws of their own in each round."""
         settings = self.plan.settings(instance)
         memory = self.config["evaluation"]["vllm_gpu_memory_utilization"]
-        common = ("task_type", "cache_dir", "precision", "rollout_backend")
-        common += ("attn_implementation", "trust_remote_code")
+        common = ["task_type", "cache_dir", "precision", "rollout_backend"]
+        common += ["attn_implementation", "trust_remote_code"]
         return SampleSettings.from_config(
             {key: self.config[key] for key in common},
             self._prompts(),

@@ -193,7 +193,8 @@ def check_budgets(config: dict) -> None:
                 f"{kind} of {', '.join(unknown)} are not known ahead: {why}; expected a number, so "
                 "that budgets can be compared. Change that, or set allow_unequal_budget: true."
             )
-        if max(spent.values()) > (1 + TOLERANCE) * min(spent.values()):
+        counts = [count for count in spent.values() if count is not None]
+        if max(counts) > (1 + TOLERANCE) * min(counts):
             listed = ", ".join(f"{arm} {count}" for arm, count in spent.items())
             raise ValueError(
                 f"{kind} of the trained policies differ: {listed}; expected equally many of each, or "
