@@ -50,21 +50,17 @@ class SamplingPlan:
         few_shot: Messages,
         first_attempts: Path | None = None,
     ):
-        self.settings, self.path, self.problems = settings, path, problems
+        self.settings, self.path = settings, path
         self.first_attempts = first_attempts
-        self.by_id = {problem.id: problem for problem in problems}
-        task = task_of(settings)
+        self.task, self.few_shot = task_of(settings), few_shot
         rows = check_policy(path, settings.cache_dir, settings.trust_remote_code)
         self.tokenizer = asking_tokenizer(path, settings)
         check_vocabulary(self.tokenizer, rows)
         self.bridges = tuple(
-            Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(task))
-            for message in correction_prompts(task, settings.prompting)
+            Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(self.task))
+            for message in correction_prompts(self.task, settings.prompting)
         )
-        self.prompts = {
-            p.id: prompt_ids(self.tokenizer, first_messages(p.question, task, few_shot))
-            for p in problems
-        }
+        self.take(problems)
         self.given: dict[Job, Rollout] = {}
         if first_attempts is not None:
             if settings.num_turns == 1:
@@ -78,6 +74,15 @@ class SamplingPlan:
                 settings.samples,
                 vocabulary_size(path, settings.cache_dir, settings.trust_remote_code),
             )
+
+    def take(self, problems: list[Problem]) -> None:
+        """Ask the policy these problems, in place of those before."""
+        self.problems = problems
+        self.by_id = {problem.id: problem for problem in problems}
+        self.prompts = {
+            p.id: prompt_ids(self.tokenizer, first_messages(p.question, self.task, self.few_shot))
+            for p in problems
+        }
 
     def provenance(self) -> dict:
         """All that attempts depend on: settings as they are, the rest as digests."""
