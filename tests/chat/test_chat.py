@@ -14,6 +14,7 @@ from score.chat.differences import changes, shown_changes
 from score.chat.policy_folder import find_policy
 from score.chat.stream import TextPieces
 from score.chat.tried import TriedPolicy
+from score.problems.problem import Problem
 from score.sampling.settings import SampleSettings
 from score.training.settings import TrainSettings
 from tried_policies import PUZZLE, PUZZLES, greedily, puzzle_policy
@@ -50,7 +51,7 @@ def test_a_policy_answers_as_in_greedy_evaluation_and_is_heard_in_full(tmp_path,
 
     for question, expected in zip(questions, greedily(path, questions), strict=True):
         heard.clear()
-        row = policy.sampled(question, listen)
+        row = policy.sampled(Problem("asked", question, ""), listen)
         for turn in (1, 2):
             assert row[f"ids_t{turn}"] == list(expected[f"ids_t{turn}"])
         assert heard[:-1] == [row["attempt_t1"], row["attempt_t2"]]

@@ -10,18 +10,15 @@ from score.jobs.command import Command, optional
 REFUSED = 2  # exit status for wrong flags or input, as argparse has it
 
 
-def policy_flags() -> dict:
-    """Flags that name a policy and say what it does not say itself."""
+def policy_flags(dtype: str = "float32 or bfloat16; default: as trained, float32 without a GPU"):
+    """Flags that name a policy and say what it does not say itself. dtype: help of --dtype."""
     return {
         "policy": "results/{run}/{policy}, the folder of a policy, or its name on the hub",
         "task": optional(
             "math, qa, code, … or a .py file; of a policy that does not say it itself"
         ),
         "few_shot_dir": optional("folder of worked examples; default: as in its run"),
-        "dtype": optional(
-            "float32 or bfloat16; default: as trained, float32 without a GPU",
-            choices=("float32", "bfloat16"),
-        ),
+        "dtype": optional(dtype, choices=("float32", "bfloat16")),
         "trust_remote_code": optional(
             "run code that comes with the policy; read it before", action="store_true"
         ),

@@ -14,13 +14,20 @@ Heard = Callable[[list[int], bool], None]
 class StreamedGenerate(HFGenerate):
     """`HFGenerate` of one conversation, whose tokens are heard as they are sampled.
 
-    margins: of each token of the latest call, by how much its logit is above the next best one's.
+    margins: of each call since the list was emptied, by how much the logit of each token was above the
+    next best one's. anew: whether nothing is taken from the cache of the call before.
     """
 
     heard: Heard | None = None
+    anew = False
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.margins: list[list[float]] = []
 
     def __call__(self, prompts: list[list[int]], seeds: list[int] | None) -> list[list[int]]:
-        self.margins: list[float] = []
+        if self.anew:
+            self.kept = None
         sampled = super().__call__(prompts, seeds)
         if self.heard is not None:
             for ids in sampled:
@@ -30,11 +37,13 @@ class StreamedGenerate(HFGenerate):
     def _chooser(self, draws, rows: int) -> tuple[Choose, list[list[float]]]:
         choose, told = super()._chooser(draws, rows)
         ids: list[int] = []
+        margins: list[float] = []
+        self.margins.append(margins)
 
         def heard(logits, here: list[int], position: int) -> list[int]:
             tokens = choose(logits, here, position)
             best = logits[0].topk(2).values.tolist()
-            self.margins.append(best[0] - best[1])
+            margins.append(best[0] - best[1])
             ids.append(tokens[0])
             if self.heard is not None:
                 self.heard(list(ids), False)

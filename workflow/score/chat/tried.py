@@ -57,10 +57,10 @@ class TriedPolicy:
             )
         return problem
 
-    def sampled(self, question: str, heard: Heard | None = None) -> dict:
-        """A row as of sampled.parquet: all attempts at the question, heard as they are sampled."""
-        problem = self.check_question(question)
-        self.generate.heard = heard
+    def sampled(self, problem: Problem, heard: Heard | None = None) -> dict:
+        """A row as of sampled.parquet: all attempts at the problem, heard as they are sampled."""
+        self.plan.take([problem])
+        self.generate.heard, self.generate.margins = heard, []
         job = (problem.id, self.asked)  # so that a question asked twice has other draws
         self.asked += 1
         return self.plan.rows([job], self.generate, self.stop_ids)[0]
@@ -72,7 +72,7 @@ class TriedPolicy:
         none) and, where gold is given, verdict and score. critiques: what it said between them, where
         it is asked for that. changes: of each attempt after the first, see `differences.changes`.
         """
-        row = self.sampled(question, heard)
+        row = self.sampled(self.check_question(question), heard)
         turns = range(1, self.asking.sampling.num_turns + 1)
         texts = [row[f"attempt_t{turn}"] for turn in turns]
         told = []
@@ -100,6 +100,14 @@ class TriedPolicy:
         if said is None:
             return None
         return extract_with(verifier.task, said, verifier.mode, verifier.marker, "")
+
+    def embedding_rows(self) -> int:
+        """Token ids that the policy's head has, those that fill it up included."""
+        return self.policy.get_output_embeddings().weight.size(0)
+
+    def release(self) -> None:
+        """Give the memory of the weights back; nothing can be asked any more."""
+        self.policy = self.generate = None
 
     def close(self) -> None:
         self.verifier.close()

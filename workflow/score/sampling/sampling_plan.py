@@ -37,9 +37,10 @@ _IDLE = ("batch_size", "cache_dir", "num_problems", "vllm_gpu_memory_utilization
 class SamplingPlan:
     """The prompts of a policy's attempts at the problems, and the draws of each of them.
 
-    prompts: token ids by problem id. bridges: from an attempt to the next. given: rollouts of first
-    attempts by job, empty where the policy makes its own. ValueError where the policy can't
-    run, or tokenizer, task and given first attempts don't go together.
+    prompts: token ids by problem id. messages_between, bridges: what leads from an attempt to the next,
+    as messages and as token ids. given: rollouts of first attempts by job, empty where the policy makes
+    its own. ValueError where the policy can't run, or tokenizer, task and given first attempts don't go
+    together.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class SamplingPlan:
         rows = check_policy(path, settings.cache_dir, settings.trust_remote_code)
         self.tokenizer = asking_tokenizer(path, settings)
         check_vocabulary(self.tokenizer, rows)
+        self.messages_between = correction_prompts(self.task, settings.prompting)
         self.bridges = tuple(
             Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(self.task))
-            for message in correction_prompts(self.task, settings.prompting)
+            for message in self.messages_between
         )
         self.take(problems)
         self.given: dict[Job, Rollout] = {}
