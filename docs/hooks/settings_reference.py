@@ -85,7 +85,7 @@ def settings_page(config: str, schema: dict) -> str:
 
 
 def _table(section: Section, known: dict, schema: dict) -> str:
-    lines = ["| Setting | Allowed | Meaning |", "| --- | --- | --- |"]
+    lines = ["| Setting | Meaning, and what is allowed |", "| --- | --- |"]
     for one in section.settings:
         rule = known
         for name in one.path:
@@ -95,7 +95,8 @@ def _table(section: Section, known: dict, schema: dict) -> str:
         shown = f"`{path}`{{#{anchor}}}"
         if one.value is not None:
             shown += f" `{one.value}`{{.default}}"
-        cells = (shown, _prose(allowed(rule, schema)), _prose(one.meaning))
+        means = _prose(one.meaning) or "its settings:"
+        cells = (shown, f"{means}<br><small>{_prose(allowed(rule, schema))}</small>")
         lines.append("| " + " | ".join(cell.replace("|", "&#124;") for cell in cells) + " |")
     return "\n".join(lines)
 
@@ -137,8 +138,12 @@ def _of_type(kind: str, rule: dict, schema: dict) -> str:
 def _range(rule: dict) -> str:
     words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
     words["exclusiveMaximum"] = "below"
-    limits = [f"{word} {rule[name]}" for name, word in words.items() if name in rule]
+    limits = [f"{word} {_number(rule[name])}" for name, word in words.items() if name in rule]
     return f", {' and '.join(limits)}" if limits else ""
+
+
+def _number(value) -> str:
+    return f"{value:,}" if value >= 10_000 else str(value)
 
 
 def _yaml(value) -> str:

@@ -12,6 +12,8 @@ from settings_reference import settings_page
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = "<!-- settings: made from configs/config.yaml and its schema -->"
 EQUATION = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+CELL = re.compile(r"<td.*?</td>", re.DOTALL)
+CODE = re.compile(r"(<code[^>]*>)([^<]*)(</code>)")
 IN_ARITHMATEX = re.compile(r'<(span|div) class="arithmatex">(.+?)</\1>', re.DOTALL)
 
 
@@ -29,11 +31,15 @@ def on_page_markdown(markdown: str, page, config, files) -> str:
 
 
 def on_page_content(content: str, page, config, files) -> str:
-    """HTML with equations as MathML. In code of a table, where Markdown needs `\\|`, the bar alone."""
-    content = re.sub(
-        r"<td>.*?</td>", lambda cell: cell[0].replace("\\|", "|"), content, flags=re.DOTALL
-    )
+    """HTML with equations as MathML, and code in tables that shows bars and breaks between words."""
+    content = CELL.sub(lambda cell: CODE.sub(_in_cell, cell[0]), content)
     return IN_ARITHMATEX.sub(lambda found: _mathml(found[2]), content)
+
+
+def _in_cell(code: re.Match) -> str:
+    """Code of a table: Markdown needs `\\|` for a bar there, and long names break at . and _ alone."""
+    text = re.sub(r"([._])(?=\w)", r"\1<wbr>", code[2]) if len(code[2]) > 16 else code[2]
+    return code[1] + text.replace("\\|", "|") + code[3]
 
 
 def _mathml(marked: str) -> str:
