@@ -11,6 +11,7 @@ from importlib.machinery import ModuleSpec
 
 from score.files.errors import SiteError, full_disk, is_full
 from score.files.visible import visible_lines
+from score.jobs.start_up import end_imports
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells give it
 UNREAD = 141  # and where nobody reads what is printed: `| head`
@@ -61,6 +62,7 @@ class Command:
         message, and so do Ctrl-C and a reader that is gone. Another exception is a fault of the code and
         keeps its traceback.
         """
+        end_imports()
         sys.excepthook = _print_traceback
         try:
             try:
