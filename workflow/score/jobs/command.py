@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from score.files.errors import SiteError, full_disk, is_full
 from score.files.visible import visible_lines
 from score.jobs.progress import erase
+from score.jobs.start_up import end_imports
 
 FAILED = 1  # exit status where the work could not be done, or found something
 REFUSED = 2  # and of wrong flags or input, as argparse gives it
@@ -87,6 +88,7 @@ class Command:
         message, and so do Ctrl-C and a reader that is gone. Another exception is a fault of the code and
         keeps its traceback.
         """
+        end_imports()
         sys.excepthook = _print_traceback
         try:
             try:
