@@ -139,6 +139,14 @@ BAD_CONFIGS = [
         ],
     ),
     (
+        {"policies.rewarding": {"init": "base", "objective": "self_rewarding"}},
+        [
+            "policies.rewarding.objective is 'self_rewarding'",
+            "VERIFY_PROMPT and REVISE_PROMPT",
+            "in words",
+        ],
+    ),
+    (
         {"policies.pairs": {"init": "base", "objective": "pair_sft", "variant": "EIF"}},
         ["policies.pairs has the key 'variant', which pair_sft does not use"],
     ),

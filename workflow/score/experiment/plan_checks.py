@@ -185,7 +185,8 @@ def check_budgets(config: dict) -> None:
         unknown = [arm for arm, count in spent.items() if count is None]
         if unknown:
             why = {
-                "attempts": "problems.train_size is null or dynamic_sampling_rounds is set",
+                "attempts": "problems.train_size is null, dynamic_sampling_rounds is set or the policy "
+                "revises some attempts alone",
                 "updates": "fine_tuning.updates is null or on_no_corrections is 'keep'",
             }[kind]
             why += ", or early_stop is set, or total_tokens"
