@@ -28,6 +28,15 @@ def test_check_that_breaks_down_is_a_finding_and_the_others_go_on(monkeypatch, c
     assert run_check(check_luck)[0].level == "FAIL"
 
 
+def test_config_file_that_is_not_there_is_a_wrong_flag_and_no_finding(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["doctor", "--configfile", "no.yaml"])
+    with pytest.raises(SystemExit) as ended:
+        doctor.main()
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (2, "")
+    assert "--configfile is no.yaml; expected an existing file" in told.err
+
+
 def test_commands_that_are_missing_or_fail_are_answers(path):
     command(path, "torn", "echo first >&2; echo last >&2; exit 3")
     assert (ask("absent").error, ask("torn").error) == ("not found", "last")

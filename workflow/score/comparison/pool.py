@@ -90,5 +90,9 @@ def main(arguments: list[str] | None = None) -> None:
     claims.main([*map(str, tested), "--attempts", *attempts])
 
 
-if __name__ == "__main__":
+def run() -> None:
     COMMAND.run(main)
+
+
+if __name__ == "__main__":
+    run()

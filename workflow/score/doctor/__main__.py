@@ -4,10 +4,10 @@
     python -m score.doctor --configfile configs/mine.yaml    # also what this config needs
 
 A line starts with ok, warn (works with less, or only matters to some) or FAIL (repair it first). Run
-it where jobs run too: `srun --gpus 1 python -m score.doctor`. Exit status 1 where something FAILs.
-
-argparse is used directly, since score.jobs.command needs a newer Python than this must run on.
+it where jobs run too: `srun --gpus 1 python -m score.doctor`.
 """
+
+# argparse is used directly, since score.jobs.command needs a newer Python than this must run on.
 
 import argparse
 import os
@@ -31,6 +31,8 @@ CHECKS = (
     machine.check_wandb,
 )
 
+EXIT_STATUS = "exit status: 0 nothing failed; 1 a check says FAIL; 2 wrong flags or a missing file."
+
 
 def show(finding: Finding) -> None:
     erase()
@@ -40,13 +42,20 @@ def show(finding: Finding) -> None:
 
 
 def main() -> int:
+    description, _, rest = __doc__.partition("\n\n")
+    script = os.path.basename(sys.argv[0])
     parser = argparse.ArgumentParser(
-        prog="python -m score.doctor", description=__doc__.partition("\n")[0]
+        prog=script if script.startswith("score-") else "python -m score.doctor",
+        description=description,
+        epilog=f"example:\n\n{rest}\n{EXIT_STATUS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--configfile", help="an experiment: checks what it needs too")
     flags = parser.parse_args()
+    if flags.configfile and not os.path.isfile(flags.configfile):
+        parser.error(f"--configfile is {flags.configfile}; expected an existing file. Correct it.")
     failed = 0
-    checks = [(check,) for check in CHECKS]
+    checks: list[tuple] = [(check,) for check in CHECKS]
     if flags.configfile:
         checks.append((config.check_config_file, flags.configfile))
     for check, *arguments in checks:
@@ -60,7 +69,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-if __name__ == "__main__":
+def run() -> None:
     try:
         status = main()
     except KeyboardInterrupt:
@@ -70,3 +79,7 @@ if __name__ == "__main__":
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
     sys.exit(status)
+
+
+if __name__ == "__main__":
+    run()

@@ -51,7 +51,7 @@ def tied_qwen(hidden: int, layers: int, heads: int, inner: int, vocabulary: int 
 
 
 SHAPES = {
-    "1.5B": KNOWN_SHAPES["Qwen2.5-1.5B"],
+    "1.5B": Qwen2Config(**KNOWN_SHAPES["Qwen2.5-1.5B"]),
     "0.5B": tied_qwen(896, 24, 14, 4864),
     "3B": tied_qwen(2048, 36, 16, 11008),
     "tiny": tied_qwen(64, 2, 4, 128, vocabulary=2048),

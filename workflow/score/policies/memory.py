@@ -12,22 +12,20 @@ local_rollout_forward_batch_size and max_tokens, and are often the larger part: 
 """
 
 import os
-from pathlib import Path
 from typing import NamedTuple
 
-import torch
 import yaml
-from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
 
+from score.files.places import REPOSITORY
 from score.jobs.command import Command, optional, words
 
 COMMAND = Command(__spec__, __doc__)
 LAUNCHERS = ("single_gpu", "zero1", "zero2", "zero3", "zero3-offload")
-_CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "accelerate"
+_CONFIGS = REPOSITORY / "configs" / "accelerate"
 _GIB = 2**30
 # Public architecture numbers; what is not named here does not change the number of weights.
-KNOWN_SHAPES = {
-    "Qwen2.5-1.5B": Qwen2Config(
+KNOWN_SHAPES: dict[str, dict] = {  # of Qwen2Config
+    "Qwen2.5-1.5B": dict(
         hidden_size=1536,
         num_hidden_layers=28,
         num_attention_heads=12,
@@ -36,7 +34,7 @@ KNOWN_SHAPES = {
         vocab_size=151936,
         tie_word_embeddings=True,
     ),
-    "Qwen2.5-7B": Qwen2Config(
+    "Qwen2.5-7B": dict(
         hidden_size=3584,
         num_hidden_layers=28,
         num_attention_heads=28,
@@ -66,9 +64,15 @@ class Need(NamedTuple):
 
 def size_of(model_path: str, trust_remote_code: bool = False) -> Size:
     """Weights of a policy, counted without loading any; ValueError where it has no config."""
+    import torch  # here, as it takes seconds that --help need not take
+    from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
+
     trusted = {"trust_remote_code": trust_remote_code}
     try:
-        config = KNOWN_SHAPES.get(model_path) or AutoConfig.from_pretrained(model_path, **trusted)
+        if model_path in KNOWN_SHAPES:
+            config = Qwen2Config(**KNOWN_SHAPES[model_path])
+        else:
+            config = AutoConfig.from_pretrained(model_path, **trusted)
     except Exception as error:  # a config.json that is no object raises anything
         raise ValueError(
             f"model_path is {model_path!r}; expected {', '.join(KNOWN_SHAPES)}, a folder or a hub name "
@@ -141,5 +145,9 @@ def main() -> None:
         print(table(flags.model_paths or [*KNOWN_SHAPES], flags.gpus, flags.trust_remote_code))
 
 
-if __name__ == "__main__":
+def run() -> None:
     COMMAND.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -58,5 +58,9 @@ def main(arguments: list[str] | None = None) -> None:
         write_report(flags.results)
 
 
-if __name__ == "__main__":
+def run() -> None:
     COMMAND.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -177,7 +177,7 @@ class SCoReTrainer(
         scores = scores[order].to(self.accelerator.device)
         batches = [b for start in starts for b in self._padded(rollouts, offline, start, each)]
         method = self.method
-        rewards = method.rewards(scores, self.args)
+        rewards = method.earned(scores, self.args, stated)
         rank = self.accelerator.process_index
         equal = in_equal_groups(rewards, order, self.groups, rank, offline)
         if self.args.kl_estimator == "k1":
