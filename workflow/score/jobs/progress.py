@@ -99,7 +99,7 @@ def draw(text: str) -> None:
     if not on_terminal():
         return
     try:
-        width = os.get_terminal_size(sys.stderr.fileno()).columns
+        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80  # 0: not known
     except (OSError, ValueError):
         width = 80
     sys.stderr.write(f"\r{text[: max(1, width - 1)]}\x1b[K\r")
