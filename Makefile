@@ -27,7 +27,7 @@ lint: .venv/installed-dev
 
 # The pages of docs/ as a site, links and anchors checked: site/index.html opens without a network.
 docs: .venv/installed-dev
-	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
 
 # Is training right, fast and of use on this GPU: results/gpu_check/table.md. ARGS="--minutes 8".
 gpu-check: .venv/installed
