@@ -1,6 +1,7 @@
 """How far a job is and how it goes: a training by its records, a sampling by its shards."""
 
 import json
+import math
 import statistics
 import time
 from itertools import pairwise
@@ -9,7 +10,7 @@ from pathlib import Path
 from score.files.heads import HEAD
 from score.files.step_lines import read_steps
 from score.jobs.progress import PROGRESS_LINE
-from score.status.run import Job, age_of
+from score.status.run import Job, age_of, modified
 
 LIVE = "progress.jsonl"  # as score.training.live_records calls it
 _LAST = 20  # updates whose pace tells how long the rest takes
@@ -39,8 +40,12 @@ def _training(job: Job) -> dict:
         told |= {"line": line} if line else {}
         return told | ({} if age is None else {"log_age": age})
     last = rows[-1]
-    told |= {key: last[key] for key in ("updates", "nothing_to_learn", "record")}
-    told |= {"update": last["step"], "age": max(0.0, time.time() - last["time"])}
+    told |= {key: last[key] for key in ("updates", "nothing_to_learn")}
+    told |= {"record": _numbers(last["record"]), "update": last["step"]}
+    told |= {"age": max(0.0, time.time() - last["time"])}
+    started = modified([job.folder / "settings.json"])  # which the job writes first of all
+    if started is not None and last["time"] < started:
+        return told | {"starts_again": True}
     times = [row["time"] for row in rows[-_LAST:] if row["started"] == last["started"]]
     if len(times) > 1:
         pace = statistics.median(b - a for a, b in pairwise(times))
@@ -50,15 +55,23 @@ def _training(job: Job) -> dict:
 
 
 def _is_whole(row: dict) -> bool:
-    numbers = (row.get(key) for key in ("time", "started", "updates", "nothing_to_learn"))
-    numeric = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers)
-    return numeric and isinstance(row.get("record"), dict)
+    keys = ("time", "started", "updates", "nothing_to_learn")
+    return all(_is_number(row.get(key)) for key in keys) and isinstance(row.get("record"), dict)
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _numbers(record: dict) -> dict:
+    """What of a record is a number; JSON has none for those that are not finite."""
+    return {key: value for key, value in record.items() if _is_number(value)}
 
 
 def _finished_training(job: Job) -> dict:
     """update and record of the last update in training.jsonl; {} where it can't be read."""
     rows = read_steps(job.output("training.jsonl"), _READ)
-    return {"update": rows[-1]["step"], "record": rows[-1]} if rows else {}
+    return {"update": rows[-1]["step"], "record": _numbers(rows[-1])} if rows else {}
 
 
 def _sampling(job: Job) -> dict:
