@@ -17,34 +17,17 @@ from typing import NamedTuple
 
 import torch
 import yaml
-from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from score.jobs.command import Command, optional, words
+from score.policies.known_shapes import SHAPES, known_shape
 
 COMMAND = Command(__spec__, __doc__)
 LAUNCHERS = ("single_gpu", "zero1", "zero2", "zero3", "zero3-offload")
 _CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "accelerate"
 _GIB = 2**30
-# Public architecture numbers; what is not named here does not change the number of weights.
 KNOWN_SHAPES = {
-    "Qwen2.5-1.5B": Qwen2Config(
-        hidden_size=1536,
-        num_hidden_layers=28,
-        num_attention_heads=12,
-        num_key_value_heads=2,
-        intermediate_size=8960,
-        vocab_size=151936,
-        tie_word_embeddings=True,
-    ),
-    "Qwen2.5-7B": Qwen2Config(
-        hidden_size=3584,
-        num_hidden_layers=28,
-        num_attention_heads=28,
-        num_key_value_heads=4,
-        intermediate_size=18944,
-        vocab_size=152064,
-        tie_word_embeddings=False,
-    ),
+    name: AutoConfig.for_model(**SHAPES[name]) for name in ("Qwen2.5-1.5B", "Qwen2.5-7B")
 }
 
 
@@ -68,7 +51,11 @@ def size_of(model_path: str, trust_remote_code: bool = False) -> Size:
     """Weights of a policy, counted without loading any; ValueError where it has no config."""
     trusted = {"trust_remote_code": trust_remote_code}
     try:
-        config = KNOWN_SHAPES.get(model_path) or AutoConfig.from_pretrained(model_path, **trusted)
+        shape = None if Path(model_path).is_dir() else known_shape(model_path)
+        if shape is None:
+            config = AutoConfig.from_pretrained(model_path, **trusted)
+        else:
+            config = AutoConfig.for_model(**shape)
     except Exception as error:  # a config.json that is no object raises anything
         raise ValueError(
             f"model_path is {model_path!r}; expected {', '.join(KNOWN_SHAPES)}, a folder or a hub name "
