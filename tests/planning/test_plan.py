@@ -139,7 +139,7 @@ BAD = [
         [
             "does not fit 1 × h100 of 80 GB",
             "GB for one rollout",
-            "Would fit: 2 × h100",
+            "Would fit: 4 × h100",
             "use_lora: true",
         ],
     ),
