@@ -1,7 +1,7 @@
 """Test the paper's eight claims on a run: supported, not supported or undecided, and by what.
 
-    python -m score.comparison.claims --settings settings.json --scaling analyses/scaling.csv \
-        --attempts base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet ... \
+    python -m score.comparison.claims --settings settings.json --scaling analyses/scaling.csv \\
+        --attempts base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet ... \\
         --markdown claims.md --json claims.json
 
 Both files are computed from verified attempts alone, and name what a run lacks to test a claim.

@@ -66,14 +66,17 @@ def decided(claims: list[Claim]) -> list[Claim]:
     such a part is not comparable, unless another part refutes it.
     """
     tested = [claim for claim in claims if not claim.missing]
+    family: list[float] = []
     for claim in tested:
-        claim.p = max(_for(part) for part in claim.parts)
-        claim.p_against = min(_against(part, claim) for part in claim.parts)
-    family = [p for claim in tested for p in (claim.p, claim.p_against)]
+        p = max(_for(part) for part in claim.parts)
+        against = min(_against(part, claim) for part in claim.parts)
+        claim.p, claim.p_against = p, against
+        family += [p, against]
     corrected = holm(family)
     for place, claim in enumerate(tested):
-        claim.p_holm, claim.p_against_holm = corrected[2 * place : 2 * place + 2]
-        claim.verdict = _verdict(claim.p_holm, claim.p_against_holm)
+        p, against = corrected[2 * place : 2 * place + 2]
+        claim.p_holm, claim.p_against_holm = p, against
+        claim.verdict = _verdict(p, against)
         if claim.verdict == UNDECIDED and any(part.differs for part in claim.parts):
             claim.verdict = NOT_COMPARABLE
         for part in claim.parts:

@@ -6,9 +6,12 @@ from pathlib import Path
 from score.experiment.config_files import read_config
 from score.experiment.overlay import resolved
 from score.experiment.preflight import check_config
+from score.files.places import REPOSITORY
 
-_ROOT = Path(__file__).resolve().parents[3]
-DEFAULT, SCHEMA = _ROOT / "configs/config.yaml", _ROOT / "workflow/schemas/config.schema.yaml"
+DEFAULT, SCHEMA = (
+    REPOSITORY / "configs/config.yaml",
+    REPOSITORY / "workflow/schemas/config.schema.yaml",
+)
 
 
 def planned_config(path: str | Path) -> tuple[dict, bool]:

@@ -15,6 +15,7 @@ import torch
 from datasets import Dataset
 from transformers import AutoConfig, AutoModelForCausalLM, TrainerCallback
 
+from score.files.places import REPOSITORY
 from score.sampling.generate import HFGenerate
 from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
@@ -22,7 +23,7 @@ from score.training import sampling
 from score.training.config import SCoReConfig
 from score.training.trainer import SCoReTrainer
 
-_PUZZLE = str(Path(__file__).resolve().parents[3] / "data/puzzle/policy")
+_PUZZLE = str(REPOSITORY / "data/puzzle/policy")
 K, ROLLOUTS, ROWS = 8, 16, 16
 
 

@@ -15,20 +15,17 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 import yaml
-from transformers import AutoConfig, AutoModelForCausalLM
 
+from score.files.places import REPOSITORY
 from score.jobs.command import Command, optional, words
 from score.policies.known_shapes import SHAPES, known_shape
 
 COMMAND = Command(__spec__, __doc__)
 LAUNCHERS = ("single_gpu", "zero1", "zero2", "zero3", "zero3-offload")
-_CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "accelerate"
+_CONFIGS = REPOSITORY / "configs" / "accelerate"
 _GIB = 2**30
-KNOWN_SHAPES = {
-    name: AutoConfig.for_model(**SHAPES[name]) for name in ("Qwen2.5-1.5B", "Qwen2.5-7B")
-}
+SHOWN = ("Qwen2.5-1.5B", "Qwen2.5-7B")  # where no policy is named
 
 
 class Size(NamedTuple):
@@ -49,6 +46,9 @@ class Need(NamedTuple):
 
 def size_of(model_path: str, trust_remote_code: bool = False) -> Size:
     """Weights of a policy, counted without loading any; ValueError where it has no config."""
+    import torch  # here, as it takes seconds that --help need not take
+    from transformers import AutoConfig, AutoModelForCausalLM
+
     trusted = {"trust_remote_code": trust_remote_code}
     try:
         shape = None if Path(model_path).is_dir() else known_shape(model_path)
@@ -58,7 +58,7 @@ def size_of(model_path: str, trust_remote_code: bool = False) -> Size:
             config = AutoConfig.for_model(**shape)
     except Exception as error:  # a config.json that is no object raises anything
         raise ValueError(
-            f"model_path is {model_path!r}; expected {', '.join(KNOWN_SHAPES)}, a folder or a hub name "
+            f"model_path is {model_path!r}; expected {', '.join(SHAPES)}, a folder or a hub name "
             f"of a policy. Correct it. Reading its config failed: {error}"
         ) from None
     with torch.device("meta"):
@@ -125,8 +125,12 @@ def main() -> None:
     with COMMAND.errors():
         if min(flags.gpus) < 1:
             raise ValueError(f"--gpus is {min(flags.gpus)}; expected 1 or more. Correct it.")
-        print(table(flags.model_paths or [*KNOWN_SHAPES], flags.gpus, flags.trust_remote_code))
+        print(table(flags.model_paths or [*SHOWN], flags.gpus, flags.trust_remote_code))
+
+
+def run() -> None:
+    COMMAND.run(main)
 
 
 if __name__ == "__main__":
-    COMMAND.run(main)
+    run()

@@ -1,4 +1,4 @@
-"""What several methods share: pay of the last attempt, KL weights, the leave-one-out baseline."""
+"""What several methods share: pay of the last attempt, KL weights, leave-one-out baselines."""
 
 from score.training.methods.method import Groups
 
@@ -13,6 +13,15 @@ def last_score(scores, settings):
     rewards = scores.new_zeros(scores.shape)
     rewards[:, -1] = scores[:, -1]
     return rewards
+
+
+def standing(scores):
+    """Scores (B, 2 N − 1) with that of the turn two before in place of each that was not taken."""
+    filled = scores.clone()
+    for turn in range(2, filled.size(1)):
+        missing = filled[:, turn].isnan()
+        filled[missing, turn] = filled[missing, turn - 2]
+    return filled
 
 
 def first_and_corrections(turns: int, init_kl_coef: float, corr_kl_coef: float) -> list[float]:
@@ -44,6 +53,16 @@ def leave_one_out(rewards, groups: Groups):
     advantages = _less_the_others(rewards, c)
     advantages[:, :1] = attempts.repeat_interleave(c, 0)
     return advantages
+
+
+def leave_one_out_where_taken(rewards, groups: Groups):
+    """Rewards less the mean of the others of the problem that take the turn; 0 where it is not taken."""
+    grouped = rewards.view(-1, groups.rollouts, rewards.size(1))
+    missing = grouped.isnan()
+    paid = grouped.masked_fill(missing, 0)
+    others = (~missing).sum(1, keepdim=True) - 1
+    baselines = (paid.sum(1, keepdim=True) - paid) / others.clamp(min=1)
+    return (paid - baselines).masked_fill(missing, 0).view_as(rewards)
 
 
 def of_attempts(rewards, corrections: int):
