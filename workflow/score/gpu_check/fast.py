@@ -24,8 +24,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
 
 from score.gpu_check.measured import Measured, part_flags
 from score.gpu_check.trainers import PUZZLE, Clock, UpdateClock, plain_settings
-from score.policies.load import load_policy
 from score.policies.known_shapes import SHAPES as KNOWN_SHAPES
+from score.policies.load import load_policy
 from score.sampling.generate import HFGenerate
 from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
