@@ -19,9 +19,11 @@ test-slow: .venv/installed-dev
 test-cluster: .venv/installed-dev
 	python -m pytest tests/cluster $(ARGS)
 
+# Formatting, which room may import which, and the types of the rooms without torch.
 lint: .venv/installed-dev
 	ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
 	lint-imports --no-logo
+	mypy
 
 # The pages of docs/ as a site, links and anchors checked: site/index.html opens without a network.
 docs: .venv/installed-dev

@@ -158,6 +158,7 @@ def _wrapper() -> tuple[str, ...]:
         str(Path(__file__).parent),
         *libraries(folders(numpy_folder())),
     ]
+    command: tuple[str, ...]
     command = (bubblewrap, "--unshare-all", "--die-with-parent", "--dev", "/dev", "--proc", "/proc")
     command += tuple(word for path in seen for word in ("--ro-bind", path, path))
     command += ("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache")
