@@ -4,7 +4,8 @@
 
 Every part is a process of its own with a share of the minutes that are left, so one that lacks a
 package or memory leaves the others alone. OUTPUT/<part>.json holds what was measured so far at every
-moment, OUTPUT/log.txt what the parts printed; OUTPUT/table.md is all of it in the end.
+moment, OUTPUT/log.txt what the parts printed; OUTPUT/table.md is all of it in the end. The exit status
+is 1 where a part did not finish or a measurement failed.
 """
 
 import argparse
@@ -16,9 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from score.gpu_check.machine import lacking
-from score.gpu_check.measured import table, write_json
-from score.jobs.command import Command, optional
+from score.jobs.command import REFUSED, Command, optional
 
 COMMAND = Command(__spec__, __doc__)
 
@@ -29,6 +28,8 @@ GRACE = 5.0  # seconds that a part may take to end after its time is over
 
 def run_part(part: str, flags: argparse.Namespace, seconds: float) -> dict:
     """What the part measured in that time; `ended` says how, where it was not by itself."""
+    from score.gpu_check.measured import write_json
+
     path = flags.output / f"{part}.json"
     path.unlink(missing_ok=True)
     command = [sys.executable, "-m", f"score.gpu_check.{part}", "--output", str(path)]
@@ -73,18 +74,22 @@ def flags_of(words: list[str] | None = None) -> argparse.Namespace:
     )
     unknown = [part for part in flags.parts.split(",") if part not in SHARES]
     if unknown:
-        sys.exit(
-            f"{COMMAND.name}: --parts names {', '.join(unknown)}; expected some of "
-            f"{', '.join(SHARES)}. Correct it."
+        COMMAND.end(
+            f"--parts names {', '.join(unknown)}; expected some of {', '.join(SHARES)}. Correct it.",
+            REFUSED,
         )
     return flags
 
 
 def main() -> None:
     flags = flags_of()
+    # here, as torch takes seconds that --help need not take
+    from score.gpu_check.machine import lacking
+    from score.gpu_check.measured import failed, table
+
     reason = lacking(flags.device)
     if reason:
-        sys.exit(f"{COMMAND.name}: {reason}")
+        COMMAND.end(reason)
     until = time.monotonic() + 60 * flags.minutes
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "log.txt").unlink(missing_ok=True)
@@ -97,7 +102,13 @@ def main() -> None:
         results[part] = run_part(part, flags, seconds)
         (flags.output / "table.md").write_text(table(results))
     print((flags.output / "table.md").read_text())
+    if wrong := failed(results):
+        COMMAND.end(f"{', '.join(wrong)} failed or did not finish; see {flags.output}/table.md")
+
+
+def run() -> None:
+    COMMAND.run(main)
 
 
 if __name__ == "__main__":
-    COMMAND.run(main)
+    run()

@@ -112,6 +112,15 @@ def table(parts: dict[str, dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def failed(parts: dict[str, dict]) -> list[str]:
+    """Names of parts that did not finish, and `part: measurement` of measurements that failed."""
+    names = [part for part, results in parts.items() if not results.get("finished")]
+    for part, results in parts.items():
+        measurements = results.get("measurements", {})
+        names += [f"{part}: {name}" for name, told in measurements.items() if "failed" in told]
+    return names
+
+
 def _flat(values: dict) -> list[tuple[str, str]]:
     """Names and texts of values, those of dictionaries inside with both names."""
     rows = []

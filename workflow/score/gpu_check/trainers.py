@@ -4,12 +4,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from datasets import Dataset
 from transformers import TrainerCallback
 
+from score.files.places import REPOSITORY
 from score.problems.problem import read_problems
 from score.sampling.prompts import first_messages
 from score.sampling.tokenizers import load_tokenizer
@@ -18,7 +18,6 @@ from score.training.config import SCoReConfig
 from score.training.trainer import SCoReTrainer
 from score.verifiers.verifier import Verifier
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 PUZZLE = str(REPOSITORY / "data" / "puzzle" / "policy")
 PLAIN_TEMPLATE = REPOSITORY / "data" / "sums" / "plain.jinja"
 

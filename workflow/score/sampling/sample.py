@@ -2,8 +2,7 @@
 
     python -m score.jobs.launch --config configs/accelerate/cpu.yaml --processes 1 \\
         -m score.sampling.sample --settings settings.json --policy POLICY \\
-        --problems test.jsonl --shards shards --attempts sampled.parquet \\
-        [--first-attempts sampled.parquet of another policy]
+        --problems test.jsonl --shards shards --attempts sampled.parquet
 
 Sampling knows nothing of right and wrong: verdicts are given by `evaluation.verify`, so a change of the
 verifier never samples again. Every rank samples its share and writes each finished batch to the
