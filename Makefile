@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test test-slow test-cluster lint gpu-check gpu-bundle clean
+.PHONY: run test test-slow test-cluster lint docs gpu-check gpu-bundle clean
 
 run: .venv/installed
 	snakemake --cores all
@@ -25,6 +25,10 @@ lint: .venv/installed-dev
 	lint-imports --no-logo
 	mypy
 
+# The pages of docs/ as a site, links and anchors checked: site/index.html opens without a network.
+docs: .venv/installed-dev
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
+
 # Is training right, fast and of use on this GPU: results/gpu_check/table.md. ARGS="--minutes 8".
 gpu-check: .venv/installed
 	python -m score.gpu_check $(ARGS)
@@ -45,4 +49,4 @@ gpu-bundle: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .snakemake results
+	rm -rf .venv .snakemake results site

@@ -1,8 +1,10 @@
 """`score.doctor` as a whole: it names what is amiss and the cure, and never hangs."""
 
+import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from findings import command
@@ -61,3 +63,18 @@ def test_bare_python_without_any_package_gets_a_report(tmp_path):
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert "FAIL  packages: torch" in done.stdout and "sandbox: limits" in done.stdout
+
+
+def test_an_older_python_reads_all_that_the_doctor_imports():
+    """Python 3.9, which evaluates no `int | None`, gets to the check that refuses it."""
+    code = "import sys, score.doctor.__main__; print(*(m.__file__ for n, m in sys.modules.items() "
+    code += "if n.startswith('score')), sep='\\n')"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for file in map(Path, told.stdout.split()):
+        tree = ast.parse(file.read_text(), feature_version=(3, 9))
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        annotations = [f.returns for f in functions]
+        annotations += [one.annotation for f in functions for one in f.args.args]
+        parts = [part for one in annotations if one is not None for part in ast.walk(one)]
+        newer = any(isinstance(part, ast.BitOr) for part in parts)
+        assert not newer or "from __future__ import annotations" in file.read_text(), file

@@ -16,6 +16,7 @@ import sys
 from score.doctor import config, machine, slurm, torch
 from score.doctor.findings import Finding, run_check
 from score.files.visible import visible_lines
+from score.jobs.progress import draw, erase
 
 CHECKS = (
     machine.check_python,
@@ -34,6 +35,7 @@ EXIT_STATUS = "exit status: 0 nothing failed; 1 a check says FAIL; 2 wrong flags
 
 
 def show(finding: Finding) -> None:
+    erase()
     print(f"{finding.level:4}  {visible_lines(finding.what)}", flush=True)
     if finding.cure:
         print(f"      -> {visible_lines(finding.cure)}", flush=True)
@@ -57,9 +59,11 @@ def main() -> int:
     if flags.configfile:
         checks.append((config.check_config_file, flags.configfile))
     for check, *arguments in checks:
+        draw(f"checking {check.__name__.removeprefix('check_').replace('_', ' ')} ...")
         for finding in run_check(check, *arguments):
             show(finding)
             failed += finding.level == "FAIL"
+    erase()
     failures = "1 check failed" if failed == 1 else f"{failed} checks failed"
     print(f"\n{failures}." if failed else "\nNo check failed.")
     return 1 if failed else 0
@@ -69,6 +73,7 @@ def run() -> None:
     try:
         status = main()
     except KeyboardInterrupt:
+        erase()
         status = 130
     except BrokenPipeError:  # nobody reads on, as behind `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

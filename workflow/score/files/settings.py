@@ -13,6 +13,7 @@ IDLE = (
     "cache_dir",
     "report_to",
     "second_opinions",
+    "show_rollouts_steps",
     "stop_when_nothing_to_learn",
     "verifier_workers",
     "vllm_gpu_memory_utilization",
@@ -70,6 +71,13 @@ class Settings:
         values = _read_object(path)
         if tuned is not None:
             values |= _read_object(tuned)
+        settings = cls.checked(values, path)
+        settings._read_from = path, tuned
+        return settings
+
+    @classmethod
+    def checked(cls, values: dict, path: str | Path) -> Self:
+        """The settings that `path` holds as JSON values; ValueError as of `read`."""
         types = typing.get_type_hints(cls)
         fields = {field.name: field for field in dataclasses.fields(cls)}
         for key in values:
@@ -82,9 +90,7 @@ class Settings:
             if not _fits(value, types[key]):
                 expected = getattr(types[key], "__name__", types[key])
                 raise ValueError(f"{path}: {key} is {value!r}; expected {expected}.")
-        settings = cls(**values)
-        settings._read_from = path, tuned
-        return settings
+        return cls(**values)
 
     def require_file(self) -> None:
         """To be called before a result is written; SiteError where the settings are not valid any more.

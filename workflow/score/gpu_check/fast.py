@@ -20,12 +20,12 @@ from unittest.mock import patch
 
 import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, Qwen2Config
+from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
 
 from score.gpu_check.measured import Measured, part_flags
 from score.gpu_check.trainers import PUZZLE, Clock, UpdateClock, plain_settings
+from score.policies.known_shapes import SHAPES as KNOWN_SHAPES
 from score.policies.load import load_policy
-from score.policies.memory import KNOWN_SHAPES
 from score.sampling.generate import HFGenerate
 from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
@@ -51,7 +51,7 @@ def tied_qwen(hidden: int, layers: int, heads: int, inner: int, vocabulary: int 
 
 
 SHAPES = {
-    "1.5B": Qwen2Config(**KNOWN_SHAPES["Qwen2.5-1.5B"]),
+    "1.5B": AutoConfig.for_model(**KNOWN_SHAPES["Qwen2.5-1.5B"]),
     "0.5B": tied_qwen(896, 24, 14, 4864),
     "3B": tied_qwen(2048, 36, 16, 11008),
     "tiny": tied_qwen(64, 2, 4, 128, vocabulary=2048),

@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 
 from score.files.errors import SiteError, full_disk, is_full
 from score.files.visible import visible_lines
+from score.jobs.progress import erase
+from score.jobs.start_up import end_imports
 
 FAILED = 1  # exit status where the work could not be done, or found something
 REFUSED = 2  # and of wrong flags or input, as argparse gives it
@@ -87,11 +89,13 @@ class Command:
         message, and so do Ctrl-C and a reader that is gone. Another exception is a fault of the code and
         keeps its traceback.
         """
+        end_imports()
         sys.excepthook = _print_traceback
         try:
             try:
                 main()
             finally:
+                erase()
                 sys.stdout.flush()
         except KeyboardInterrupt:
             print(f"{self.name}: interrupted", file=sys.stderr)
@@ -115,6 +119,7 @@ class Command:
 
     def end(self, message: str, status: int = FAILED) -> NoReturn:
         """Print the command's name and the message, and end it with that exit status."""
+        erase()
         told = f"{self.name}: {visible_lines(message)}"
         print(told, file=sys.stderr, flush=True)
         raise Ended(told, status)
