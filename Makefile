@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test test-slow test-cluster lint gpu-check gpu-bundle clean
+.PHONY: run test test-slow test-cluster lint bench gpu-check gpu-bundle clean
 
 run: .venv/installed
 	snakemake --cores all
@@ -22,6 +22,11 @@ test-cluster: .venv/installed-dev
 lint: .venv/installed-dev
 	ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
 	lint-imports --no-logo
+
+# How fast the project is, by ratios, beside its targets: results/benchmarks/table.md. About 25 minutes on
+# two quiet cores; ARGS="--only step,memory --minutes 20" for a part of it.
+bench: .venv/installed-dev
+	python -m score.benchmarks $(ARGS)
 
 # Is training right, fast and of use on this GPU: results/gpu_check/table.md. ARGS="--minutes 8".
 gpu-check: .venv/installed

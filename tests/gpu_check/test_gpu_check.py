@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+from score.benchmarks.measured import Measured, table
 from score.gpu_check import bundle
-from score.gpu_check.measured import Measured, table
 
 MEASURED = {
     "right": {
