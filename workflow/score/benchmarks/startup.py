@@ -1,8 +1,9 @@
 """Seconds until each command that the workflow starts is ready to work, in fresh processes.
 
 That is a whole `python -m COMMAND --help`, which has imported all that its module imports and read its
-flags; a command that the workflow launches (score.jobs.launch) is launched. And a whole command with
-next to no work to do: one greedy attempt, and so a policy loaded, sampled, and its file written.
+flags; a command that the workflow launches (score.jobs.launch) is launched. And two whole commands with
+next to no work to do, from their start to the end of what they write: a rollout sampled, and an update
+of 8 rollouts trained under the default launcher.
 """
 
 import json
@@ -18,6 +19,7 @@ from score.benchmarks.clock import Taken, by_turns
 from score.benchmarks.figures import Target, figure
 from score.benchmarks.measured import Measured, part_flags
 from score.benchmarks.models import PUZZLE, REPOSITORY
+from score.benchmarks.ranks import SETTINGS, train
 
 TARGET = Target(most=5.0)
 _LAUNCH = ["-m", "score.jobs.launch", "--config", "configs/accelerate/one_cpu.yaml"]
@@ -40,7 +42,7 @@ def commands() -> dict[str, list[str]]:
     found = {}
     for file in sorted((REPOSITORY / "workflow/rules").glob("*.smk")):
         text = file.read_text(encoding="utf-8")
-        for before, name in re.findall(r"(\S+) -m (score\.[\w.]*\w)(?=\s)", text):
+        for before, name in re.findall(r"(\S+)\s+-m (score\.[\w.]*\w)(?=\s)", text):
             if name != "score.jobs.launch":
                 found[name] = [] if before == "python" else LAUNCHED
         for room in re.findall(r"-m (score\.\w+)\.\{", text):
@@ -70,6 +72,13 @@ def sampling(scratch: str) -> Taken:
     return run(words)
 
 
+def one_update() -> Taken:
+    """One update of the puzzle policy, from the start of the command to the saved policy."""
+    settings = {**SETTINGS, "max_tokens": 10, "total_episodes": 8, "gradient_accumulation_steps": 1}
+    settings |= {"per_device_train_batch_size": 8, "num_warmup_steps": 0}
+    return {"seconds": train(PUZZLE, settings, ranks=1, threads=2)["whole"]}
+
+
 def main() -> None:
     flags = part_flags(__spec__, __doc__)
     measured = Measured(flags.output, "cpu", flags.seconds)
@@ -80,6 +89,7 @@ def main() -> None:
         calls = {name: partial(run, words) for name, words in found.items()}
         if not flags.tiny:
             calls["score.sampling.sample, one rollout"] = partial(sampling, scratch)
+            calls["score.training.train, one update"] = one_update
         for name, call in calls.items():
             measured.take(name, partial(_measure, call, 1 if flags.tiny else 5))
     measured.finish()

@@ -44,7 +44,7 @@ def written(count: int) -> list[Text]:
             (f"[{a}, {a + b})", f"[{a},{a + b})", f"({a}, {a + b})"),
             (f"\\{{{a}, {a + b}\\}}", f"{a + b}, {a}", f"{a}, {a + b + 1}"),
             (f"{a}x^2 + {b}x - {c}", f"{b}x + {a}x^2 - {c}", f"{a}x^2 - {b}x - {c}"),
-            (f"{a}{b:02d}", f"{a},{b:02d}0"[:-1], f"{b}{a:02d}1"),
+            (f"{1000 * a + c}", f"{a},{c:03d}", f"{a},{c + 1:03d}"),
         ]
         gold, same, other = kinds[i % len(kinds)]
         right = draw.random() < 0.5
