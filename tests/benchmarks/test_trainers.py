@@ -1,4 +1,4 @@
-"""What is timed does the work that it is said to: equal tokens on both sides, and a floor that is right."""
+"""What is timed does what it is said to: equal tokens on both sides, and a floor that is right."""
 
 import pytest
 import torch

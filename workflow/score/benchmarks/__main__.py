@@ -17,17 +17,18 @@ from score.jobs.command import Command, optional
 
 COMMAND = Command(__spec__, __doc__)
 
-# In this order, with about the seconds that each takes on two cores; the rest goes to the last.
+# In this order, with about the seconds that each takes on two cores. A part may take half as long again,
+# and the last all that is left.
 PARTS = {
-    "evaluation": 40,
-    "verdicts": 60,
-    "idle": 60,
-    "startup": 150,
-    "memory": 180,
-    "ranks": 240,
-    "scaling": 100,
-    "rollout": 260,
-    "step": 500,
+    "evaluation": 30,
+    "verdicts": 40,
+    "idle": 40,
+    "startup": 230,
+    "memory": 230,
+    "ranks": 140,
+    "scaling": 70,
+    "rollout": 190,
+    "step": 630,
 }
 
 
@@ -35,7 +36,7 @@ def flags_of(words: list[str] | None = None) -> argparse.Namespace:
     flags = COMMAND.flags(
         words,
         only=optional(f"parts of {', '.join(PARTS)}; default: all", default=",".join(PARTS)),
-        minutes=optional("for all of it; default: 25", type=float, default=25.0),
+        minutes=optional("for all of it; default: 27", type=float, default=27.0),
         output=optional("folder", type=Path, default=Path("results/benchmarks")),
         device=optional("of trainings; default: cpu", choices=("cuda", "cpu"), default="cpu"),
         quick=optional("smallest sizes, to test the parts", action="store_true"),
@@ -54,7 +55,8 @@ def main() -> None:
     results, parts = {}, [part for part in PARTS if part in flags.only]
     for i, part in enumerate(parts):
         share = PARTS[part] / sum(PARTS[other] for other in parts[i:])
-        seconds = max((until - time.monotonic()) * share, 5.0)
+        left = until - time.monotonic()
+        seconds = max(min(1.5 * share, 1.0) * left, 5.0)
         print(f"benchmarks: {part}, for at most {seconds:.0f} s", flush=True)
         path = flags.output / f"{part}.json"
         results[part] = run_part(f"score.benchmarks.{part}", path, flags, seconds, shown=True)

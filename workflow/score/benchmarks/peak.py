@@ -85,13 +85,12 @@ def main() -> None:
     weights = [*update.trainer.model.parameters()]
     told = {"bytes": taken_by(update)}
     told["states"] = sum(3 * weight.nbytes for weight in weights)
-    with LargestArray({weight.numel() for weight in weights}) as largest:
-        update()
-    vocabulary = update.trainer.model.get_output_embeddings().out_features
-    told |= {
-        "largest_array": largest.elements,
-        "cells_times_vocabulary": update.sampled * vocabulary,  # of a pass over all rollouts
-    }
+    if flags.trainer == "score":
+        with LargestArray({weight.numel() for weight in weights}) as largest:
+            update()
+        vocabulary = update.trainer.model.get_output_embeddings().out_features
+        told["largest_array"] = largest.elements
+        told["cells_times_vocabulary"] = update.sampled * vocabulary  # of a pass over all rollouts
     print(json.dumps(told))
 
 

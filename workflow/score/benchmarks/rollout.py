@@ -42,9 +42,8 @@ CELLS = [
     Cell(32, 128, None, 25),
     Cell(128, 128, FROM_128, 30),
     Cell(512, 128, AT_512, 40),
-    Cell(128, 512, FROM_128, 90),
-    Cell(512, 512, AT_512, 110),
-    Cell(32, 512, None, 90),
+    Cell(128, 512, FROM_128, 60),
+    Cell(512, 512, AT_512, 70),
 ]
 TINY = [Cell(8, 4, FROM_128)]
 

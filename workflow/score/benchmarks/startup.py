@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def _measure(call, rounds: int) -> dict:
-    taken = by_turns({"call": call}, rounds)["call"]
+    taken = by_turns({"call": call}, rounds, warm_up=0)["call"]
     return {"start-up": figure([one["seconds"] for one in taken], "s", TARGET)}
 
 
