@@ -139,6 +139,7 @@ def test_budgets_add_up_over_what_a_policy_starts_from(seeded):
         ({"variant": "EIF"}, 3 * (10 * 4 + 10 * 4 * 2), 3 * 7),
         ({"variant": "FNE"}, 10 * 4 + 3 * 10 * 4 * 2, 3 * 7),
         ({"objective": "pair_sft"}, 10 * 4, 7),
+        ({"objective": "self_rewarding"}, None, 7),  # not all attempts are revised
         ({"objective": "supervised", "attempts_path": "given.csv"}, 0, 7),
         ({"objective": "single_turn", "total_episodes": 512}, 512, 2),
         ({"objective": "single_turn", "total_episodes": 512, "early_stop": 3}, None, None),

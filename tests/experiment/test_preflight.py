@@ -1,6 +1,9 @@
 """Bad input is refused before any job starts: messages name key or file, value and cure."""
 
 import datetime
+import json
+import subprocess
+import sys
 
 import pytest
 from places import ROOT
@@ -131,6 +134,26 @@ BAD_CONFIGS = [
         {"policies.judging": {"init": "base", "objective": "pag_prompted"}},
         [
             "policies.judging.objective is 'pag_prompted'",
+            "VERIFY_PROMPT and REVISE_PROMPT",
+            "in words",
+        ],
+    ),
+    (
+        {"num_turns": 3, "policies.twice": {"init": "base", "objective": "thinktwice"}},
+        ["policies.twice: num_turns is 3 with objective thinktwice; expected 2", "Set it to 2"],
+    ),
+    (
+        {"policies.first": {"init": "base", "objective": "grpo", "num_turns": 3}},
+        ["policies.first: num_turns is 3; expected 1 for objective grpo", "leave it out"],
+    ),
+    (
+        {"policies.pairs": {"init": "base", "objective": "pair_sft", "num_turns": 3}},
+        ["policies.pairs has the key 'num_turns', which pair_sft does not use"],
+    ),
+    (
+        {"policies.rewarding": {"init": "base", "objective": "self_rewarding"}},
+        [
+            "policies.rewarding.objective is 'self_rewarding'",
             "VERIFY_PROMPT and REVISE_PROMPT",
             "in words",
         ],
@@ -278,3 +301,15 @@ def test_every_mistake_is_told_at_once_and_in_order(config):
 def test_default_config_passes_and_comes_back_as_it_is(config):
     assert check_config(config, SCHEMA) is config
     check_inputs(config)
+
+
+def test_policy_and_tokenizer_are_checked_without_torch_and_its_seconds(config):
+    code = (
+        "import json, sys\n"
+        "from score.experiment.preflight import check_inputs\n"
+        "check_inputs(json.loads(sys.argv[1]))\n"
+        "assert 'transformers' in sys.modules and 'torch' not in sys.modules"
+    )
+    command = [sys.executable, "-c", code, json.dumps(config, default=str)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,7 +1,7 @@
 """Accuracy in training by the tokens that were sampled for it.
 
-    python -m score.analyses.token_budget --records score_stage_one/seed0=…/training.jsonl \
-        score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \
+    python -m score.analyses.token_budget --records score_stage_one/seed0=…/training.jsonl \\
+        score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \\
         --csv token_budget.csv --figure token_budget.png
 
 Methods differ in how many attempts, critiques and tokens an update takes, so updates and attempts are no
@@ -11,6 +11,7 @@ attempts) or for a fine-tuning that it starts from; the analysis `cost` has an e
 """
 
 import pandas as pd
+from matplotlib.artist import Artist
 
 from score.analyses.cost import COUNTED, unit_of
 from score.analyses.curves import SMOOTHED, analyse_records, draw_curve, started_from
@@ -73,7 +74,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
         for arm, style in styles.items():
             draw_curve(axis, table[table["arm"] == arm], name, 100, style, x="tokens")
         axis.set_xlim(left=0)
-    keys = [line_key(arm, style.colour, style.dash) for arm, style in styles.items()]
+    keys: list[Artist] = [line_key(arm, style.colour, style.dash) for arm, style in styles.items()]
     if table["num_seeds"].max() > 1:
         keys.append(band_key("range over seeds"))
     legend(figure, keys)

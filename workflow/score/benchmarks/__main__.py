@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from score.benchmarks.parts import chosen_parts, run_part
-from score.benchmarks.table import table
+from score.benchmarks.table import failed, table
 from score.jobs.command import Command, optional
 
 COMMAND = Command(__spec__, __doc__)
@@ -62,6 +62,8 @@ def main() -> None:
         results[part] = run_part(f"score.benchmarks.{part}", path, flags, seconds, shown=True)
         (flags.output / "table.md").write_text(table(results, flags.quick))
     print((flags.output / "table.md").read_text())
+    if wrong := failed(results):
+        COMMAND.end(f"{', '.join(wrong)} failed or did not finish; see {flags.output}/table.md")
 
 
 if __name__ == "__main__":

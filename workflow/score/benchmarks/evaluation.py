@@ -10,7 +10,8 @@ from score.benchmarks.clock import by_turns, timed
 from score.benchmarks.figures import figure, ratio
 from score.benchmarks.lengths import generated
 from score.benchmarks.measured import Measured, part_flags
-from score.benchmarks.models import PUZZLE, REPOSITORY
+from score.benchmarks.models import PUZZLE
+from score.files.places import REPOSITORY
 from score.policies.load import load_policy
 from score.problems.problem import read_problems
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of

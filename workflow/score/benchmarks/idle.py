@@ -14,7 +14,7 @@ from pathlib import Path
 from score.benchmarks.clock import Taken, by_turns
 from score.benchmarks.figures import Target, figure
 from score.benchmarks.measured import Measured, part_flags
-from score.benchmarks.models import REPOSITORY
+from score.files.places import REPOSITORY
 
 
 def snakemake(folder: Path, *words: str) -> str:

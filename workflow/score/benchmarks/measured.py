@@ -2,7 +2,6 @@
 
 import argparse
 import gc
-import json
 import time
 import traceback
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from pathlib import Path
 import torch
 
 from score.benchmarks.machine import facts, load
-from score.files.atomic import replace_file
+from score.benchmarks.parts import write_json
 from score.files.visible import in_markdown
 from score.jobs.command import Command, optional
 
@@ -75,10 +74,6 @@ def _said(values: dict) -> str:
     figures = {n: v for n, v in values.items() if isinstance(v, dict) and "unit" in v}
     told = [f"{name} {v['value']:.3g} {v['unit']}" for name, v in figures.items()]
     return "; ".join(told) or "measured"
-
-
-def write_json(path: Path, results: dict) -> None:
-    replace_file(path, f"{json.dumps(results, indent=1)}\n".encode())
 
 
 def part_flags(spec: ModuleSpec, description: str) -> argparse.Namespace:

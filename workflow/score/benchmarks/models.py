@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
+from score.files.places import REPOSITORY
 from score.policies import gguf
-from score.policies.memory import KNOWN_SHAPES
+from score.policies.known_shapes import SHAPES as KNOWN_SHAPES
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 PUZZLE = str(REPOSITORY / "data" / "puzzle" / "policy")
 SMOLLM2 = "smollm2"  # the folder that the README has score.policies.gguf write
 
@@ -45,7 +45,7 @@ def tied_llama(hidden: int, layers: int, heads: int, inner: int, vocabulary: int
 
 
 SHAPES = {
-    "1.5B": KNOWN_SHAPES["Qwen2.5-1.5B"],
+    "1.5B": AutoConfig.for_model(**KNOWN_SHAPES["Qwen2.5-1.5B"]),
     "0.5B": tied_qwen(896, 24, 14, 4864),
     "3B": tied_qwen(2048, 36, 16, 11008),
     "17M": tied_llama(256, 6, 4, 688, vocabulary=49152),

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from score.benchmarks.measured import write_json
-from score.jobs.command import Command
+from score.files.atomic import replace_file
+from score.jobs.command import REFUSED, Command
 
 GRACE = 5.0  # seconds that a part may take to end after its time is over
 
@@ -44,6 +44,10 @@ def run_part(
     return results
 
 
+def write_json(path: Path, results: dict) -> None:
+    replace_file(path, f"{json.dumps(results, indent=1)}\n".encode())
+
+
 def _end_group(started: subprocess.Popen) -> None:
     """End the part and all that it started."""
     try:
@@ -57,8 +61,8 @@ def chosen_parts(command: Command, parts: str, known: list[str], flag: str) -> l
     """The parts that a flag names; ends the command where one is unknown."""
     unknown = [part for part in parts.split(",") if part not in known]
     if unknown:
-        sys.exit(
-            f"{command.name}: {flag} names {', '.join(unknown)}; expected some of "
-            f"{', '.join(known)}. Correct it."
+        command.end(
+            f"{flag} names {', '.join(unknown)}; expected some of {', '.join(known)}. Correct it.",
+            REFUSED,
         )
     return parts.split(",")

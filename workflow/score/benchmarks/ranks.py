@@ -17,7 +17,8 @@ from statistics import median
 from score.benchmarks.clock import Taken, by_turns
 from score.benchmarks.figures import Target, figure
 from score.benchmarks.measured import Measured, part_flags
-from score.benchmarks.models import REPOSITORY, random_policy
+from score.benchmarks.models import random_policy
+from score.files.places import REPOSITORY
 
 UPDATES = 4
 SETTINGS = {

@@ -18,8 +18,9 @@ from pathlib import Path
 from score.benchmarks.clock import Taken, by_turns
 from score.benchmarks.figures import Target, figure
 from score.benchmarks.measured import Measured, part_flags
-from score.benchmarks.models import PUZZLE, REPOSITORY
+from score.benchmarks.models import PUZZLE
 from score.benchmarks.ranks import SETTINGS, train
+from score.files.places import REPOSITORY
 
 TARGET = Target(most=5.0)
 _LAUNCH = ["-m", "score.jobs.launch", "--config", "configs/accelerate/one_cpu.yaml"]

@@ -21,6 +21,15 @@ def table(parts: dict[str, dict], quick: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
+def failed(parts: dict[str, dict]) -> list[str]:
+    """Names of parts that did not finish, and `part: measurement` of measurements that failed."""
+    names = [part for part, results in parts.items() if not results.get("finished")]
+    for part, results in parts.items():
+        measurements = results.get("measurements", {})
+        names += [f"{part}: {name}" for name, told in measurements.items() if "failed" in told]
+    return names
+
+
 def _about(parts: dict[str, dict]) -> list[str]:
     """What it was measured on."""
     machines = [results["machine"] for results in parts.values() if "machine" in results]

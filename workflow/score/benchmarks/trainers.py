@@ -169,6 +169,12 @@ class OurUpdate(Update):
         self.sampled = sum(one.sampled for one in made)
         return taken
 
+    def conversation_tokens(self) -> int:
+        """Of all rollouts, each with its prompt."""
+        prompts = map(self.trainer.rendered, self.trainer.train_dataset["prompt"])
+        between = len(self.trainer.bridge.after([min(self.trainer.stop_ids)]))
+        return K * sum(map(len, prompts)) + self.size.rollouts * between + self.sampled
+
 
 class TRLUpdate(Update):
     """One of TRL's GRPOTrainer, with a reference pass; attempts have the tokens of both of ours."""

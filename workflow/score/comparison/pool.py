@@ -14,6 +14,7 @@ import pandas as pd
 
 from score.comparison import claims, compare
 from score.jobs.command import Command, words
+from score.jobs.progress import draw
 
 COMMAND = Command(__spec__, __doc__)
 SHARED = ("problems/test.jsonl", "claims_settings.json", "budgets.json")
@@ -75,11 +76,13 @@ def main(arguments: list[str] | None = None) -> None:
     flags = COMMAND.flags(arguments, output="folder to write", runs=runs)
     with COMMAND.errors(OSError, ValueError, KeyError):
         attempts = pooled_attempts(flags.runs)
+    draw("comparing the policies of all runs")
     first, output = flags.runs[0], Path(flags.output)
     table = ["--budgets", first / "budgets.json"]
     table += ["--csv", output / "self_correction.csv", "--markdown", output / "self_correction.md"]
     table += ["--pairs-csv", output / "pairs.csv", "--pairs-markdown", output / "pairs.md"]
     compare.main([*map(str, table), "--attempts", *attempts])
+    draw("testing the claims")
     tested = ["--settings", first / "claims_settings.json"]
     tested += ["--markdown", output / "claims.md", "--json", output / "claims.json"]
     scaling = [run / "analyses/scaling.csv" for run in flags.runs]
@@ -87,5 +90,9 @@ def main(arguments: list[str] | None = None) -> None:
     claims.main([*map(str, tested), "--attempts", *attempts])
 
 
-if __name__ == "__main__":
+def run() -> None:
     COMMAND.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,7 +1,8 @@
 """Choose among the candidates of an arm by Accuracy@t2 on the validation problems.
 
-    python -m score.evaluation.choose --candidates '[{"learning_rate": 1e-4}, …]' \\
-        --attempts 0.parquet … --policies 0/policy … \\
+    python -m score.evaluation.choose \\
+        --candidates '[{"learning_rate": 1e-4}, {"learning_rate": 1e-3}]' \\
+        --attempts 0.parquet 1.parquet --policies 0/policy 1/policy \\
         --tuned tuned.json --table candidates.csv --policy policy
 
 Every arm is measured alike, and by nothing that the test problems say. Of equally good candidates

@@ -10,7 +10,7 @@ problems; what won goes into all seeds. `base` is given, and has neither.
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from score.fine_tuning.settings import FINE_TUNED
+from score.fine_tuning.settings import FINE_TUNED, PROMPTING
 from score.training.methods import METHODS
 
 # Objectives that train nothing, by the way in which they prompt another policy.
@@ -139,7 +139,7 @@ class Plan:
         objective = None if instance == "base" else self.objective(instance)
         if objective in METHODS:
             return METHODS[objective].prompting
-        return PROMPTED.get(objective, "correction")
+        return {**PROMPTED, **PROMPTING}.get(objective or "", "correction")
 
     def init(self, instance: str) -> str:
         """The instance that the training of `instance` starts from, of the same seed."""
@@ -166,12 +166,11 @@ class Plan:
         """Settings of a training: an entry wins over its objective's sections, a candidate over all."""
         arm, _, label = instance.partition("/")
         entry = self.entry(instance)
-        merged = {"num_turns": self.config["num_turns"]}
+        first_alone = self.is_reinforced(instance) and METHODS[entry["objective"]].one_turn
+        merged = {"num_turns": 1 if first_alone else self.config["num_turns"]}
         for section in sections_of(entry["objective"]):
             merged |= self.config[section]
         merged |= {key: value for key, value in entry.items() if key not in ORIGIN_KEYS}
-        if self.is_reinforced(instance) and METHODS[entry["objective"]].one_turn:
-            merged["num_turns"] = 1
         if label.startswith("candidate"):
             merged |= self.candidate_settings(arm)[int(label.removeprefix("candidate"))]
         return merged | {"random_seed": self.seed(instance)}
@@ -214,8 +213,8 @@ class Plan:
             size = {"num_problems": asked["train_problems"]}
             found.append(Evaluation("train", "train", self.instances, size))
         if asked["fixed_first_attempts"]:
-            given = {"first_attempts_of": "base"}
-            found.append(Evaluation("fixed", "test", self.trained_instances, **given))
+            own = self.trained_instances
+            found.append(Evaluation("fixed", "test", own, first_attempts_of="base"))
         for temperature in asked["temperatures"]:
             settings = {"temperature": temperature}
             found.append(Evaluation(f"temperature{temperature}", "test", self.instances, settings))
@@ -304,6 +303,8 @@ class Plan:
         if self.objective(instance) == "self_taught":
             corrections = samples * settings["number_output_corrections"] * iterations
             firsts *= 1 if settings["variant"][0] == "F" else iterations
+        elif self.objective(instance) == "self_rewarding":
+            problems = None  # how many attempts are revised is found in sampling
         # A round that finds nothing to imitate may make no update.
         updates = None if settings["on_no_corrections"] == "keep" else settings["updates"]
         return {

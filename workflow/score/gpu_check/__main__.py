@@ -4,16 +4,14 @@
 
 Every part is a process of its own with a share of the minutes that are left, so one that lacks a
 package or memory leaves the others alone. OUTPUT/<part>.json holds what was measured so far at every
-moment, OUTPUT/log.txt what the parts printed; OUTPUT/table.md is all of it in the end.
+moment, OUTPUT/log.txt what the parts printed; OUTPUT/table.md is all of it in the end. The exit status
+is 1 where a part did not finish or a measurement failed.
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
-from score.benchmarks.machine import lacking
-from score.benchmarks.measured import table
 from score.benchmarks.parts import chosen_parts, run_part
 from score.jobs.command import Command, optional
 
@@ -39,9 +37,14 @@ def flags_of(words: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     flags = flags_of()
+    # here, as torch takes seconds that --help need not take
+    from score.benchmarks.machine import lacking
+    from score.benchmarks.measured import table
+    from score.benchmarks.table import failed
+
     reason = lacking(flags.device)
     if reason:
-        sys.exit(f"{COMMAND.name}: {reason}")
+        COMMAND.end(reason)
     until = time.monotonic() + 60 * flags.minutes
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "log.txt").unlink(missing_ok=True)
@@ -54,7 +57,13 @@ def main() -> None:
         results[part] = run_part(f"score.gpu_check.{part}", path, flags, seconds)
         (flags.output / "table.md").write_text(table(results))
     print((flags.output / "table.md").read_text())
+    if wrong := failed(results):
+        COMMAND.end(f"{', '.join(wrong)} failed or did not finish; see {flags.output}/table.md")
+
+
+def run() -> None:
+    COMMAND.run(main)
 
 
 if __name__ == "__main__":
-    COMMAND.run(main)
+    run()

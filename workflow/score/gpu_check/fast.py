@@ -43,6 +43,7 @@ def stage_two(
         "tokens_of_an_attempt_at_most": new,
         "ragged": ragged,
         "sampled_tokens": update.sampled,
+        "conversation_tokens": update.conversation_tokens(),
         "computed_tokens": update.tokens,
         "padding_share": 1 - update.tokens / update.cells,
         "seconds": {name: round(value, 3) for name, value in (*seconds.items(), ("update", whole))},

@@ -18,9 +18,9 @@ from safetensors.torch import load_file
 
 from score.benchmarks.machine import exact_float32
 from score.benchmarks.measured import Measured, part_flags
+from score.files.places import REPOSITORY
 from score.gpu_check.sampler_gap import model_gap, puzzle_gap
 from score.gpu_check.trainers import (
-    REPOSITORY,
     on,
     puzzle_trainer,
 )

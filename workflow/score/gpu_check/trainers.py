@@ -3,8 +3,9 @@
 import torch
 from datasets import Dataset
 
-from score.benchmarks.models import PUZZLE, REPOSITORY
+from score.benchmarks.models import PUZZLE
 from score.benchmarks.trainers import plain_settings
+from score.files.places import REPOSITORY
 from score.problems.problem import read_problems
 from score.sampling.prompts import first_messages
 from score.sampling.tokenizers import load_tokenizer
