@@ -3,6 +3,7 @@
 Each check raises ValueError with the key, its value and the cure, before any job starts.
 """
 
+from score.comparison.comparability import TOLERANCE
 from score.experiment.plan import NAMED, PROMPTED, Plan
 from score.fine_tuning.settings import FINE_TUNED
 from score.sampling.chat_template import check_reserved
@@ -11,8 +12,6 @@ from score.sampling.plain_prompts import check_prompt_format
 from score.sampling.prompt_settings import BETWEEN, pinned_date, task_with
 from score.tasks import load_task
 from score.training.methods import METHODS
-
-TOLERANCE = 0.01  # budgets that differ by less count as equal: rounds don't divide evenly
 
 
 def check_plan(config: dict) -> None:
