@@ -81,6 +81,29 @@ def test_chat_takes_an_exported_folder_as_it_took_the_policy(tmp_path, capsys):
     assert told[0] == told[1]
 
 
+# What a verifier turn says, and whether another attempt follows.
+_VERDICTS = {
+    "A slip in line 2. So, the answer is **wrong**.": True,
+    "Is the answer wrong? The answer is correct.": False,
+    "hm": False,
+}
+
+
+def _second_attempt(code: str, verdict: str) -> str:
+    """The text of attempt 2 by the card's code, where the policy says these things in turn."""
+    names, said = {}, iter(["first", verdict, "again"])
+    exec(code, names)
+    texts: list[str] = []
+
+    def attempt(ids):
+        texts.append(next(said))
+        return [len(texts) - 1, 1]  # 1 ends an attempt
+
+    names["attempt"], names["then"] = attempt, lambda ids, said, between: ids
+    names["tokenizer"].decode = lambda ids, **_: texts[ids[0]]
+    return texts[names["answer_twice"](PUZZLES[0])[1][0]]
+
+
 @pytest.mark.parametrize(
     ("variables", "asked"),
     [
@@ -88,7 +111,7 @@ def test_chat_takes_an_exported_folder_as_it_took_the_policy(tmp_path, capsys):
         ({"prompting": "pag"}, ["right?", "again"]),
     ],
 )
-def test_what_is_asked_between_attempts_stands_in_the_card(tmp_path, variables, asked):
+def test_what_is_asked_between_attempts_stands_in_the_card(tmp_path, monkeypatch, variables, asked):
     prompts = {"critique_prompt": "wrong?", "refine_prompt": "again"}
     prompts |= {"verify_prompt": "right?", "revise_prompt": "again"}
     path = puzzle_policy(tmp_path / "run" / "arm" / "policy", **prompts)
@@ -101,6 +124,10 @@ def test_what_is_asked_between_attempts_stands_in_the_card(tmp_path, variables, 
     told |= {"random_seed": 0, "samples": 1, "batch_size": 1}
     (tmp_path / "run/arm/test/sample_settings.json").write_text(json.dumps(told))
     card = exported(str(tmp_path / "run" / "arm"), tmp_path / "mine", PUZZLES)
+    if variables["prompting"] == "pag":
+        monkeypatch.chdir(tmp_path)
+        for verdict, revised in _VERDICTS.items():
+            assert _second_attempt(code_of(card), verdict) == ("again" if revised else "first")
     assert [f"> {text}" for text in asked] == re.findall("^> .*", card, re.MULTILINE)
 
 
