@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import tried_policies as policies
 from score.chat.__main__ import main, run
-from score.chat.asking import Wanted, asking_of
+from score.chat.asking import asking_of
 from score.chat.differences import changes, shown_changes
-from score.chat.policy_folder import find_policy
+from score.chat.policy_folder import Wanted, find_policy
 from score.chat.stream import TextPieces
 from score.chat.tried import TriedPolicy
 from score.problems.problem import Problem

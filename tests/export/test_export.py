@@ -1,6 +1,7 @@
 """A policy as an ordinary folder, whose card's own code gives evaluation's greedy tokens."""
 
 import json
+import os
 import re
 import shutil
 import stat
@@ -17,6 +18,7 @@ from score.export.__main__ import main
 from score.files.digests import file_digest
 from score.files.errors import SiteError
 from score.problems.problem import Problem, write_problems
+from score.sampling.few_shot import read_few_shot
 from transformers import AutoModelForCausalLM
 from tried_policies import PUZZLES, greedily, mark, puzzle_policy
 
@@ -45,7 +47,7 @@ def code_of(card: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "make", ["puzzle_policy", "puzzle_adapter", "plain_policy", "stripping_policy"]
+    "make", ["puzzle_policy", "puzzle_adapter", "plain_policy", "stripping_policy", "dated_policy"]
 )
 def test_the_code_of_the_card_gives_the_tokens_of_greedy_evaluation(
     tmp_path, monkeypatch, capsys, make
@@ -64,6 +66,20 @@ def test_the_code_of_the_card_gives_the_tokens_of_greedy_evaluation(
         assert names["answer_twice"](question) == (row["ids_t1"], row["ids_t2"])
     if "puzzle" in make:
         assert printed.splitlines() == [rows[0]["attempt_t1"], rows[0]["attempt_t2"]]
+
+
+def test_worked_examples_of_the_run_are_asked_with_and_stand_in_the_card(tmp_path, monkeypatch):
+    path = policies.plain_policy(tmp_path / "run" / "arm" / "policy", stop_strings=None)
+    (tmp_path / "run" / "run.json").write_text('{"config": {"few_shot_dir": "few_shots"}}')
+    code = code_of(exported(path, tmp_path / "mine", QUESTIONS[:1]))
+    few_shot = read_few_shot("few_shots", "math")
+    assert repr(few_shot[0]["content"])[1:40] in code
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)
+    monkeypatch.undo()
+    row = greedily(path, QUESTIONS[1:2], few_shot)[0]
+    assert names["answer_twice"](QUESTIONS[1]) == (row["ids_t1"], row["ids_t2"])
 
 
 def test_chat_takes_an_exported_folder_as_it_took_the_policy(tmp_path, capsys):
@@ -181,10 +197,8 @@ def test_the_card_is_filled_from_the_run(tmp_path):
     assert {t.dtype for t in load_file(weights).values()} == {torch.float32}
 
 
-def test_files_are_readable_as_the_umask_has_it(tmp_path, monkeypatch):
+def test_files_are_readable_as_the_umask_has_it(tmp_path):
     path = puzzle_policy(tmp_path / "policy")
-    import os
-
     before = os.umask(0o027)
     try:
         exported(path, tmp_path / "mine", PUZZLES[:1])

@@ -103,6 +103,19 @@ def test_a_training_that_stands_still_or_learns_nothing_says_so(tmp_path, capsys
     assert "nothing to learn for 12 updates" in told
 
 
+def test_a_training_that_is_just_starting_again_is_not_one_that_stands_still(tmp_path, capsys):
+    run = make_run(tmp_path, HERE, TRAIN)
+    write(tmp_path / "score/train.log")
+    write_progress(tmp_path / "score", range(1, 41), ago=900.0)
+    (tmp_path / "score/checkpoints/checkpoint-25").mkdir()
+    write(tmp_path / "score/settings.json", "{}", at=-20)
+    told = asked(capsys, run)[1]
+    assert (
+        "update 40 of 100, goes on from the checkpoint of update 25, and is just starting" in told
+    )
+    assert "no record for" not in told and " left" not in told
+
+
 @pytest.mark.parametrize(
     ("snakemake", "log", "held", "expected"),
     [
@@ -242,7 +255,10 @@ def test_watching_ends_with_the_run_and_with_ctrl_c(tmp_path, capsys, monkeypatc
 
 def test_hostile_texts_neither_steer_nor_break_the_table(tmp_path, capsys):
     name = "\x1b[2J\u202e" + "x" * 300
-    spoilt = {"update": "x", "step": 1, "record": {"reward_t1": "\x1b[2J"}}
+    write_progress(tmp_path / "score", [1], reward_t1="\x1b[2J", kl_t1=float("nan"), kl_tail=1.0)
+    spoilt = (
+        '{"step": 2, "updates": 9, "time": NaN, "started": 1, "nothing_to_learn": 0, "record": {}}'
+    )
     run = make_run(
         tmp_path, {**HERE, "pid": "x"}, job("rule\n\x1b", name, "score/train.log", "o"), TRAIN
     )
@@ -250,10 +266,16 @@ def test_hostile_texts_neither_steer_nor_break_the_table(tmp_path, capsys):
         tmp_path / "score/train.log",
         "Traceback (most recent call last):\nValueError: \x1b[31m" + "y" * 9000,
     )
-    write(tmp_path / "score/checkpoints" / LIVE, json.dumps(spoilt) + "\n[1]\n{")
+    with (tmp_path / "score/checkpoints" / LIVE).open("a") as file:
+        file.write(f"{spoilt}\n[1]\n{{")
     code, told, _ = asked(capsys, run)
     assert code == 1 and "\x1b" not in told and "\u202e" not in told
     assert max(map(width_of, told.splitlines())) <= 100
+    assert (
+        "update 1 of 100, no checkpoint yet, so it starts anew" in told and "reward –/0.500" in told
+    )
+    status.main([str(run), "--json"])
+    json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
 
 
 def test_looking_does_not_get_in_the_way_of_a_job_that_starts(tmp_path):

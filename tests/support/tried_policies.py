@@ -13,6 +13,7 @@ from score.sampling.prompt_settings import PromptSettings
 from score.sampling.sample import sample_policy
 from score.sampling.sampling_plan import SamplingPlan
 from score.sampling.settings import SampleSettings
+from templates import prints_the_date
 from thinking import thinking_policy
 
 PUZZLE = "data/puzzle/policy"
@@ -63,12 +64,12 @@ def puzzle_adapter(folder: Path, **stated) -> str:
     return mark(folder, "puzzle", **stated)
 
 
-def plain_policy(folder: Path) -> str:
+def plain_policy(folder: Path, **more) -> str:
     """A base policy that is asked in plain text, with a stop string and prompts of its own."""
     save_policy(folder)
     stated = {"prompt_format": "plain", "stop_strings": ["e", "\n\nQuestion:"], "max_tokens": 60}
     stated |= {"correction_prompt": "Is there an error?", "system_prompt": "Be brief."}
-    return mark(folder, "math", **stated)
+    return mark(folder, "math", **stated | more)
 
 
 def stripping_policy(folder: Path) -> str:
@@ -86,3 +87,12 @@ def greedily(path: str, questions: list[str], few_shot=(), **stated) -> list[dic
     problems = [Problem(str(i), question, "") for i, question in enumerate(questions)]
     plan = SamplingPlan(settings, path, problems, list(few_shot))
     return sample_policy(plan, Path(path) / "shards")
+
+
+def dated_policy(folder: Path) -> str:
+    """A policy whose chat template prints the date and reads a variable."""
+    thinking_policy(folder)
+    template = Path(folder) / "chat_template.jinja"
+    template.write_text(prints_the_date(template.read_text()))
+    variables = {"chat_template_kwargs": {"enable_thinking": False}}
+    return mark(folder, "math", max_tokens=40, template_date="2021-03-04", **variables)

@@ -30,13 +30,13 @@ def token_budget(records: dict[str, pd.DataFrame], chain: dict[str, str]) -> pd.
     starts from. Means over seeds, of what is right also `_min` and `_max`. ValueError for records
     without sampled_tokens, and where a chain leads to an instance without records.
     """
+    if old := [instance for instance, frame in records.items() if "sampled_tokens" not in frame]:
+        raise ValueError(
+            f"records of {', '.join(map(repr, old))} lack sampled_tokens; expected it in every update. "
+            "Train these policies again, or leave them out."
+        )
     parts = []
     for instance, frame in records.items():
-        if "sampled_tokens" not in frame:
-            raise ValueError(
-                f"records of {instance!r} lack sampled_tokens; expected it in every update. Train "
-                "that policy again, or leave it out."
-            )
         before = started_from(instance, records, chain)
         tokens = sum(records[name]["sampled_tokens"].sum() for name in before)
         values = frame[["step", *_names(frame)]].assign(arm=arm_of(instance))

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         wanted = wanted_by(
             flags, temperature=flags.temperature, seed=flags.seed, max_tokens=flags.max_tokens
         )
-        folder = find_policy(flags.policy)
+        folder = find_policy(flags.policy, wanted)
         asking = asking_of(folder, wanted)
         with closing(TriedPolicy(folder.weights, asking)) as policy:
             gold = None if flags.answer is None else policy.gold(flags.answer)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from score.chat.policy_folder import EVALUATED, PolicyFolder, few_shot_dir_of
+from score.chat.policy_folder import EVALUATED, PolicyFolder, Wanted, few_shot_dir_of
 from score.files.made_with import POLICY_SETTINGS
 from score.policies.fitness import check_policy, hub_config
 from score.policies.load import DTYPES, base_of, is_adapter
@@ -34,32 +34,14 @@ _ALONE = {
 
 
 @dataclass
-class Wanted:
-    """What somebody who tries a policy says; None for what the policy's settings say.
-
-    temperature 0 is greedy; `as_evaluated` takes that of the run's evaluation in its place. dtype: a
-    key of DTYPES. few_shot_dir: folder of worked examples.
-    """
-
-    task: str | None = None
-    temperature: float = 0.0
-    as_evaluated: bool = False
-    max_tokens: int | None = None
-    seed: int = 0
-    dtype: str | None = None
-    few_shot_dir: str | None = None
-    cache_dir: str | None = None
-    trust_remote_code: bool = False
-
-
-@dataclass
 class Asking:
-    """sampling, verifying: settings as of a job. few_shot: worked examples. told: sentences for people,
-    on where the settings come from."""
+    """sampling, verifying: settings as of a job. few_shot: worked examples. evaluated_at: temperature of
+    the run's evaluation, 0 where there is none. told: sentences on where the settings come from."""
 
     sampling: SampleSettings
     verifying: VerifierSettings
     few_shot: Messages
+    evaluated_at: float = 0.0
     told: list[str] = field(default_factory=list)
 
 
@@ -74,14 +56,14 @@ def asking_of(folder: PolicyFolder, wanted: Wanted) -> Asking:
     if not torch.cuda.is_available():
         stated["attn_implementation"] = None  # that of a training may need a GPU
     stated |= {
-        "temperature": stated["temperature"] if wanted.as_evaluated else float(wanted.temperature),
+        "temperature": float(wanted.temperature),
         "max_tokens": wanted.max_tokens or stated.get("max_tokens"),
         "random_seed": wanted.seed,
         "cache_dir": wanted.cache_dir,
         "trust_remote_code": wanted.trust_remote_code,
         **_ALONE,
     }
-    trained, _, verified = records
+    trained, evaluated, verified = records
     judged = trained if "evaluator_function" in trained else verified
     judged = {**judged, "task_type": task, "verifier_workers": 1}
     few_shot_dir = wanted.few_shot_dir or few_shot_dir_of(folder)
@@ -91,6 +73,7 @@ def asking_of(folder: PolicyFolder, wanted: Wanted) -> Asking:
         _fitting(SampleSettings, stated, source),
         _fitting(VerifierSettings, judged, source),
         read_few_shot(few_shot_dir, task),
+        float(evaluated.get("temperature", 0.0)),
         told,
     )
 
@@ -108,14 +91,13 @@ def _stated(
     folder: PolicyFolder, wanted: Wanted, trained: dict, evaluated: dict, verified: dict
 ) -> tuple[dict, Path | None]:
     """Keys of SampleSettings as the records state them, and the file that says so; None: none does."""
-    temperature = {"temperature": evaluated.get("temperature", 0.0)}
     if "task_type" in trained:
         as_evaluated = {key: evaluated[key] for key in ("max_tokens", "num_turns") if evaluated}
         stated = {"num_turns": 2, **_as_trained(trained), **as_evaluated}
-        return stated | temperature, Path(folder.weights) / POLICY_SETTINGS
+        return stated, Path(folder.weights) / POLICY_SETTINGS
     if evaluated:
         tags = {key: verified[key] for key in verified if key == "reasoning_tags"}
-        return {**tags, **evaluated} | temperature, folder.instance / EVALUATED
+        return {**tags, **evaluated}, folder.instance / EVALUATED
     if wanted.task is None:
         raise ValueError(
             f"{folder.weights} has no {POLICY_SETTINGS}, by which a policy that was trained here says "
@@ -126,7 +108,7 @@ def _stated(
     context = config.get("max_position_embeddings") or 4 * _MOST_TOKENS
     stated = {"num_turns": 2, "max_tokens": max(1, min(_MOST_TOKENS, context // 4))}
     stated["precision"] = trained.get("precision") or _held(config)
-    return stated | temperature, None
+    return stated, None
 
 
 def held_precision(weights: str, cache_dir: str | None = None) -> str:

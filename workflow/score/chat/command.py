@@ -26,8 +26,10 @@ def policy_flags(dtype: str = "float32 or bfloat16; default: as trained, float32
 
 
 def wanted_by(flags: argparse.Namespace, **more):
-    """What these flags, and `more` of the fields, want of a policy: an `asking.Wanted`."""
-    from score.chat.asking import Wanted  # here, as it takes seconds that --help need not take
+    """What these flags, and `more` of the fields, want of a policy: a `policy_folder.Wanted`."""
+    from score.chat.policy_folder import (
+        Wanted,  # here, as it takes seconds that --help need not take
+    )
 
     names = ("task", "few_shot_dir", "dtype", "trust_remote_code")
     return Wanted(**{name: getattr(flags, name) for name in names}, **more)

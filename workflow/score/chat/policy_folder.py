@@ -1,11 +1,13 @@
 """Where the weights of a policy are that somebody names, and where the run that they belong to is."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from score.files.visible import visible
 from score.policies.fitness import hub_config
+from score.policies.load import local_folder
 from score.report.run_folder import DESCRIPTION, read_object
 
 EVALUATED = "test/sample_settings.json"  # of an instance: how its attempts were sampled
@@ -13,26 +15,45 @@ _WEIGHTS = ("config.json", "adapter_config.json")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
+@dataclass
+class Wanted:
+    """What somebody who tries a policy says; None for what the policy's settings say.
+
+    temperature 0 is greedy. dtype: a key of DTYPES. few_shot_dir: folder of worked examples.
+    """
+
+    task: str | None = None
+    temperature: float = 0.0
+    max_tokens: int | None = None
+    seed: int = 0
+    dtype: str | None = None
+    few_shot_dir: str | None = None
+    cache_dir: str | None = None
+    trust_remote_code: bool = False
+
+
 class PolicyFolder(NamedTuple):
-    """weights: a folder as transformers or peft saves it, or a hub name. instance: the folder in
-    results/{run} that they belong to, None of other policies. run: results/{run}, None likewise."""
+    """weights: a folder as transformers or peft saves it. instance: the folder in results/{run} that
+    they belong to, None of other policies. run: results/{run}, None likewise."""
 
     weights: str
     instance: Path | None
     run: Path | None
 
 
-def find_policy(named: str, cache_dir: str | None = None) -> PolicyFolder:
+def find_policy(named: str, wanted: Wanted | None = None) -> PolicyFolder:
     """The policy at `named`: results/{run}/{policy}, the folder of a policy, or a hub name.
 
     ValueError where there is none, or where several seeds are there.
     """
+    wanted = wanted or Wanted()
     place = Path(named)
     if place.is_file() or any((place / name).is_file() for name in _WEIGHTS):
         return _with_run(named, _instance_above(place))
     if not place.is_dir():
-        if _NAME.fullmatch(named) and hub_config(named, cache_dir) is not None:
-            return PolicyFolder(named, None, None)
+        if _NAME.fullmatch(named) and hub_config(named, wanted.cache_dir) is not None:
+            weights = local_folder(named, wanted.cache_dir, wanted.trust_remote_code)
+            return PolicyFolder(weights, None, None)
         raise ValueError(
             f"--policy is {named}, which is no folder and no policy that the hub has; expected "
             "results/{run}/{policy}, the folder of a policy or its name there. Correct it."
@@ -47,7 +68,7 @@ def find_policy(named: str, cache_dir: str | None = None) -> PolicyFolder:
             f"in --policy {below[0]}."
         )
     if (place / EVALUATED).is_file():
-        return _without_weights(place, cache_dir)
+        return _without_weights(place, wanted)
     if (place / DESCRIPTION).is_file():
         raise ValueError(f"{place} is a run; expected one of its policies. {_policies_of(place)}")
     return PolicyFolder(named, None, None)  # what is wrong with it, the check of the policy says
@@ -59,7 +80,7 @@ def few_shot_dir_of(folder: PolicyFolder) -> str | None:
     return config.get("few_shot_dir")
 
 
-def _without_weights(instance: Path, cache_dir: str | None) -> PolicyFolder:
+def _without_weights(instance: Path, wanted: Wanted) -> PolicyFolder:
     """An instance that is evaluated with the weights of another: base, or one that is prompted."""
     run = _run_of(instance)
     config = read_object(run / DESCRIPTION).get("config", {}) if run else {}
@@ -69,13 +90,14 @@ def _without_weights(instance: Path, cache_dir: str | None) -> PolicyFolder:
         weights = config.get("model_path")
     else:
         seed = instance.name if instance.name != arm else ""
-        weights = find_policy(str(run / start / seed), cache_dir).weights
+        weights = find_policy(str(run / start / seed), wanted).weights
     if weights is None:
         raise ValueError(
             f"{instance} has no weights of its own, and no {DESCRIPTION} of its run says whose it was "
             "evaluated with; expected the folder of a policy. Name that of the base policy."
         )
-    return PolicyFolder(weights, instance, run)
+    here = Path(weights).is_dir()
+    return PolicyFolder(weights if here else find_policy(weights, wanted).weights, instance, run)
 
 
 def _with_run(weights: str, instance: Path | None) -> PolicyFolder:

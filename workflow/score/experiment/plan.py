@@ -166,12 +166,11 @@ class Plan:
         """Settings of a training: an entry wins over its objective's sections, a candidate over all."""
         arm, _, label = instance.partition("/")
         entry = self.entry(instance)
-        merged = {"num_turns": self.config["num_turns"]}
+        first_alone = self.is_reinforced(instance) and METHODS[entry["objective"]].one_turn
+        merged = {"num_turns": 1 if first_alone else self.config["num_turns"]}
         for section in sections_of(entry["objective"]):
             merged |= self.config[section]
         merged |= {key: value for key, value in entry.items() if key not in ORIGIN_KEYS}
-        if self.is_reinforced(instance) and METHODS[entry["objective"]].one_turn:
-            merged["num_turns"] = 1
         if label.startswith("candidate"):
             merged |= self.candidate_settings(arm)[int(label.removeprefix("candidate"))]
         return merged | {"random_seed": self.seed(instance)}

@@ -6,10 +6,11 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import pandas as pd
 import torch
 
-from score.chat.asking import Wanted, asking_of, held_precision
-from score.chat.policy_folder import PolicyFolder, find_policy
+from score.chat.asking import asking_of, held_precision
+from score.chat.policy_folder import PolicyFolder, Wanted, find_policy
 from score.chat.tried import TriedPolicy
 from score.export.card import model_card
 from score.export.check import as_evaluated, check_equal, originals
@@ -27,21 +28,20 @@ from score.sampling.bridge_text import QUESTION
 
 def export(flags: argparse.Namespace, wanted: Wanted) -> None:
     """Write the policy that the flags name to flags.output, or nothing. ValueError where it can't be."""
-    folder = find_policy(flags.policy)
+    folder = find_policy(flags.policy, wanted)
     dtype = wanted.dtype or _stored(folder)
     asking = asking_of(folder, replace(wanted, dtype=dtype))
-    evaluated = asking_of(folder, replace(wanted, dtype=dtype, as_evaluated=True)).sampling
     problems = _problems(flags, folder)
     print(f"loading {visible(asking.told[0])}, in {dtype}", flush=True)
     tried = TriedPolicy(folder.weights, asking)
     made = originals(tried, problems)
     plan = tried.plan
-    plan.settings = evaluated  # from here on it is told of, not asked
+    plan.settings = replace(asking.sampling, temperature=asking.evaluated_at)  # told of, not asked
     origin = origin_of(folder, wanted.cache_dir)
     origin.base, origin.licence = flags.base_model or origin.base, flags.license or origin.licence
     with draft_of(flags.output) as draft:
         print("writing weights, tokenizer and settings", flush=True)
-        save(tried, folder.weights, evaluated.temperature, draft)
+        save(tried, folder.weights, asking.evaluated_at, draft)
         tried.release()
         gc.collect()
         print(
@@ -51,9 +51,10 @@ def export(flags: argparse.Namespace, wanted: Wanted) -> None:
         ties = check_equal(definitions(plan, str(draft), trusts), made, dtype)
         sentence = _checked(made, ties, dtype)
         print(sentence, flush=True)
-        _say_evaluation(folder, made, evaluated.temperature)
+        if asking.evaluated_at == 0:
+            _say_evaluation(folder, made)
         path = flags.push or flags.output.name
-        code = definitions(plan, path, trusts) + "\n\n" + usage(plan, problems[0].question)
+        code = definitions(plan, path, trusts) + "\n\n" + usage(plan, _example(folder, problems))
         card = model_card(origin, plan, code, dtype, sentence)
         replace_file(draft / CARD, card.encode())
 
@@ -79,6 +80,18 @@ def _problems(flags: argparse.Namespace, folder: PolicyFolder) -> list[Problem]:
     return problems
 
 
+def _example(folder: PolicyFolder, problems: list[Problem]) -> str:
+    """A question whose first answer was wrong in the run's evaluation and whose second was right; else
+    any of those that were checked."""
+    attempts = folder.instance and folder.instance / "test" / "attempts.parquet"
+    columns = ["question", "correct_t1", "correct_t2"]
+    try:
+        frame = pd.read_parquet(attempts, columns=columns) if attempts else pd.DataFrame()
+        return frame[~frame["correct_t1"] & frame["correct_t2"]]["question"].iloc[0]
+    except (OSError, ValueError, KeyError, IndexError):  # not verified yet, or none was corrected
+        return problems[0].question
+
+
 def _checked(made: list, ties: int, dtype: str) -> str:
     problems = "1 problem" if len(made) == 1 else f"{len(made)} problems"
     tied = f", up to a tie of two tokens in {ties} of them" if ties else ""
@@ -89,9 +102,9 @@ def _checked(made: list, ties: int, dtype: str) -> str:
     )
 
 
-def _say_evaluation(folder: PolicyFolder, made: list, temperature: float) -> None:
+def _say_evaluation(folder: PolicyFolder, made: list) -> None:
     sampled = folder.instance and folder.instance / "test" / "sampled.parquet"
-    if sampled is None or not sampled.is_file() or temperature > 0:
+    if sampled is None or not sampled.is_file():
         return
     equal, of = as_evaluated(sampled, made)
     if of:

@@ -73,15 +73,16 @@ class Command:
 
     @contextmanager
     def errors(self, *kinds: type[Exception]) -> Iterator[None]:
-        """End the command with its name, one message and status 2 where the body raises one of `kinds`.
+        """End the command with its name and one message where the body raises one of `kinds`.
 
-        Without kinds: ValueError. score.jobs.failures finds such lines in the log of a job.
+        Without kinds: ValueError. The status is 2, but 1 for a RuntimeError, which is no mistake in what
+        was given. score.jobs.failures finds such lines in the log of a job.
         """
         kinds = kinds or (ValueError,)
         try:
             yield
         except kinds as error:
-            self.end(str(error), REFUSED)
+            self.end(str(error), FAILED if isinstance(error, RuntimeError) else REFUSED)
 
     def run(self, main: Callable[[], None]) -> None:
         """Run the command; what is wrong with its files, its machine or a user's own task ends it in one

@@ -52,7 +52,8 @@ def shown(record: dict) -> str:
 def _by_turn(record: dict, name: str) -> list[float | None]:
     """The values of turn 1 … N of a quantity."""
     start = f"{name}_t"
-    turns = [int(key.removeprefix(start)) for key in record if key.startswith(start)]
+    ends = [key[len(start) :] for key in record if key.startswith(start)]
+    turns = [int(end) for end in ends if end.isdecimal()]
     return [record.get(f"{start}{t}") for t in range(1, max(turns, default=0) + 1)]
 
 
@@ -98,7 +99,7 @@ def draw(text: str) -> None:
     if not on_terminal():
         return
     try:
-        width = os.get_terminal_size(sys.stderr.fileno()).columns
+        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80  # 0: not known
     except (OSError, ValueError):
         width = 80
     sys.stderr.write(f"\r{text[: max(1, width - 1)]}\x1b[K\r")

@@ -44,7 +44,7 @@ def show(found: dict, as_json: bool, again: bool) -> None:
         print(json.dumps(found, indent=None if again else 1, sort_keys=True), flush=True)
         return
     terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size((WIDTH, 24)).columns if terminal else WIDTH
+    width = (shutil.get_terminal_size((WIDTH, 24)).columns or WIDTH) if terminal else WIDTH
     lines = as_lines(found, width)
     if again:
         lines = [*lines, "", time.strftime("%H:%M:%S")]
@@ -80,8 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run() -> None:
-    sys.exit(main())
+    COMMAND.run(lambda: sys.exit(main()))
 
 
 if __name__ == "__main__":
-    COMMAND.run(run)
+    run()

@@ -136,16 +136,18 @@ def _about(job: dict) -> list[str]:
 
 def _about_training(job: dict) -> list[str]:
     parts = [f"update {job['update']} of {job['updates']}"]
-    if job["state"] == "running":
+    again = job.get("starts_again")
+    if job["state"] == "running" and not again:
         if "seconds_left" in job:
             parts.append(f"about {duration(job['seconds_left'])} left")
         parts.append(f"last record {duration(job['age'])} ago")
     else:
-        goes = f"goes on from the checkpoint of update {job['checkpoint']}"
+        goes = f"goes on from the checkpoint of update {job.get('checkpoint')}"
         parts.append(goes if "checkpoint" in job else "no checkpoint yet, so it starts anew")
+        parts += ["and is just starting"] if again and job["state"] == "running" else []
     told = [", ".join(parts), visible(shown(job["record"]))]
     pace = job.get("seconds_per_update", 0.0)
-    if job["state"] == "running" and job["age"] > max(_PAUSE, _LONG * pace) and pace:
+    if job["state"] == "running" and not again and job["age"] > max(_PAUSE, _LONG * pace) and pace:
         told.append(f"no record for {duration(job['age'])}, where an update took {pace:.1f} s")
     if job["nothing_to_learn"] >= _LONG:
         told.append(

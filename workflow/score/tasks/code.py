@@ -26,8 +26,9 @@ from score.sandbox.packages import OFFERED
 from score.tasks._fences import blocks
 
 FIRST_PROMPT = (
-    "Write a Python program for the task below. Only the standard library is there. End with the "
-    "whole program in one block that starts with ```python and ends with ```.\n\n{question}"
+    "Write a Python program for the task below. Of packages only the standard library and numpy are "
+    "there. End with the whole program in one block that starts with ```python and ends with "
+    "```.\n\n{question}"
 )
 CORRECTION_PROMPT = (
     "The program above has not been run, and it may contain an error. Read it line by line against "

@@ -24,12 +24,18 @@ class Groups(NamedTuple):
     corrections: int = 1
 
 
+def no_kl(turns: int, init_kl_coef: float, corr_kl_coef: float) -> list[float]:
+    """No turn is held to the reference."""
+    return [0.0] * turns
+
+
 @dataclass(frozen=True)
 class Method:
     """What distinguishes one training from another; functions of tensors, which import no torch.
 
     rewards: (scores (B, N) in [0, 1], MethodSettings) -> rewards (B, N). advantages: (rewards (B, N),
-    Groups) -> advantages (B, N). kl_weights: (N, init_kl_coef, corr_kl_coef) -> β_t, N values.
+    Groups) -> advantages (B, N). kl_weights: (N, init_kl_coef, corr_kl_coef) -> β_t, N values; all 0
+    where none is named, as in methods with a clipped ratio.
     sections: of the config, whose settings it takes; the later win. reads_answers: whether `rewards`
     takes a third argument, which turns of a rollout state the same answer (`same_answers`), and so pays
     by answers too; call `earned`, which knows. one_turn: whether it trains first
@@ -45,8 +51,8 @@ class Method:
     name: str
     rewards: Callable
     advantages: Callable
-    kl_weights: Callable[[int, float, float], list[float]]
     sections: tuple[str, ...]
+    kl_weights: Callable[[int, float, float], list[float]] = no_kl
     reads_answers: bool = False
     one_turn: bool = False
     pays_first: bool = True

@@ -29,9 +29,10 @@ def first_and_corrections(turns: int, init_kl_coef: float, corr_kl_coef: float) 
     return [init_kl_coef] + [corr_kl_coef] * (turns - 1)
 
 
-def no_kl(turns: int, init_kl_coef: float, corr_kl_coef: float) -> list[float]:
-    """No turn is held to the reference."""
-    return [0.0] * turns
+def from_group_mean(rewards, groups: Groups):
+    """Rewards (B, N) less the mean of all K rollouts of the problem, their own included [GRPO]."""
+    grouped = rewards.view(-1, groups.rollouts, rewards.size(1))
+    return (grouped - grouped.mean(1, keepdim=True)).view_as(rewards)
 
 
 def leave_one_out(rewards, groups: Groups):
