@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test test-slow test-cluster lint docs gpu-check gpu-bundle clean
+.PHONY: run test test-slow test-cluster lint docs bench gpu-check gpu-bundle clean
 
 run: .venv/installed
 	snakemake --cores all
@@ -28,6 +28,11 @@ lint: .venv/installed-dev
 # The pages of docs/ as a site, links and anchors checked: site/index.html opens without a network.
 docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
+
+# How fast the project is, by ratios, beside its targets: results/benchmarks/table.md. About 25 minutes on
+# two quiet cores; ARGS="--only step,memory --minutes 20" for a part of it.
+bench: .venv/installed-dev
+	python -m score.benchmarks $(ARGS)
 
 # Is training right, fast and of use on this GPU: results/gpu_check/table.md. ARGS="--minutes 8".
 gpu-check: .venv/installed

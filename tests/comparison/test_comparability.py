@@ -25,6 +25,8 @@ def _differences(**changes):
         ({"kl": [[0.1, 0.03]]}, ["KL weights: 0.03/0.03 of score, 0.1/0.03 of other"]),
         ({"kl": [[0.03]]}, []),  # single-turn RL has one turn, and of that the same weight
         ({"kl": [[0.1]]}, ["KL weights: 0.03 of score, 0.1 of other"]),
+        ({"kl": [[None, 0.03]]}, []),  # its first attempts are not trained
+        ({"kl": [[0.0, 0.03]]}, ["KL weights: 0.03/0.03 of score, 0/0.03 of other"]),
         ({"kl": None, "scaled": None}, []),  # imitation has no KL
         ({"scaled": False}, ["updates: divided by σ of score, not divided by σ of other"]),
         ({"attempts": 2000}, ["attempts: 1,000 of score, 2,000 of other"]),

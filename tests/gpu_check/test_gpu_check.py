@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+from score.benchmarks.measured import Measured, table
+from score.benchmarks.table import failed
 from score.gpu_check import bundle
-from score.gpu_check.measured import Measured, failed, table
 
 MEASURED = {
     "right": {

@@ -2,8 +2,9 @@
 
 Terms are those that a config gives an arm: KL weights, budget and tuning. What the arms of a claim
 differ in by definition is no difference of terms: the bonus; Stage I with its own KL weights, since KL
-weights are compared of the training that ends an arm, and budgets of all that it starts from; imitation,
-which has no KL. Nothing is asked of comparisons with the base policy, which is not trained.
+weights are compared of the training that ends an arm, and budgets of all that it starts from; a first
+attempt that direct RL samples and does not train; imitation, which has no KL. Nothing is asked of
+comparisons with the base policy, which is not trained.
 
 With advantages divided by their deviation σ an update's KL is divided too, so that β weighs as much
 against the rewards as without. What differs then is how large an update is.
@@ -21,7 +22,8 @@ class Terms(Settings):
     """The terms of a trained arm.
 
     kl: of every candidate, or of the arm where there is none, the weights β of its turns, in units of
-    reward; None: it is no reinforcement learning. scaled: whether advantages and KL are divided by σ.
+    reward, None of a turn that is sampled and not trained; None: it is no reinforcement learning.
+    scaled: whether advantages and KL are divided by σ.
     attempts, updates, tokens: as in the results table, None where not known ahead, of tokens where they
     are no budget. candidates: settings tried for the training that ends the arm. tuning_attempts: of all
     of its tuning. judged_on: problems that candidates are judged on.
@@ -48,7 +50,7 @@ class Comparability:
         if one not in self.terms or other not in self.terms:
             return []
         a, b = self.terms[one], self.terms[other]
-        found = []
+        found: list[str] = []
         if a.kl is not None and b.kl is not None:
             found += _kl(one, a, other, b)
         found += _budget(one, a, other, b)
@@ -61,20 +63,25 @@ class Comparability:
 
 
 def _kl(one: str, a: Terms, other: str, b: Terms) -> list[str]:
-    """Effective KL: β in units of reward, of the turns that both have, and what divides an update."""
-    turns = min(len(weights) for weights in (*a.kl, *b.kl))
-    ours, theirs = (sorted({tuple(w[:turns]) for w in terms.kl}) for terms in (a, b))
-    found = []
-    if ours != theirs:
-        found.append(f"KL weights: {_weights(ours)} of {one}, {_weights(theirs)} of {other}")
-    if a.scaled != b.scaled and any(map(any, (*ours, *theirs))):
-        divided = {True: "divided by σ", False: "not divided by σ"}
-        found.append(f"updates: {divided[a.scaled]} of {one}, {divided[b.scaled]} of {other}")
+    """Effective KL: β in units of reward, of the turns that both train, and what divides an update."""
+    tried = [*(a.kl or []), *(b.kl or [])]
+    both = [t for t in range(min(map(len, tried))) if _trained(tried, t)]
+    weights, others = ({tuple(w[t] for t in both) for w in terms.kl or []} for terms in (a, b))
+    found: list[str] = []
+    if weights != others:
+        found.append(f"KL weights: {_weights(weights)} of {one}, {_weights(others)} of {other}")
+    if a.scaled != b.scaled and any(map(any, (*weights, *others))):
+        ours, theirs = ("divided" if terms.scaled else "not divided" for terms in (a, b))
+        found.append(f"updates: {ours} by σ of {one}, {theirs} by σ of {other}")
     return found
 
 
-def _weights(tried: list[tuple]) -> str:
-    return " or ".join("/".join(f"{beta:g}" for beta in weights) for weights in tried)
+def _trained(tried: list[list], turn: int) -> bool:
+    return all(weights[turn] is not None for weights in tried)
+
+
+def _weights(tried: set[tuple]) -> str:
+    return " or ".join("/".join(f"{beta:g}" for beta in weights) for weights in sorted(tried))
 
 
 def _budget(one: str, a: Terms, other: str, b: Terms) -> list[str]:

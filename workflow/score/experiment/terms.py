@@ -24,7 +24,12 @@ def _of_arm(plan: Plan, arm: str) -> Terms:
     return Terms(kl=kl, scaled=scaled, candidates=len(tried), judged_on=size or 0, **budget)
 
 
-def _kl_weights(settings: dict) -> list[float]:
-    """β of each attempt; of PAG's turns those of attempts alone, as all others have."""
+def _kl_weights(settings: dict) -> list[float | None]:
+    """β of each attempt, of PAG's turns those of attempts alone, as all others have; None of a first
+    attempt that earns nothing and that no KL holds whatever its weight."""
     method, turns = METHODS[settings["objective"]], settings["num_turns"]
-    return method.kl_weights(turns, settings["init_kl_coef"], settings["corr_kl_coef"])
+    weights = method.kl_weights(turns, settings["init_kl_coef"], settings["corr_kl_coef"])
+    if method.pays_first or method.alternates:
+        return list(weights)
+    held = method.kl_weights(turns, 1.0, 1.0)
+    return [weight if would else None for weight, would in zip(weights, held, strict=True)]

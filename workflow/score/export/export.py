@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from score.chat.asking import asking_of, held_precision
@@ -53,7 +54,7 @@ def export(flags: argparse.Namespace, wanted: Wanted) -> None:
         if asking.evaluated_at == 0:
             _say_evaluation(folder, made)
         path = flags.push or flags.output.name
-        code = definitions(plan, path, trusts) + "\n\n" + usage(plan, problems[0].question)
+        code = definitions(plan, path, trusts) + "\n\n" + usage(plan, _example(folder, problems))
         card = model_card(origin, plan, code, dtype, sentence)
         replace_file(draft / CARD, card.encode())
 
@@ -77,6 +78,18 @@ def _problems(flags: argparse.Namespace, folder: PolicyFolder) -> list[Problem]:
             f"{file} has no problems; expected one at least. Name another with --problems."
         )
     return problems
+
+
+def _example(folder: PolicyFolder, problems: list[Problem]) -> str:
+    """A question whose first answer was wrong in the run's evaluation and whose second was right; else
+    any of those that were checked."""
+    attempts = folder.instance and folder.instance / "test" / "attempts.parquet"
+    columns = ["question", "correct_t1", "correct_t2"]
+    try:
+        frame = pd.read_parquet(attempts, columns=columns) if attempts else pd.DataFrame()
+        return frame[~frame["correct_t1"] & frame["correct_t2"]]["question"].iloc[0]
+    except (OSError, ValueError, KeyError, IndexError):  # not verified yet, or none was corrected
+        return problems[0].question
 
 
 def _checked(made: list, ties: int, dtype: str) -> str:

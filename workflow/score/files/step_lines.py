@@ -51,7 +51,7 @@ class StepLines:
 
     def _thin(self) -> None:
         steps = list(self._sizes)
-        while sum(map(self._sizes.get, steps)) > self.most and len(steps) > 2:
+        while sum(self._sizes[step] for step in steps) > self.most and len(steps) > 2:
             steps = [*steps[:-1:2], steps[-1]]
         if len(steps) < len(self._sizes):
             there, wanted = self.path.read_bytes(), set(steps)

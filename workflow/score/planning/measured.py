@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import torch
 from datasets import Dataset
-from transformers import AutoConfig, AutoModelForCausalLM, TrainerCallback
+from transformers import AutoConfig, AutoModelForCausalLM, PrinterCallback, TrainerCallback
 
 from score.files.places import REPOSITORY
 from score.sampling.generate import HFGenerate
@@ -99,6 +99,7 @@ def measure(config: dict, new: int, words: int, updates: int, checkpointing: boo
         policy = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
         policy.save_pretrained(folder)
         trainer = _trainer(policy, folder, new, words, updates, checkpointing, clock)
+        trainer.remove_callback(PrinterCallback)
         lengths = _watch(trainer, clock)
         called = HFGenerate.__call__
         with patch.object(sampling.HFGenerate, "__call__", _of(clock.timed("sampling", called))):

@@ -80,8 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run() -> None:
-    sys.exit(main())
+    COMMAND.run(lambda: sys.exit(main()))
 
 
 if __name__ == "__main__":
-    COMMAND.run(run)
+    run()

@@ -7,7 +7,6 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from score.files.heads import HEAD
 from score.files.step_lines import read_steps
 from score.jobs.progress import PROGRESS_LINE
 from score.status.run import Job, age_of, modified
@@ -33,7 +32,7 @@ def _training(job: Job) -> dict:
     """Its last record with `age` in seconds, the pace, the time left, and the newest checkpoint."""
     checkpoints = job.folder / "checkpoints"
     steps = [int(p.name[11:]) for p in checkpoints.glob("checkpoint-*") if p.name[11:].isdecimal()]
-    told = {"checkpoint": max(steps)} if steps else {}
+    told: dict = {"checkpoint": max(steps)} if steps else {}
     rows = [row for row in read_steps(checkpoints / LIVE) if _is_whole(row)]
     if not rows:
         line, age = _last_progress(job.log), age_of(job.log)
@@ -70,52 +69,56 @@ def _numbers(record: dict) -> dict:
 
 def _finished_training(job: Job) -> dict:
     """update and record of the last update in training.jsonl; {} where it can't be read."""
-    rows = read_steps(job.output("training.jsonl"), _READ)
+    rows = read_steps(job.folder / "training.jsonl", _READ)
     return {"update": rows[-1]["step"], "record": _numbers(rows[-1])} if rows else {}
 
 
 def _sampling(job: Job) -> dict:
     """shards that are there, and of_shards in all where the settings and problems tell."""
-    names = (path.name for path in job.scratch.glob("*.json"))
+    scratch = job.scratch or job.folder
+    names = (path.name for path in scratch.glob("*.json"))
     told = {"shards": sum(name != "made_with.json" for name in names)}
-    settings, problems = _settings(job), _lines_in(job.problems)
-    batch, samples = settings.get("batch_size"), settings.get("samples")
-    if problems and _is_count(batch) and _is_count(samples):
-        most = settings.get("num_problems")
-        problems = min(problems, most) if _is_count(most) else problems
+    ahead = "first_attempts" in scratch.name
+    settings = _settings(job.folder / f"{'first_attempts' if ahead else 'sample'}_settings.json")
+    batch, samples = _count(settings.get("batch_size")), _count(settings.get("samples"))
+    problems = 0 if job.problems is None else _lines_in(job.problems)
+    problems = min(problems, _count(settings.get("num_problems")) or problems)
+    if batch and samples and problems:
         told["of_shards"] = -(-problems * samples // batch)
     return told
 
 
-def _is_count(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _count(value) -> int:
+    """A positive whole number of the settings, 0 for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def _settings(job: Job) -> dict:
-    name = "first_attempts_settings.json" if "first" in job.scratch.name else "sample_settings.json"
+def _settings(path: Path) -> dict:
     try:
-        value = json.loads((job.folder / name).read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
-def _lines_in(path: Path | None) -> int:
+def _lines_in(path: Path) -> int:
     try:
         with open(path, "rb") as file:
-            return sum(block.count(b"\n") for block in iter(lambda: file.read(HEAD * HEAD), b""))
-    except (OSError, TypeError):
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+    except OSError:
         return 0
 
 
 def _last_progress(log: Path | None) -> str | None:
     """The newest line of progress at the end of a log."""
+    if log is None:
+        return None
     try:
         with open(log, "rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _READ))
             text = file.read(_READ).decode(errors="replace")
-    except (OSError, TypeError):
+    except OSError:
         return None
     lines = [line.rstrip().rpartition("\r")[2] for line in text.split("\n")]
     return next((line for line in reversed(lines) if PROGRESS_LINE.search(line)), None)

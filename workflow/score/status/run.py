@@ -61,10 +61,6 @@ class Job:
             return self.folder / ("first_attempts_shards" if ahead else "shards")
         return None
 
-    def output(self, ending: str) -> Path | None:
-        """The output whose name ends so."""
-        return next((path for path in self.outputs if path.name.endswith(ending)), None)
-
 
 @dataclass
 class Run:
@@ -98,13 +94,13 @@ def open_run(path: str | Path) -> Run:
 
 def newest_run(results: str | Path = "results") -> Path:
     """The run below a folder that was started last. ValueError where there is none."""
-    places = [place for place in Path(results).glob("*/") if _started(place) is not None]
-    if not places:
+    began = {place: at for place in Path(results).glob("*/") if (at := _started(place)) is not None}
+    if not began:
         raise ValueError(
             f"{results} holds no run; expected one that was started. Name the folder of the run, or "
             "start one: snakemake --cores all"
         )
-    return max(places, key=_started)
+    return max(began, key=lambda place: began[place])
 
 
 def _started(place: Path) -> float | None:

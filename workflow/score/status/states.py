@@ -28,7 +28,7 @@ def state_of(job: Job, run: Run) -> State:
         return State("running", by=holder)
     if not _has_begun(job, run):
         return State("waiting")
-    cause = next(failures([job.log]), None)
+    cause = None if job.log is None else next(failures([job.log]), None)
     if cause is not None:
         interrupted = cause.endswith(": interrupted")  # by Ctrl-C, as score.jobs.command says it
         return State("interrupted" if interrupted else "failed", cause=cause)
