@@ -6,9 +6,6 @@
     python -m score.status results/puzzle --json
 
 It reads the files of the run alone, so it can be asked at any time, on any machine that sees them.
-
-Exit status 0: all jobs are done, or the run goes on well; 1: a job failed or was interrupted, or jobs
-wait and no Snakemake runs; 2: the arguments name no run.
 """
 
 import argparse
@@ -23,7 +20,10 @@ from score.jobs.command import Command, optional
 from score.status.run import newest_run, open_run
 from score.status.table import as_lines, goes_on, is_well, look_at
 
-COMMAND = Command(__spec__, __doc__)
+EXIT_STATUS = """\
+exit status: 0 all jobs are done, or the run goes on well; 1 a job failed or was interrupted, or jobs
+wait and no Snakemake runs; 2 the arguments name no run."""
+COMMAND = Command(__spec__, __doc__, EXIT_STATUS)
 WIDTH = 100  # columns where no terminal says how many it has
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
