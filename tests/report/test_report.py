@@ -103,6 +103,19 @@ def test_broken_files_end_no_report(run):
     assert "half made" in write_report(run).read_text()
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", b'{"config": 3, "instances": "score", "analyses": null}'),
+        ("self_correction.csv", b"\xff\xfe policy,delta\n"),
+        ("self_correction.csv", b"policy,delta\n" + b"x" * 200_000),
+    ],
+)
+def test_files_of_other_kinds_than_a_run_writes_count_as_missing(run, name, content):
+    (run / name).write_bytes(content)
+    assert "half made" in write_report(run).read_text()
+
+
 def test_folder_that_holds_no_run_is_refused_in_one_line(tmp_path):
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(ValueError, match=r"--results is .*; expected .*results/puzzle"):
