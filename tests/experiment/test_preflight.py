@@ -1,6 +1,9 @@
 """Bad input is refused before any job starts: messages name key or file, value and cure."""
 
 import datetime
+import json
+import subprocess
+import sys
 
 import pytest
 from places import ROOT
@@ -298,3 +301,15 @@ def test_every_mistake_is_told_at_once_and_in_order(config):
 def test_default_config_passes_and_comes_back_as_it_is(config):
     assert check_config(config, SCHEMA) is config
     check_inputs(config)
+
+
+def test_policy_and_tokenizer_are_checked_without_torch_and_its_seconds(config):
+    code = (
+        "import json, sys\n"
+        "from score.experiment.preflight import check_inputs\n"
+        "check_inputs(json.loads(sys.argv[1]))\n"
+        "assert 'transformers' in sys.modules and 'torch' not in sys.modules"
+    )
+    command = [sys.executable, "-c", code, json.dumps(config, default=str)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

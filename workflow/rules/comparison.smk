@@ -65,7 +65,8 @@ use rule compare_policies as compare_at_temperature with:
 
 
 rule test_claims:
-    """The paper's eight claims, tested on this run. Runs again when verdicts or votes change."""
+    """The paper's eight claims, tested on this run. Runs again when verdicts, votes, KL weights, budgets or
+    tuning change."""
     input:
         attempts=in_pairs(FILES.attempts("test")),
         scaling=[f"{RESULTS}/analyses/scaling.csv"] if "scaling" in EVALUATIONS else [],

@@ -5,10 +5,14 @@ from score import SCoReConfig, SCoReTrainer, Verifier
 
 import os
 
+from score.jobs.start_up import begin_imports
+
 if "SCORE_ENDS_WITH" in os.environ:  # here, since the imports of a command take seconds
     from score.jobs.lifeline import end_with_starter
 
     end_with_starter()
+
+begin_imports()
 
 _EXPORTS = {
     "SCoReConfig": "score.training.config",

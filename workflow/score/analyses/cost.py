@@ -1,8 +1,8 @@
 """What the training of each arm took, and the accuracy of attempt 2 that it led to.
 
-    python -m score.analyses.cost --budgets budgets.json --attempts base=base/attempts.parquet \
-        score/seed0=score/seed0/attempts.parquet --records score/seed0=…/training.jsonl \
-        --rounds star/seed0=…/examples.json --sampling star/seed0=…/sample.tsv \
+    python -m score.analyses.cost --budgets budgets.json --attempts base=base/attempts.parquet \\
+        score/seed0=score/seed0/attempts.parquet --records score/seed0=…/training.jsonl \\
+        --rounds star/seed0=…/examples.json --sampling star/seed0=…/sample.tsv \\
         --csv cost.csv --figure cost.png --json cost.json
 
 An arm's numbers include those of the policies that it starts from, see --chain. Seconds are those of
@@ -67,8 +67,9 @@ def costs(
     for arm, budget in budgets.items():
         row = {"arm": arm, **{key: _number(budgets, arm, key) for key in SPENT}}
         unknown = 0.0 if budget["attempts"] == budget["updates"] == 0 else np.nan
-        tokens, seconds = zip(*of_arms.get(arm, [(unknown, unknown)]), strict=True)
-        rows.append({**row, "tokens": np.mean(tokens), "seconds": np.mean(seconds)})
+        of_seeds = zip(*of_arms.get(arm, [(unknown, unknown)]), strict=True)
+        means = (np.mean(values) for values in of_seeds)
+        rows.append({**row, **dict(zip(("tokens", "seconds"), means, strict=True))})
     return pd.DataFrame(rows)
 
 

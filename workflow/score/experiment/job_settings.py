@@ -6,6 +6,7 @@ from score.comparison.settings import ClaimsSettings, RunDescription
 from score.evaluation.settings import VerifySettings
 from score.experiment.plan import ORIGIN_KEYS, Plan
 from score.experiment.problem_counts import needed_problems
+from score.experiment.terms import terms_of
 from score.files.digests import digest
 from score.fine_tuning.settings import CHOOSING, CorrectionSettings, FineTuneSettings, GivenSettings
 from score.problems.settings import PrepareSettings
@@ -146,8 +147,8 @@ class JobSettings:
         """Sampling in training: its temperature and limit, and draws of their own in each round."""
         settings = self.plan.settings(instance)
         memory = self.config["evaluation"]["vllm_gpu_memory_utilization"]
-        common = ("task_type", "cache_dir", "precision", "rollout_backend")
-        common += ("attn_implementation", "trust_remote_code")
+        common = ["task_type", "cache_dir", "precision", "rollout_backend"]
+        common += ["attn_implementation", "trust_remote_code"]
         return SampleSettings.from_config(
             {key: self.config[key] for key in common},
             self._prompts(prompting),
@@ -182,7 +183,7 @@ class JobSettings:
         )
 
     def claims(self) -> ClaimsSettings:
-        return ClaimsSettings.from_config()
+        return ClaimsSettings.from_config(terms=terms_of(self.plan))
 
     def run_description(self) -> RunDescription:
         """What stands beside our rows where they are compared with published ones."""

@@ -139,7 +139,7 @@ class Plan:
         objective = None if instance == "base" else self.objective(instance)
         if objective in METHODS:
             return METHODS[objective].prompting
-        return {**PROMPTED, **PROMPTING}.get(objective, "correction")
+        return {**PROMPTED, **PROMPTING}.get(objective or "", "correction")
 
     def init(self, instance: str) -> str:
         """The instance that the training of `instance` starts from, of the same seed."""
@@ -213,8 +213,8 @@ class Plan:
             size = {"num_problems": asked["train_problems"]}
             found.append(Evaluation("train", "train", self.instances, size))
         if asked["fixed_first_attempts"]:
-            given = {"first_attempts_of": "base"}
-            found.append(Evaluation("fixed", "test", self.trained_instances, **given))
+            own = self.trained_instances
+            found.append(Evaluation("fixed", "test", own, first_attempts_of="base"))
         for temperature in asked["temperatures"]:
             settings = {"temperature": temperature}
             found.append(Evaluation(f"temperature{temperature}", "test", self.instances, settings))

@@ -3,6 +3,7 @@
 Each check raises ValueError with the key, its value and the cure, before any job starts.
 """
 
+from score.comparison.comparability import TOLERANCE
 from score.experiment.plan import NAMED, PROMPTED, Plan
 from score.fine_tuning.settings import FINE_TUNED
 from score.sampling.chat_template import check_reserved
@@ -11,8 +12,6 @@ from score.sampling.plain_prompts import check_prompt_format
 from score.sampling.prompt_settings import BETWEEN, pinned_date, task_with
 from score.tasks import load_task
 from score.training.methods import METHODS
-
-TOLERANCE = 0.01  # budgets that differ by less count as equal: rounds don't divide evenly
 
 
 def check_plan(config: dict) -> None:
@@ -194,7 +193,8 @@ def check_budgets(config: dict) -> None:
                 f"{kind} of {', '.join(unknown)} are not known ahead: {why}; expected a number, so "
                 "that budgets can be compared. Change that, or set allow_unequal_budget: true."
             )
-        if max(spent.values()) > (1 + TOLERANCE) * min(spent.values()):
+        counts = [count for count in spent.values() if count is not None]
+        if max(counts) > (1 + TOLERANCE) * min(counts):
             listed = ", ".join(f"{arm} {count}" for arm, count in spent.items())
             raise ValueError(
                 f"{kind} of the trained policies differ: {listed}; expected equally many of each, or "

@@ -4,7 +4,9 @@ Both checks raise ValueError with the key, its value and the cure. `check_config
 and runs whenever the workflow is read; `check_inputs` looks at files and the chat template.
 """
 
+import os
 import re
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from score.experiment.run_files import RunFiles
 from score.experiment.task_file import check_task_file
 from score.files.settings import MissingSetting
 from score.files.visible import visible
+from score.jobs.start_up import without
 from score.sampling.settings import check_backend
 from score.tasks import load_task
 from score.training.settings import TrainSettings
@@ -111,6 +114,7 @@ def check_inputs(config: dict) -> None:
     few_shot = read_few_shot(config["few_shot_dir"], config["task_type"])
     _warn_of_unasked_marker(config, few_shot)
     _check_problems(config)
+    _import_tokenizers(config)
     _check_policy(config, few_shot)
     _check_file_names(config)
 
@@ -184,7 +188,7 @@ def _check_problems(config: dict) -> None:
         test_rows = _local_rows(place, settings.test_split, settings)
         _check_sizes({"test_size": settings.test_size or 1}, test_rows, place)
     else:
-        wanted["test_size"] = settings.test_size
+        wanted["test_size"] = settings.test_size or 1  # never null without test problems
     rows = _local_rows(settings.data_path, settings.data_split, settings)
     _check_sizes(wanted, rows, settings.data_path)
     check_rows(plan, rows, test_rows)
@@ -229,6 +233,27 @@ def _check_sizes(wanted: dict[str, int], rows: int | None, place: str | list) ->
             f"problems: {asked} is {sum(wanted.values())}; expected at most {rows}, the rows of "
             f"{place!r}. Lower a size, or bring more problems."
         )
+
+
+def _import_tokenizers(config: dict) -> None:
+    """Import transformers without torch, of which tokenizers need nothing: that takes seconds less.
+
+    Code that comes with a policy may need torch, and so does a look at the attention of its class.
+    """
+    if (
+        config["trust_remote_code"]
+        or config["attn_implementation"]
+        or "transformers" in sys.modules
+    ):
+        return
+    silent = "TRANSFORMERS_NO_ADVISORY_WARNINGS"
+    said = os.environ.get(silent)
+    os.environ[silent] = "1"  # or it would warn that there is no torch
+    try:
+        with without("torch", "scipy"):
+            import transformers.models.auto.tokenization_auto  # noqa: F401
+    finally:
+        os.environ.pop(silent) if said is None else os.environ.update({silent: said})
 
 
 def _check_policy(config: dict, few_shot: list[dict]) -> None:

@@ -5,10 +5,16 @@ import warnings
 
 import torch
 from accelerate import Accelerator, PartialState
+from transformers.utils import is_scipy_available
 from transformers.utils.logging import disable_progress_bar
 
 from score.files.errors import SiteError
 from score.jobs.lifeline import end_with_parent
+from score.jobs.start_up import without
+
+# transformers remembers the answer, and would import it for half a second to detect objects in images.
+with without("scipy"):
+    is_scipy_available()
 
 
 def join_launcher() -> None:

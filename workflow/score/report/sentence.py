@@ -30,7 +30,7 @@ def main_instance(run: RunFolder) -> str | None:
     row = main_row(run)
     have = [name for name in run.instances() if run.attempts(name).is_file()]
     own = [name for name in have if row is not None and arm_of(name) == row["policy"]]
-    return (own or have[-1:] or [None])[0]
+    return next(iter(own or have[-1:]), None)
 
 
 def sentence(run: RunFolder) -> list[str]:
@@ -68,7 +68,8 @@ def _numbers(run: RunFolder, row: dict) -> str:
 
 
 def _gain(row: dict) -> str:
-    return interval(*(float(row[f"delta{end}"]) for end in ("", "_low", "_high")), signed=True)
+    value, low, high = (float(row[f"delta{end}"]) for end in ("", "_low", "_high"))
+    return interval(value, low, high, signed=True)
 
 
 def _made(run: RunFolder, arm: str) -> str:
