@@ -12,18 +12,25 @@ from xml.etree import ElementTree
 import pytest
 from reported_runs import attempts_frame as frame
 from reported_runs import write_attempts, write_run, write_table
+from score.experiment.plan import PROMPTED
+from score.fine_tuning.settings import FINE_TUNED
 from score.report.__main__ import write_report
 from score.report.markdown import markdown_elements
 from score.report.pictures import FLOWS, accuracy_picture, flow_picture
 from score.report.provenance import jobs
 from score.report.rollouts import DIFFERS, RIGHT_FIRST, RIGHT_SECOND, TRUNCATED, pack, read_rollouts
 from score.report.run_folder import open_run
-from score.report.sentence import sentence
+from score.report.sentence import WAYS, sentence
+from score.training.methods import METHODS
 
 
 @pytest.fixture
 def run(tmp_path):
     return write_run(tmp_path / "run")
+
+
+def test_every_objective_is_said_in_words():
+    assert {*METHODS, *FINE_TUNED, *PROMPTED} == set(WAYS)
 
 
 def test_first_sentence_says_what_was_trained_on_what_and_that_it_corrects_itself(run):
