@@ -14,7 +14,7 @@ from score.files.manifest import MANIFEST, read_checked, write_checked
 from score.jobs.progress import duration, shown
 from score.sampling.rollout import Rollout
 from score.training.loss import per_turn_sum
-from score.training.selection import is_update
+from score.training.selection import expected_updates, is_update
 
 _WHOLE = "/whole"
 
@@ -123,10 +123,13 @@ _SECONDS = 5.0
 
 
 class ProgressLine(TrainerCallback):
-    """Prints stage, step, `shown` and time left from the first process; each validation in any case."""
+    """Prints stage, step, `shown` and time left from the first process; each validation in any case.
 
-    def __init__(self, stage: str):
-        self.stage = stage
+    total_tokens: tokens whose sampling ends the training, which then says how many updates it expects.
+    """
+
+    def __init__(self, stage: str, total_tokens: int | None = None):
+        self.stage, self.total_tokens = stage, total_tokens
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.start, self.first, self.last = time.monotonic(), state.global_step, 0.0
@@ -140,8 +143,10 @@ class ProgressLine(TrainerCallback):
         if not (state.is_world_process_zero and due and done and is_update(logs or {})):
             return
         self.last = now
-        left = (now - self.start) / done * (state.max_steps - state.global_step)
-        step = f"{state.global_step}/{state.max_steps}"
+        updates = expected_updates(state.log_history, state.max_steps, self.total_tokens)
+        left = (now - self.start) / done * (updates - state.global_step)
+        of = " of about " if updates < state.max_steps else "/"
+        step = f"{state.global_step}{of}{updates}"
         print(f"{self.stage} step {step}  {shown(logs)}  {duration(left)} left", flush=True)
 
 
