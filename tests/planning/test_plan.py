@@ -1,9 +1,13 @@
 """Plans of whole configs: tokens by hand, what fits, what would, and bad input."""
 
+import json
+
 import pytest
+import yaml
 from places import ROOT, names_in
 from refusals import says
 from score.planning.__main__ import main
+from score.planning.config import planned_config
 from score.planning.devices import DEVICES
 from score.planning.durations import Clock
 from score.planning.fit import micro_batches
@@ -70,6 +74,11 @@ def test_rounds_of_fine_tuning_sample_and_train(config):
     ]
     assert works["star: corrections 1"].rollouts == 1024 * 8
     assert works["star: fine-tuning 1"].rollouts == 7 * 256
+    judged = {"objective": "self_rewarding", "number_output_corrections": 4}
+    config["policies"] = {"judged": config["policies"]["star"] | judged}
+    works = _tokens(config)
+    assert works["judged: corrections 1"].rollouts == 1024 * 8 * 4
+    assert "judged: fine-tuning 1" in works and "judged: corrections 2" not in works
 
 
 def test_more_work_takes_longer_and_a_faster_gpu_less(planned):
@@ -159,3 +168,41 @@ def test_a_config_that_is_not_there_is_refused(monkeypatch):
     with pytest.raises(SystemExit) as ended:
         main()
     says(str(ended.value), ["gone.yaml", "not there"])
+
+
+HEADERS = (
+    "math-qwen2.5-1.5b",
+    "mbpp-qwen2.5-coder-1.5b",
+    "pag-qwen2.5-1.5b",
+    "thinktwice-qwen3-4b",
+)
+
+
+@pytest.mark.parametrize("name", [*HEADERS, "grpo-qwen2.5-32b"])
+def test_headers_of_configs_have_the_figures_that_the_planner_prints(name, monkeypatch, capsys):
+    lines = (ROOT / f"configs/{name}.yaml").read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("# planned: "))
+    command = lines[at + 1].removeprefix("#     python -m ").split()
+    monkeypatch.setattr("sys.argv", [*command, "--json"])
+    main()
+    plan = json.loads(capsys.readouterr().out)[0]
+    peak = max(job["bytes_at_the_peak"] for job in plan["jobs"] if job["kind"] == "training")
+    assert lines[at] == (
+        f"# planned: {peak / 1e9:.0f} GB of each of {plan['gpus']} GPUs, {plan['hours']:.1f} hours, "
+        f"{plan['gpu_hours']:,.0f} GPU hours, by"
+    )
+
+
+@pytest.mark.parametrize("name", names_in(ROOT / "configs/test_sets"))
+def test_further_test_sets_fit_the_config_that_they_stand_behind(name, tmp_path):
+    overlay = yaml.safe_load((ROOT / "configs/thinktwice-qwen3-4b.yaml").read_text())
+    for section, values in yaml.safe_load((ROOT / "configs/test_sets" / name).read_text()).items():
+        overlay[section] = {**overlay[section], **values}
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump(overlay))
+    config, _ = planned_config(tmp_path / "both.yaml")
+    assert config["analyses"]["pass_at_k"]["policies"] == ["base"]
+    # MATH has these columns, so what is tested on has to have them too
+    assert (config["problems"]["question_col"], config["problems"]["gold_col"]) == (
+        "problem",
+        "answer",
+    )

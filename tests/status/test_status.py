@@ -33,7 +33,10 @@ ERROR = "score.training.train: the policy can't be read. Mend it.\n"
 
 def asked(capsys, *arguments):
     """The exit status, what is printed, and the jobs by name where that is JSON."""
-    code = status.main([*map(str, arguments)])
+    try:
+        code = status.main([*map(str, arguments)])
+    except SystemExit as ended:
+        code = ended.code
     out, err = capsys.readouterr()
     told = json.loads(out) if "--json" in arguments and code != 2 else {"jobs": []}
     return code, out + err, {one["rule"]: one for one in told["jobs"]}

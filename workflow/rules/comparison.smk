@@ -1,5 +1,7 @@
+from score.experiment.budgets import budget_of
+
 # What the training of each arm may take; null where it follows from what training finds.
-BUDGETS = json.dumps({arm: PLAN.budget(arm) for arm in PLAN.arms}, sort_keys=True)
+BUDGETS = json.dumps({arm: budget_of(PLAN, arm) for arm in PLAN.arms}, sort_keys=True)
 PUBLISHED = "data/published_rows.csv"
 
 

@@ -4,6 +4,7 @@ Each check raises ValueError with the key, its value and the cure, before any jo
 """
 
 from score.comparison.comparability import TOLERANCE
+from score.experiment.budgets import budget_of, leaves
 from score.experiment.plan import NAMED, PROMPTED, Plan
 from score.fine_tuning.settings import FINE_TUNED
 from score.sampling.chat_template import check_reserved
@@ -175,9 +176,9 @@ def check_budgets(config: dict) -> None:
     Tokens alone where every arm has a budget of tokens, `total_tokens`.
     """
     plan = Plan(config)
-    if config["allow_unequal_budget"] or len(leaves := plan.leaves()) < 2:
+    if config["allow_unequal_budget"] or len(compared := leaves(plan)) < 2:
         return
-    budgets = {arm: plan.budget(arm) for arm in leaves}
+    budgets = {arm: budget_of(plan, arm) for arm in compared}
     by_tokens = all(budget["tokens"] is not None for budget in budgets.values())
     for kind in ("tokens",) if by_tokens else ("attempts", "updates"):
         spent = {arm: budget[kind] for arm, budget in budgets.items()}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from score.experiment.job_settings import JobSettings
 from score.experiment.plan import Plan
+from score.fine_tuning.settings import CORRECTING
 from score.training.methods import METHODS
 
 
@@ -227,9 +228,9 @@ class RunWork:
             updates = max(1, -(-problems * most // batch))
             self.notes.append(f"{instance}: updates is null: at most {updates} in a round")
         for number in range(1, rounds + 1):
-            if objective == "self_taught":
+            if objective in CORRECTING:
                 sampling = self.jobs.corrections(instance, number)
-                given = settings["variant"][0] == "F"
+                given = self.plan.pool(instance) is not None
                 name = f"{instance}: corrections {number}"
                 found.append(self._sampled(name, sampling, problems=problems, given=given))
             taught = self.conversation(limit, 2, given=True)
