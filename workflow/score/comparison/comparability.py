@@ -93,8 +93,8 @@ def _budget(one: str, a: Terms, other: str, b: Terms) -> list[str]:
 
 
 def _counts(what: str, one: str, a: float | None, other: str, b: float | None) -> list[str]:
-    unknown = [arm for arm, count in ((one, a), (other, b)) if count is None]
-    if unknown:
+    if a is None or b is None:
+        unknown = [arm for arm, count in ((one, a), (other, b)) if count is None]
         return [f"{what} of {' and '.join(unknown)} are not known ahead"]
     if max(a, b) <= (1 + TOLERANCE) * min(a, b):
         return []
