@@ -9,6 +9,7 @@ Which modules import trl is a contract of `make lint`.
 """
 
 import torch
+import trl.kernels.chunked_logprob
 import trl.trainer.utils
 from accelerate.utils import set_seed
 from datasets import Dataset
@@ -29,6 +30,7 @@ from score.training.batches import ProblemSampler, Score, pad_batches, token_log
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.fused_head import check_fused_head
+from score.training.head_tiles import work_in_place
 from score.training.methods import METHODS
 from score.training.methods.method import Groups
 from score.training.offline_attempts import OfflineAttempts
@@ -79,6 +81,7 @@ class SCoReTrainer(
             trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE = 4096
             # TRL scores labelled positions alone where it has Triton, and on a CPU all of them.
             trl.trainer.utils._use_triton = lambda device: True
+            work_in_place(trl.kernels.chunked_logprob)
         super().__init__(
             model=model,
             reward_funcs=[_no_reward_function],
