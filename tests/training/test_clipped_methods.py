@@ -63,7 +63,7 @@ def test_thinktwice_corrects_one_of_the_attempts_that_it_has_just_trained(tmp_pa
         )
     assert sets[0].problems[0]["prompt"] != sets[2].problems[0]["prompt"]
     told = records(trainer)
-    assert [("reward_t2" in r, "kl_t1" in r) for r in told] == [(False, True)] * 2 + [
+    assert [("reward_t2" in r, "entropy_t1" in r) for r in told] == [(False, True)] * 2 + [
         (True, False)
     ] * 2 + [(False, True)] * 2 + [(True, False)] * 2
     assert [r["sampled_tokens"] for r in told[1::2]] == [0.0] * 4
