@@ -134,6 +134,7 @@ def test_later_updates_of_a_set_are_held_to_the_policy_that_was_sampled(tmp_path
     trainer._compute_loss = watched
     trainer.train()
     trainer._compute_loss = compute
+    assert ["old_logps" in one for one in seen] == [False, True]
     trainer.current_gradient_accumulation_steps = 1
     batch = seen[1]
     gradient = token_gradient(trainer, batch)

@@ -210,7 +210,7 @@ class SCoReTrainer(
             batch["mean_tokens"] = mean_tokens
             if self.holds:
                 batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
-            if self.args.mini_batches > 1:
+            if start:  # until the first update of a set the policy is the one that sampled it
                 batch["old_logps"] = self._no_grad_logps(batch, reference=False)
         return batches
 
