@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test test-slow test-cluster lint gpu-check gpu-bundle clean
+.PHONY: run test test-slow test-cluster lint docs bench gpu-check gpu-bundle clean
 
 run: .venv/installed
 	snakemake --cores all
@@ -19,9 +19,20 @@ test-slow: .venv/installed-dev
 test-cluster: .venv/installed-dev
 	python -m pytest tests/cluster $(ARGS)
 
+# Formatting, which room may import which, and the types of the rooms without torch.
 lint: .venv/installed-dev
 	ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
 	lint-imports --no-logo
+	mypy
+
+# The pages of docs/ as a site, links and anchors checked: site/index.html opens without a network.
+docs: .venv/installed-dev
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
+
+# How fast the project is, by ratios, beside its targets: results/benchmarks/table.md. About 25 minutes on
+# two quiet cores; ARGS="--only step,memory --minutes 20" for a part of it.
+bench: .venv/installed-dev
+	python -m score.benchmarks $(ARGS)
 
 # Is training right, fast and of use on this GPU: results/gpu_check/table.md. ARGS="--minutes 8".
 gpu-check: .venv/installed
@@ -43,4 +54,4 @@ gpu-bundle: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .snakemake results
+	rm -rf .venv .snakemake results site

@@ -10,70 +10,48 @@ signal-based timeouts, which would slow it down further.
 
 import json
 import logging
-import os
 import sys
 import time
 from pathlib import Path
 
+from score.benchmarks.verdicts import (
+    Text,
+    on_one_core,
+    one_by_one,
+    warm_verifiers,
+    with_verifiers,
+)
 from score.tasks import math as task
-from score.verifiers.verifier import Verifier
 
 WANTED_RATIO = 5.0
 
 
-def read_texts(folder: Path) -> list[tuple[str, str, str, str, bool]]:
-    """(attempt, gold, evaluator_mode, marker, label) of all labelled texts."""
+def read_texts(folder: Path) -> list[Text]:
     texts = []
     for line in (folder / "gsm8k_model_solutions.jsonl").open(encoding="utf-8"):
         row = json.loads(line)
         gold = row["ground_truth"].rpartition("A: ")[2].strip()
         for labelled in row.values():
             if isinstance(labelled, dict):
-                texts.append((labelled["solution"], gold, "final", "A:", labelled["is_correct"]))
+                given = labelled["solution"], gold, "final", "A:", labelled["is_correct"]
+                texts.append(Text(*given))
     for line in (folder / "qwen_math_cot_100.jsonl").open(encoding="utf-8"):
         row = json.loads(line)
         for attempt, label in zip(row["code"], row["score"], strict=True):
-            texts.append((attempt, row["gt"], "default", task.MARKER, label))
+            texts.append(Text(attempt, row["gt"], "default", task.MARKER, label))
     return texts
-
-
-def one_by_one(texts: list[tuple]) -> list[bool]:
-    from math_verify import parse, verify
-
-    verdicts = []
-    for attempt, gold, mode, marker, _ in texts:
-        stated = task.extract(attempt, mode, marker)
-        if stated is None:
-            verdicts.append(False)
-            continue
-        pair = [parse(f"\\boxed{{{text}}}", parsing_timeout=None) for text in (gold, stated)]
-        verdicts.append(verify(*pair, timeout_seconds=None))
-    return verdicts
-
-
-def with_verifiers(texts: list[tuple], verifiers: dict) -> list[bool]:
-    verdicts = {}
-    for (mode, marker), verifier in verifiers.items():
-        chosen = [i for i, text in enumerate(texts) if text[2:4] == (mode, marker)]
-        judged = verifier([texts[i][0] for i in chosen], [texts[i][1] for i in chosen])
-        verdicts.update(zip(chosen, (verdict.correct for verdict in judged), strict=True))
-    return [verdicts[i] for i in range(len(texts))]
 
 
 def main(folder: Path) -> int:
     logging.disable(logging.CRITICAL)
-    if hasattr(os, "sched_setaffinity"):  # one core
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    on_one_core()
     texts = read_texts(folder)
     one_by_one(texts[:1])  # imports are not counted on either side
     started = time.perf_counter()
     plain = one_by_one(texts)
     plain_seconds = time.perf_counter() - started
 
-    settings = sorted({text[2:4] for text in texts})
-    verifiers = {key: Verifier("math", None, *key) for key in settings}
-    for (_, marker), verifier in verifiers.items():
-        verifier([f"{marker} $x+2$"], ["2+x"])  # imports are not counted; no cache of ours is warm
+    verifiers = warm_verifiers(texts)  # imports are not counted; no cache of ours is warm
     started = time.perf_counter()
     ours = with_verifiers(texts, verifiers)
     seconds = time.perf_counter() - started
@@ -82,7 +60,7 @@ def main(folder: Path) -> int:
 
     differing = sum(a != b for a, b in zip(plain, ours, strict=True))
     agreeing = [
-        sum(verdict == text[4] for verdict, text in zip(verdicts, texts, strict=True))
+        sum(verdict == text.right for verdict, text in zip(verdicts, texts, strict=True))
         for verdicts in (plain, ours)
     ]
     ratio = plain_seconds / seconds

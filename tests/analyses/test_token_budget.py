@@ -28,5 +28,8 @@ def test_tokens_are_counted_from_the_start_of_the_first_policy_in_the_chain():
 def test_records_without_tokens_and_chains_that_lead_nowhere_are_refused():
     with pytest.raises(ValueError, match="records of 'a' lack sampled_tokens"):
         token_budget({"a": records_of([1])}, {})
+    newer = {"a": records_of([1], sampled_tokens=1), "b": records_of([1])}
+    with pytest.raises(ValueError, match="records of 'b' lack sampled_tokens"):
+        token_budget(newer, {"a": "b"})
     with pytest.raises(ValueError, match="leads from 'a' to 'b'; expected one of --records"):
         token_budget({"a": records_of([1], sampled_tokens=1)}, {"a": "b"})

@@ -70,9 +70,20 @@ def test_one_run_against_claim_8_is_enough_to_leave_it_open(runs, tmp_path):
     [
         (
             lambda run: (run / "budgets.json").unlink(),
-            "budgets.json: no such file. Finish that run",
+            "budgets.json: no such file; expected a finished run. Finish it",
         ),
-        (lambda run: (run / "self_correction.csv").unlink(), "No such file.*self_correction.csv"),
+        (
+            lambda run: (run / "self_correction.csv").unlink(),
+            "correction.csv: no such file; expected",
+        ),
+        (
+            lambda run: (run / "self_correction.csv").write_text("arm,n\nbase,1\n"),
+            r"self_correction.csv lacks the columns \['policy', 'seeds'\]; expected a results table",
+        ),
+        (
+            lambda run: (run / "self_correction.csv").write_text(""),
+            "self_correction.csv can't be read as CSV: .*Make it again",
+        ),
         (
             lambda run: (run / "problems/test.jsonl").write_text("others\n"),
             "two/problems/test.jsonl differs from .*one/problems/test.jsonl",

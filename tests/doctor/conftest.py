@@ -24,7 +24,7 @@ def path(tmp_path, monkeypatch):
 @pytest.fixture
 def slurm(path, monkeypatch, tmp_path):
     """Call it for a site's Slurm and the findings about it."""
-    monkeypatch.setattr(doctor_slurm, "ROOT", tmp_path)
+    monkeypatch.setattr(doctor_slurm, "REPOSITORY", tmp_path)
     (tmp_path / "slurm").mkdir()
 
     def site(sacct="exit 0", sinfo=PARTITIONS, profile="", **config):

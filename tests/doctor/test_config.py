@@ -20,7 +20,6 @@ def test_default_experiment_needs_nothing(tmp_path):
 
 def test_config_that_is_refused_is_told_in_the_words_of_the_check(tmp_path):
     only(_config(tmp_path, random_seed="one"), "FAIL", 'random_seed is "one"', "snakemake -n")
-    only(list(doctor_config.check_config_file("no.yaml")), "FAIL", "not there", "--configfile")
 
 
 def test_policy_that_can_not_run_fails_with_the_file_that_is_wrong(tmp_path):

@@ -11,7 +11,7 @@ from score.doctor import machine as doctor_machine
 
 def _pinned(monkeypatch, tmp_path, text):
     (tmp_path / "requirements.txt").write_text(text)
-    monkeypatch.setattr(doctor_machine, "ROOT", tmp_path)
+    monkeypatch.setattr(doctor_machine, "REPOSITORY", tmp_path)
     return list(doctor_machine.check_packages())
 
 

@@ -49,3 +49,14 @@ def test_command_leaves_settings_table_and_policy_of_what_won(tmp_path):
 def test_a_candidate_without_attempts_is_refused(count):
     with pytest.raises(ValueError, match="Evaluate every candidate"):
         choose.score_candidates(CANDIDATES[:count], [judged(*RIGHT[0])] * (3 if count else 0))
+
+
+def test_attempts_of_another_version_are_refused_by_the_columns_that_they_lack(tmp_path):
+    judged(*RIGHT[0]).drop(columns="correct_t2").to_parquet(tmp_path / "0.parquet")
+    flags = ["--candidates", "[{}]", "--attempts", str(tmp_path / "0.parquet"), "--policies", "x"]
+    flags += ["--tuned", "a", "--table", "b", "--policy", "c"]
+    with pytest.raises(
+        SystemExit, match=r"0.parquet .*lacks the columns \['correct_t2'\]"
+    ) as ended:
+        choose.main(flags)
+    assert ended.value.code == 2

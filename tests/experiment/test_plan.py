@@ -1,6 +1,7 @@
 """Instances, their origins and settings, evaluations and budgets, each worked out by hand."""
 
 import pytest
+from score.experiment.budgets import budget_of, leaves
 from score.experiment.plan import Plan
 from score.experiment.run_files import RunFiles
 
@@ -120,15 +121,15 @@ def test_budgets_add_up_over_what_a_policy_starts_from(seeded):
     plan = Plan(seeded)
     one = {"attempts": 2 * 25_600, "updates": 100, "tuning_attempts": 2 * 2 * 25_600}
     one["tokens"] = None
-    assert plan.budget("score_stage_one") == one
-    assert plan.budget("score") == {
+    assert budget_of(plan, "score_stage_one") == one
+    assert budget_of(plan, "score") == {
         "attempts": 2 * (25_600 + 38_400),
         "updates": 250,
         "tuning_attempts": 2 * 2 * (25_600 + 38_400),
         "tokens": None,
     }
-    assert plan.leaves() == ["score"]
-    base = plan.budget("base")
+    assert leaves(plan) == ["score"]
+    base = budget_of(plan, "base")
     assert base == {"attempts": 0, "updates": 0, "tuning_attempts": 0, "tokens": 0}
 
 
@@ -139,6 +140,7 @@ def test_budgets_add_up_over_what_a_policy_starts_from(seeded):
         ({"variant": "EIF"}, 3 * (10 * 4 + 10 * 4 * 2), 3 * 7),
         ({"variant": "FNE"}, 10 * 4 + 3 * 10 * 4 * 2, 3 * 7),
         ({"objective": "pair_sft"}, 10 * 4, 7),
+        ({"objective": "self_rewarding"}, None, 7),  # not all attempts are revised
         ({"objective": "supervised", "attempts_path": "given.csv"}, 0, 7),
         ({"objective": "single_turn", "total_episodes": 512}, 512, 2),
         ({"objective": "single_turn", "total_episodes": 512, "early_stop": 3}, None, None),
@@ -169,19 +171,19 @@ def test_budget_of_each_kind_of_training(config, entry, attempts, updates):
         "number_output_corrections": 2,
     }
     config["policies"] = {"arm": {**STAR, **entry}}
-    told = Plan(config).budget("arm")
+    told = budget_of(Plan(config), "arm")
     assert (told["attempts"], told["updates"]) == (attempts, updates)
 
 
 def test_budget_is_open_where_it_follows_from_what_is_found(config):
     config["policies"] = {"star": STAR}
-    assert Plan(config).budget("star")["updates"] is None
+    assert budget_of(Plan(config), "star")["updates"] is None
     config["fine_tuning"] |= {"updates": 7, "on_no_corrections": "keep"}  # a round may make none
-    assert Plan(config).budget("star")["updates"] is None
+    assert budget_of(Plan(config), "star")["updates"] is None
     config["problems"]["train_size"] = None
-    assert Plan(config).budget("star")["attempts"] is None
+    assert budget_of(Plan(config), "star")["attempts"] is None
     config["policies"]["star"] = {**STAR, "training_problems": 3}
-    assert Plan(config).budget("star")["attempts"] == 3 * 3 * (8 + 8)
+    assert budget_of(Plan(config), "star")["attempts"] == 3 * 3 * (8 + 8)
 
 
 def test_pools_of_first_attempts(config):

@@ -139,6 +139,26 @@ BAD_CONFIGS = [
         ],
     ),
     (
+        {"num_turns": 3, "policies.twice": {"init": "base", "objective": "thinktwice"}},
+        ["policies.twice: num_turns is 3 with objective thinktwice; expected 2", "Set it to 2"],
+    ),
+    (
+        {"policies.first": {"init": "base", "objective": "grpo", "num_turns": 3}},
+        ["policies.first: num_turns is 3; expected 1 for objective grpo", "leave it out"],
+    ),
+    (
+        {"policies.pairs": {"init": "base", "objective": "pair_sft", "num_turns": 3}},
+        ["policies.pairs has the key 'num_turns', which pair_sft does not use"],
+    ),
+    (
+        {"policies.rewarding": {"init": "base", "objective": "self_rewarding"}},
+        [
+            "policies.rewarding.objective is 'self_rewarding'",
+            "VERIFY_PROMPT and REVISE_PROMPT",
+            "in words",
+        ],
+    ),
+    (
         {"policies.pairs": {"init": "base", "objective": "pair_sft", "variant": "EIF"}},
         ["policies.pairs has the key 'variant', which pair_sft does not use"],
     ),

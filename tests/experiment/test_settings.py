@@ -282,6 +282,7 @@ def test_prompts_reach_every_job_that_makes_some_and_those_of_refining_no_other(
         "given": {"init": "base", "objective": "supervised", "attempts_path": "x.csv"},
         "refine": {"init": "base", "objective": "self_refine"},
         "judging": {"init": "base", "objective": "pag_prompted"},
+        "rewarding": {"init": "base", "objective": "self_rewarding"},
         **config["policies"],
     }
     jobs = JobSettings(Plan(config))
@@ -289,15 +290,19 @@ def test_prompts_reach_every_job_that_makes_some_and_those_of_refining_no_other(
     made += [jobs.training("score"), jobs.sampling("score", "test")]
     refining, judging = (jobs.sampling(name, "test") for name in ("refine", "judging"))
     assert (refining.prompting, judging.prompting) == ("self_refine", "pag")
-    assert judging.reasoning_tags == config["verifier"]["reasoning_tags"]
-    for settings in (*made, refining, judging):
+    verdicts = [judging, jobs.corrections("rewarding", 1), jobs.choice("rewarding")]
+    verdicts += [jobs.sampling("rewarding", "test")]
+    assert {settings.prompting for settings in (verdicts[1], verdicts[3])} == {"pag"}
+    for settings in verdicts:
+        assert settings.reasoning_tags == config["verifier"]["reasoning_tags"]
+    for settings in (*made, refining, *verdicts):
         told = json.loads(settings.to_json())
         for name in ("system_prompt", "first_prompt", "correction_prompt"):
             assert told[name] == f"{name} {{question}}"
         assert told["chat_template"] == "qwen3"
         assert told["chat_template_kwargs"] == {"enable_thinking": False}
         assert ("critique_prompt" in told) == (settings is refining)
-        assert ("verify_prompt" in told) == ("revise_prompt" in told) == (settings is judging)
+        assert ("verify_prompt" in told) == ("revise_prompt" in told) == (settings in verdicts)
     assert jobs.fine_tuning("star").chat_template == "qwen3"
 
 

@@ -41,3 +41,15 @@ def test_settings_are_read_with_their_defaults(tmp_path):
     assert Example.read(tmp_path / "s.json") == Example(size=3, rate=2, greedy=True)
     with pytest.raises(ValueError, match="can't be read"):
         Example.read(tmp_path / "none.json")
+
+
+def test_settings_file_has_a_key_a_line_and_what_depends_on_it_does_not_on_its_lines(tmp_path):
+    settings = Example.from_config({"size": 3, "rate": 0.5})
+    written = tmp_path / "s.json"
+    written.write_text(settings.to_json())
+    assert written.read_text() == '{\n  "rate": 0.5,\n  "size": 3\n}'
+    indented = Example.read(written)
+    written.write_text('{"rate": 0.5, "size": 3}')
+    indented.require_file()  # says the same, on one line
+    assert indented.provenance() == Example.read(written).provenance()
+    assert settings.rerun_on() == '{"rate": 0.5, "size": 3}'

@@ -134,7 +134,11 @@ def changed(row, **values):
         (changed(0, ids_t1=ids(RIGHT)), {}, "ids_t1 of p 0 differ from row to row"),
         (pd.DataFrame(ROLLOUTS).assign(critique_t2="no"), {}, "hold critiques"),
         (ROLLOUTS, {"keep": "all"}, "keep is 'all'; expected one of improving, non_decreasing"),
-        (ROLLOUTS, {"method": "star"}, "method is 'star'; expected one of self_taught, pair_sft"),
+        (
+            ROLLOUTS,
+            {"method": "star"},
+            "method is 'star'; expected one of self_taught, self_re",
+        ),
         (ROLLOUTS, {"pairs_per_problem": 0}, "pairs_per_problem is 0"),
     ],
 )

@@ -33,7 +33,7 @@ def rollouts(rows=ROLLOUTS):
 
 
 def found(pairs):
-    return sorted((p.problem_id, p.ids_t1[0], p.ids_t2[0], p.kind) for p in pairs)
+    return sorted((p.problem_id, p.turns[0][0], p.turns[1][0], p.kind) for p in pairs)
 
 
 IMPROVING = [
@@ -63,7 +63,7 @@ def test_a_correction_is_paired_only_with_the_attempt_that_it_answers():
     """Both corrections of sample 0 and the one of sample 1 answer wrong attempts of one problem."""
     rows = [("a", 0, c, 0.0, 1.0, False) for c in (0, 1)] + [("a", 1, 0, 0.0, 1.0, False)]
     pairs = self_taught_pairs(rollouts(rows), "improving", 1.0, None, 0)
-    assert [(p.ids_t1, p.ids_t2) for p in pairs] == [
+    assert [p.turns for p in pairs] == [
         ([10, 1], [100, 1]),
         ([10, 1], [101, 1]),
         ([11, 1], [110, 1]),

@@ -3,7 +3,7 @@
 import pytest
 from base_policies import plain, save_policy
 from score.fine_tuning import corrections, given
-from score.fine_tuning.pairs import Pair
+from score.fine_tuning.pairs import Conversation
 from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
 from score.policies.load import declared_generation, load_policy
 from score.sampling.generate import stop_ids_of
@@ -51,10 +51,10 @@ def test_corrections_are_imitated_up_to_their_stop_string_and_need_one(path):
     stops = stop_ids_of(declared_generation(path), tokenizer, bridge)
     prompt = prompt_ids(tokenizer, [{"role": "user", "content": "1+1"}])
     tried, mended = (tokenizer.plain_prompts.attempt_ids(f"It is {n}.") for n in (3, 2))
-    pair = Pair("p", 0, 0, "kind", prompt, tried, mended, ("It is 3.", "It is 2."))
-    (example,) = corrections.make_examples([pair], tokenizer, bridge, stops, len(tokenizer))
+    pair = Conversation("p", 0, 0, "kind", prompt, (tried, mended), ("It is 3.", "It is 2."))
+    (example,) = corrections.make_examples([pair], tokenizer, (bridge,), stops, len(tokenizer))
     assert example.input_ids == [*prompt, *tried, *bridge.after(tried), *mended]
     assert example.input_ids[example.context :] == mended
-    cut = Pair("p", 0, 0, "kind", prompt, tried, mended[:-1], ("It is 3.", "It is 2."))
+    cut = Conversation("p", 0, 0, "kind", prompt, (tried, mended[:-1]), ("It is 3.", "It is 2."))
     with pytest.raises(ValueError, match="ends with none of its end-of-turn tokens"):
-        corrections.make_examples([cut], tokenizer, bridge, stops, len(tokenizer))
+        corrections.make_examples([cut], tokenizer, (bridge,), stops, len(tokenizer))

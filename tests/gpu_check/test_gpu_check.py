@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+from score.benchmarks.measured import Measured, table
+from score.benchmarks.table import failed
 from score.gpu_check import bundle
-from score.gpu_check.measured import Measured, table
 
 MEASURED = {
     "right": {
@@ -117,6 +118,7 @@ def test_a_measurement_that_fails_is_told_and_the_next_goes_on(tmp_path):
     assert "takes 61" in told["measurements"]["late"]["skipped"]
     assert "| x | whole | value | 0.5 |" in table({"x": told})
     assert "| x | | not finished | |" in table({"x": told})
+    assert failed({"x": told, "y": {"finished": True}}) == ["x", "x: broken"]
 
 
 def test_without_a_gpu_one_sentence_says_so(tmp_path):

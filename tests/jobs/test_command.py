@@ -15,20 +15,24 @@ COMMAND = Command(SimpleNamespace(name="score.some.command"), "Does something.")
 def _end(main):
     with pytest.raises(SystemExit) as ended:
         COMMAND.run(main)
-    return ended.value.code
+    return ended.value
 
 
 def test_file_that_can_not_be_opened_and_a_machine_in_the_way_are_told_in_one_message(tmp_path):
-    told = _end(lambda: open(tmp_path / "gone.csv"))
-    assert told.startswith(
+    gone = _end(lambda: open(tmp_path / "gone.csv"))
+    assert str(gone).startswith(
         f"score.some.command: {tmp_path}/gone.csv can't be read or written (No such"
     )
-    assert "(Is a directory)" in _end(lambda: open(tmp_path))
+    directory = _end(lambda: open(tmp_path))
+    assert "(Is a directory)" in str(directory)
+    assert (gone.code, directory.code) == (2, 2)
 
     def full():
         raise SiteError("the disk is full; expected 1 GB. Make room.")
 
-    assert _end(full) == "score.some.command: the disk is full; expected 1 GB. Make room."
+    ended = _end(full)
+    assert str(ended) == "score.some.command: the disk is full; expected 1 GB. Make room."
+    assert ended.code == 1
 
 
 def test_full_disk_is_told_as_one_whoever_met_it(tmp_path, monkeypatch):
@@ -44,15 +48,16 @@ def test_full_disk_is_told_as_one_whoever_met_it(tmp_path, monkeypatch):
     full = (
         "can't be written: the disk is full, or your share of it; expected room for it. Make room"
     )
-    assert _end(to_device).startswith(f"score.some.command: a file of this command {full}")
-    assert _end(in_words).startswith(f"score.some.command: {tmp_path} {full}")
+    assert _end(to_device).code == 1
+    assert str(_end(to_device)).startswith(f"score.some.command: a file of this command {full}")
+    assert str(_end(in_words)).startswith(f"score.some.command: {tmp_path} {full}")
 
 
 def test_ctrl_c_ends_a_command_as_shells_expect(capsys):
     def interrupted():
         raise KeyboardInterrupt
 
-    assert _end(interrupted) == 130
+    assert _end(interrupted).code == 130
     assert capsys.readouterr().err == "score.some.command: interrupted\n"
 
 
@@ -71,7 +76,7 @@ state = extract = grade = str
 def parse_gold(raw):
     return raw["gold"]
 """)
-    told = _end(lambda: load_task(str(path)).parse_gold({}))
+    told = str(_end(lambda: load_task(str(path)).parse_gold({})))
     assert "the task's own code raised KeyError: 'gold'" in told and f"({path}, line 7)" in told
 
 
@@ -97,7 +102,8 @@ def test_message_and_traceback_show_what_would_steer_the_terminal(capsys, monkey
         with COMMAND.errors():
             raise ValueError(f"{hostile} is wrong.\nMend it.")
 
-    assert _end(refuses) == "score.some.command: id \\x1b[2J\\u202e is wrong.\nMend it."
+    ended, told = _end(refuses), "score.some.command: id \\x1b[2J\\u202e is wrong.\nMend it."
+    assert (str(ended), ended.code, capsys.readouterr().err) == (told, 2, f"{told}\n")
     with pytest.raises(KeyError) as raised:
         COMMAND.run(lambda: {}[hostile])
     sys.excepthook(RuntimeError, RuntimeError(hostile), raised.value.__traceback__)

@@ -82,6 +82,14 @@ def test_folders_of_seeds_rounds_and_evaluations_are_followed_by_name(log, follo
     )
 
 
+def test_logs_of_the_run_itself_are_followed_and_known_to_have_changed(log, following):
+    follower, told = following()
+    own = log.parents[1] / "compare.log"
+    _add(own, "sampled 40 of 200 attempts, 3 min left\n")
+    assert _until(lambda: told == ["[compare] sampled 40 of 200 attempts, 3 min left"])
+    assert follower.changed() == [own]
+
+
 def test_policy_is_told_of_rarely_and_then_its_newest_line(log, following):
     follower, told = following(least=3600.0)
     other = log.parents[1] / "base/sample.log"

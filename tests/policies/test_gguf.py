@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import transformers
 from score.policies import gguf
 
 
@@ -27,7 +28,7 @@ def test_code_that_lies_beside_the_file_is_not_asked_about(tmp_path, monkeypatch
         asked.append(trust_remote_code)
         raise ValueError("no weights")
 
-    monkeypatch.setattr(gguf.AutoModelForCausalLM, "from_pretrained", from_pretrained)
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", from_pretrained)
     with pytest.raises(ValueError, match="no weights"):
         gguf.convert(tmp_path / "policy.gguf", tmp_path / "out")
     assert asked == [False]

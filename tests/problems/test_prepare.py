@@ -379,7 +379,7 @@ def test_foreign_texts_steer_neither_the_terminal_nor_the_card(tmp_path, capsys)
         prepare(settings)
     with pytest.raises(SystemExit) as ended, COMMAND.errors():
         raise error.value
-    told = ended.value.code
+    told = str(ended.value)
     assert r"p`\x1b[2J\x9b31m\u202e\n| <img" in told
     assert all(line.isprintable() and len(line) < 400 for line in told.splitlines())
     assert len(told.splitlines()) == 5

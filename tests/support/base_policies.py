@@ -18,7 +18,7 @@ from tokenizers import (
     processors,
     trainers,
 )
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 END = "<|endoftext|>"
 # As Qwen's: a line break may belong to the token of the punctuation before it.
@@ -80,25 +80,28 @@ def with_word_starts() -> PreTrainedTokenizerFast:
     )
 
 
-def save_policy(folder: Path, tokenizer=None, seed: int = 0) -> str:
-    """A random Llama of the tokenizer's vocabulary; the path of its folder."""
+def save_policy(folder: Path, tokenizer=None, seed: int = 0, of=LlamaConfig, **shape) -> str:
+    """A random policy of the tokenizer's vocabulary; the path of its folder. of, shape: its config."""
     tokenizer = tokenizer or byte_level()
     torch.manual_seed(seed)
-    config = LlamaConfig(
+    usual = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 1024,
+        "tie_word_embeddings": True,
+        "initializer_range": 0.2,
+    }
+    config = of(
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=1024,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.eos_token_id,
-        tie_word_embeddings=True,
-        initializer_range=0.2,
+        **(usual | shape),
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
 

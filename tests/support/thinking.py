@@ -2,19 +2,39 @@
 
 from pathlib import Path
 
-import torch
+from base_policies import save_policy
 from score.sampling.chat_template import shipped_templates
 from score.sampling.history import set_history
 from score.sampling.templates import _MARKER
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import (
-    AutoModelForCausalLM,
-    GenerationConfig,
-    PreTrainedTokenizerFast,
-    Qwen3Config,
-)
+from transformers import PreTrainedTokenizerFast, Qwen3Config
 
 TAGS = ("<think>", "</think>")
+PARITY = '''"""Whether the last digit of an attempt is even, as the answer says."""
+
+FIRST_PROMPT = "Is {question} even? End with a digit."
+CORRECTION_PROMPT = "There might be an error in the solution above; write it out again."
+VERIFY_PROMPT = "Is the solution above right? End with a sentence that says so."
+REVISE_PROMPT = "Then write another solution; end with a digit."
+EVALUATOR_FUNCTIONS = ("parity",)
+MARKER = ""
+
+
+def parse_gold(raw):
+    return str(raw)
+
+
+def state(answer, marker):
+    return answer
+
+
+def extract(attempt, mode, marker):
+    return ([c for c in attempt if c in "0123456789"] or [None])[-1]
+
+
+def grade(extracted, answer, function):
+    return float(int(extracted) % 2 == int(answer) % 2)
+'''
 # What Hugging Face's SmolLM3 writes around messages, with its system message left out.
 SMOLLM3 = (
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{% if m.role == 'assistant' %}"
@@ -74,26 +94,14 @@ def thinking_policy(folder: Path) -> str:
     """
     tokenizer = thinking_tokenizer("qwen3", all_bytes=False, history="keep")
     tokenizer.eos_token = tokenizer.pad_token = "<|im_end|>"
-    config = Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
+    return save_policy(
+        folder,
+        tokenizer,
+        of=Qwen3Config,
         intermediate_size=48,
-        num_hidden_layers=2,
         num_attention_heads=4,
-        num_key_value_heads=2,
         head_dim=8,
         initializer_range=0.3,
         max_position_embeddings=2048,
         tie_word_embeddings=False,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
     )
-    torch.manual_seed(0)
-    policy = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
-    policy.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
-    )
-    for part in (policy, tokenizer):
-        part.save_pretrained(folder)
-    return str(folder)

@@ -147,6 +147,29 @@ def test_why_a_reference_program_does_not_pass_is_one_sentence():
     assert "there is no program" in code.why_unsound(code.parse_gold(none))
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("imports", "import os", "not a list of texts"),
+        ("imports", [1], "not a list of texts"),
+        ("tests", {"assert f(1)": 1}, "not a list of texts"),
+        ("names", 3, "not a list of texts"),
+        ("setup", None, "not a text"),
+    ],
+)
+def test_code_golds_of_other_kinds_than_texts_are_refused_by_their_key(key, value, expected):
+    gold = {"tests": ["assert f(1) == 1"], "solution": "def f(x): return x", key: value}
+    with pytest.raises(ValueError, match=f"the gold's {key} is .*, {expected}"):
+        code.parse_gold(gold)
+
+
+def test_reading_a_code_gold_leaves_the_row_of_the_data_set_as_it_was():
+    tests, solution = ["assert math.floor(f(1)) == 1"], "import math\ndef f(x): return x"
+    row = {"imports": [], "tests": tests, "solution": solution}
+    assert json.loads(code.parse_gold(row))["imports"] == ["import math"]
+    assert row["imports"] == []
+
+
 def test_code_golds_that_cannot_judge_are_refused_with_a_reason():
     cases = [("nonsense", "not a JSON object"), ({"tests": []}, "no tests")]
     cases += [({"tests": ["assert f("]}, "not Python"), ({"text": "x"}, "keys")]

@@ -74,6 +74,12 @@ def test_math_golds_that_say_nothing_are_refused_with_a_reason():
             math.parse_gold(raw)
 
 
+def test_math_golds_in_a_list_of_lists_are_several_golds_as_in_one_list():
+    golds = math.parse_gold([["1", "2"], "3"])
+    assert golds == ["1", "2", "3"]
+    assert [math.grade(stated, golds) for stated in ("2", "3", "4")] == [1.0, 1.0, 0.0]
+
+
 def test_every_math_gold_verifies_against_itself_except_the_two_empty_ones():
     problems = rows("math/part_a.jsonl") + rows("math/part_b.jsonl")
     golds = [problem["answer"] for problem in problems]

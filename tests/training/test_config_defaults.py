@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from score import SCoReConfig
+from score.training import config
 
 TEXT = (Path(__file__).parents[2] / "configs/config.yaml").read_text()
 CONFIG = yaml.safe_load(TEXT)
@@ -43,3 +44,12 @@ def test_kl_weight_in_python_is_that_of_the_paper(tmp_path, objective, name):
     stated = re.search(rf"  {name}: .*\[([\d.]+)\]", section)[1]
     config = SCoReConfig(output_dir=str(tmp_path), objective=objective, use_cpu=True, bf16=False)
     assert getattr(config, name) == float(stated)
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_precision_is_what_the_machine_can_do_where_it_is_not_given(able, monkeypatch, tmp_path):
+    monkeypatch.setattr(config, "is_torch_bf16_gpu_available", lambda: able)
+    monkeypatch.setattr("transformers.training_args.is_torch_bf16_gpu_available", lambda: able)
+    made = SCoReConfig(output_dir=str(tmp_path))
+    assert (made.bf16, made.sampler_ratios) == (able, able)
+    assert not SCoReConfig(output_dir=str(tmp_path), bf16=False).bf16

@@ -21,6 +21,7 @@ ROLLOUTS = [(a, b) for a in range(4) for b in range(4)]
 TURN = torch.tensor([[1, 1, 0, 2, 2]])
 SCORE_T1 = torch.tensor([1.0, 0.0, 0.0, 1.0], dtype=torch.float64)
 SCORE_T2 = torch.tensor([0.0, 1.0, 1.0, 0.0], dtype=torch.float64)
+STATED = [[str(a), str(b)] for a, b in ROLLOUTS]  # an attempt states which of the four it is
 BETAS = {
     "stage_one": (0.7, 0.2),
     "stage_two": (0.3, 0.15),
@@ -119,17 +120,24 @@ def analytic_objective(name, kl, sampler=POLICY, policy=POLICY, reference=REFERE
     return ANALYTIC[name](Terms(name, kl, sampler, policy, reference))
 
 
+def earned(stage):
+    """What each of the 16 rollouts is paid, (16, N)."""
+    turns = 1 if METHODS[stage].one_turn else 2
+    scores = torch.stack([torch.stack([SCORE_T1[a], SCORE_T2[b]]) for a, b in ROLLOUTS])[:, :turns]
+    stated = [row[:turns] for row in STATED]
+    return METHODS[stage].earned(scores, MethodSettings(stage2_alpha=ALPHA), stated)
+
+
 def project_loss(
-    logps, ref_logps, old_logps, scores, stage, *, kl, baseline, change, scale=False, c=1
+    logps, ref_logps, old_logps, rewards, stage, *, kl, baseline, change, scale=False, c=1
 ):
     """The loss of one group of rollouts of a problem, from the project's own pieces."""
     turns, tokens = (1, 2) if METHODS[stage].one_turn else (2, 5)  # it ends with attempt 1
-    logps, ref_logps, scores = logps[:, :tokens], ref_logps[:, :tokens], scores[:, :turns]
+    logps, ref_logps = logps[:, :tokens], ref_logps[:, :tokens]
     old_logps = None if old_logps is None else old_logps[:, :tokens]
     turn = TURN[:, :tokens].expand(len(logps), -1)
     log_ratios = loss.per_turn_sum(logps - ref_logps, turn, turns).detach()
     weights = METHODS[stage].kl_weights(turns, *BETAS[stage])
-    rewards = METHODS[stage].rewards(scores, MethodSettings(stage2_alpha=ALPHA))
     parts = change(rewards=rewards, log_ratios=log_ratios, weights=weights)
     rewards = parts["rewards"]
     if kl == "k1":
@@ -147,7 +155,7 @@ def project_loss(
     )
 
 
-def stripped_loss(logps, ref_logps, old_logps, scores, stage, *, kl, batches):
+def stripped_loss(logps, ref_logps, old_logps, rewards, stage, *, kl, batches):
     """`project_loss` where a rollout is two sequences: [attempt 1] and [what turn 2 saw][attempt 2].
 
     batches: the sequences of each micro-batch, by number; the loss is the mean of theirs.
@@ -160,16 +168,15 @@ def stripped_loss(logps, ref_logps, old_logps, scores, stage, *, kl, batches):
         return torch.stack([first, values[:, 2:]], dim=1).flatten(0, 1)
 
     logps, ref_logps, old_logps = map(in_sequences, (logps, ref_logps, old_logps))
-    turn = torch.tensor([[1, 1, 0], [0, 2, 2]]).repeat(len(scores), 1)
+    turn = torch.tensor([[1, 1, 0], [0, 2, 2]]).repeat(len(rewards), 1)
     of = torch.arange(len(turn)) // 2
     weights = METHODS[stage].kl_weights(2, *BETAS[stage])
-    rewards = METHODS[stage].rewards(scores, MethodSettings(stage2_alpha=ALPHA))
     if kl == "k1":
         ratios = loss.per_turn_sum(logps - ref_logps, turn, 2).detach()
         rewards = loss.charge_kl(
             rewards, torch.zeros_like(rewards).index_add(0, of, ratios), weights
         )
-    advantages = METHODS[stage].advantages(rewards, Groups(len(scores)))
+    advantages = METHODS[stage].advantages(rewards, Groups(len(rewards)))
     losses = [
         loss.policy_loss(
             logps[rows],
@@ -215,13 +222,12 @@ def difference(
     policy, reference = tables or (POLICY, REFERENCE)
     sampler = old or policy
     p1, p2 = (logps.detach().exp() for logps in sampler.attempt_logps())
-    logps, ref_logps = policy.rows(), reference.rows().detach()
-    scores = torch.stack([torch.stack([SCORE_T1[a], SCORE_T2[b]]) for a, b in ROLLOUTS])
+    logps, ref_logps, paid = policy.rows(), reference.rows().detach(), earned(stage)
     # Each group's gradient is taken by itself: one graph of thousands of groups would be slow.
     table, expected = logps.detach().requires_grad_(), torch.zeros_like(logps)
     for firsts, _, group in groups_of(k, c):
         old_logps = old and old.rows().detach()[group]
-        parts = table[group], ref_logps[group], old_logps, scores[group]
+        parts = table[group], ref_logps[group], old_logps, paid[group]
         if rows:
             found = stripped_loss(*parts, stage, kl=kl, **rows)
         else:
@@ -243,17 +249,15 @@ def test_expected_gradient_is_that_of_the_equations(stage, kl, baseline):
 @pytest.mark.parametrize("kl", [None, "k1", "k2"])
 def test_scaled_expected_gradient_weighs_each_group_by_one_over_its_deviation(stage, kl):
     """Rewards and KL alike: what is divided is the gradient without scaling, of every group."""
-    logps, ref_logps = POLICY.rows(), REFERENCE.rows().detach()
-    scores = torch.stack([torch.stack([SCORE_T1[a], SCORE_T2[b]]) for a, b in ROLLOUTS])
+    logps, ref_logps, paid = POLICY.rows(), REFERENCE.rows().detach(), earned(stage)
     logp1, logp2 = (logps.detach() for logps in POLICY.attempt_logps())
     probability = (logp1[:, None] + logp2).exp().flatten()
     scaled, by_hand, deviations = 0.0, 0.0, set()
     for group in map(list, itertools.product(range(16), repeat=2)):
-        parts = logps[group], ref_logps[group], None, scores[group]
+        parts = logps[group], ref_logps[group], None, paid[group]
         settings = {"kl": kl, "baseline": True}
         plain = project_loss(*parts, stage, change=dict, **settings)
-        rewards = METHODS[stage].rewards(scores[group], MethodSettings(stage2_alpha=ALPHA))
-        rewards = rewards[:, :1] if stage == "single_turn" else rewards
+        rewards = paid[group]
         if kl == "k1":
             turns = rewards.size(1)
             log_ratios = (logps[group] - ref_logps[group]).detach()
@@ -306,10 +310,11 @@ def test_corrections_of_a_shared_first_attempt_give_the_same_gradient(stage, kl,
     assert difference(stage, kl=kl, k=k, c=2) < 1e-10
 
 
-def clipped(name, table, scores, turn):
+def clipped(name, table, scores, turn, stated):
     """The loss of rollouts of one group with these log-probabilities of tokens."""
     method = METHODS[name]
-    advantages = method.advantages(method.rewards(scores, MethodSettings()), Groups(len(scores)))
+    rewards = method.earned(scores, MethodSettings(), stated)
+    advantages = method.advantages(rewards, Groups(len(scores)))
     return loss.clipped_loss(table, turn, advantages, table.detach(), (0.2, 0.28), divisor=2)
 
 
@@ -322,13 +327,15 @@ def test_expected_gradient_of_a_clipped_method_is_that_of_its_equation(name):
     for a, b in itertools.product(range(4), repeat=2):
         rows, scores = logps[[4 * a, 4 * b], :2], SCORE_T1[[a, b], None]
         chance = (logp1[a] + logp1[b]).exp()
-        expected = expected + chance * clipped(name, rows, scores, TURN[:, :2].expand(2, -1))
+        told = TURN[:, :2].expand(2, -1), [[str(a)], [str(b)]]
+        expected = expected + chance * clipped(name, rows, scores, *told)
     for given, a, b in itertools.product(range(4), repeat=3) if METHODS[name].alternates else ():
         rows = logps[[4 * given + a, 4 * given + b]]
         scores = torch.stack([SCORE_T1[[given, given]], SCORE_T2[[a, b]]], dim=1)
         turn = TURN.expand(2, -1).masked_fill(TURN == 1, 0)  # the first attempt is context
         chance = (logp1[given] + logp2[given, a] + logp2[given, b]).exp()
-        expected = expected + chance * clipped(name, rows, scores, turn)
+        stated = [STATED[4 * given + second] for second in (a, b)]
+        expected = expected + chance * clipped(name, rows, scores, turn, stated)
     analytic = POLICY.gradient_of(analytic_objective(name, kl=False))
     assert (POLICY.gradient_of(-expected) - analytic).abs().max() < 1e-10
 
@@ -393,11 +400,8 @@ def test_mutant_of_direct_multi_turn_that_credits_turn_1_fails():
 @pytest.mark.parametrize("kl", [None, "k1", "k2"])
 def test_direct_multi_turn_moves_no_token_of_turn_1(kl):
     """Neither reward nor KL: the tables of attempt 1 get no gradient in any group of rollouts."""
-    logps, ref_logps = POLICY.rows(), REFERENCE.rows().detach()
-    scores = torch.stack([torch.stack([SCORE_T1[a], SCORE_T2[b]]) for a, b in ROLLOUTS])
-    total = project_loss(
-        logps, ref_logps, None, scores, "direct_multi_turn", kl=kl, baseline=True, change=dict
-    )
+    parts = POLICY.rows(), REFERENCE.rows().detach(), None, earned("direct_multi_turn")
+    total = project_loss(*parts, "direct_multi_turn", kl=kl, baseline=True, change=dict)
     first, second, *later = torch.autograd.grad(total, POLICY.logits)
     assert (first == 0).all() and (second == 0).all()
     assert any((table != 0).any() for table in later)

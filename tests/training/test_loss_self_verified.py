@@ -79,6 +79,12 @@ SCORES = torch.stack(
     ]
 )
 
+# Attempts state which they are, verifier turns what they say, and an attempt stands where none follows.
+STATED = [
+    [f"first {a}", f"said {v}", f"first {a}" if r is STANDS else f"second {r}"]
+    for a, v, r in ROLLOUTS
+]
+
 
 def chances():
     """The probability (18,) of each rollout, without gradient."""
@@ -104,14 +110,32 @@ def pag(kl):
     return total
 
 
-ANALYTIC = {"pag": pag}  # a method without one fails
+def self_rewarding_rl(kl):
+    """The final attempt's score over all turns, none of them given, less the KL of each by itself."""
+    (one, said, revised), (ref_one, ref_said, ref_revised) = POLICY.parts(), REFERENCE.parts()
+    first, later = BETAS if kl else (0.0, 0.0)
+    total = -(one.exp() * first * (one - ref_one.detach())).sum()
+    for a in range(3):
+        for verdict in range(3):
+            stands = RIGHT_1[a] if verdict != WRONG else (revised[a].exp() * RIGHT_2).sum()
+            total = total + (one[a] + said[a, verdict]).exp() * stands
+        given = one[a].detach().exp()
+        total = total - given * later * (said[a].exp() * (said[a] - ref_said[a].detach())).sum()
+        given = given * said[a, WRONG].detach().exp()
+        cost = (revised[a].exp() * (revised[a] - ref_revised[a].detach())).sum()
+        total = total - given * later * cost
+    return total
+
+
+ANALYTIC = {"pag": pag, "self_rewarding_rl": self_rewarding_rl}  # a method without one fails
 
 
 def group_loss(logps, ref_logps, group, name, kl, *, advantages=None, scale=False, only=None):
     """The loss of one group, from the project's own pieces. only: the turns that count, by hand."""
     method, turn = METHODS[name], TURN[group]
     weights = method.kl_weights(3, *BETAS) if kl else [0.0] * 3
-    rewards = method.rewards(SCORES[group], MethodSettings(stage2_alpha=ALPHA))
+    stated = [STATED[i] for i in group]
+    rewards = method.earned(SCORES[group], MethodSettings(stage2_alpha=ALPHA), stated)
     if kl == "k1":
         log_ratios = loss.per_turn_sum(logps - ref_logps, turn, 3)
         rewards = loss.charge_kl(rewards, log_ratios, weights)
@@ -154,8 +178,9 @@ def test_expected_gradient_is_the_analytic_one(name, kl):
     assert difference(name, kl) < 1e-10
 
 
-def test_a_baseline_of_two_or_one_or_no_other_that_takes_the_turn_gives_the_same_gradient():
-    assert difference("pag", None, k=3) < 1e-10
+@pytest.mark.parametrize("name", VERIFYING)
+def test_a_baseline_of_two_or_one_or_no_other_that_takes_the_turn_gives_the_same_gradient(name):
+    assert difference(name, None, k=3) < 1e-10
 
 
 def test_mutant_that_pays_a_lone_revision_nothing_fails():
@@ -180,6 +205,18 @@ def test_mutant_that_credits_the_revision_to_the_verifier_turn_fails():
     assert difference("pag", None, advantages=summed) > 1e-2
 
 
+def test_mutant_that_pays_a_verifier_turn_for_its_verdict_alone_fails():
+    """Self-rewarding correction pays a verdict by what comes of it, not for being the real one."""
+    paid = METHODS["self_rewarding_rl"].advantages
+
+    def by_verdict(rewards, groups):
+        moved = rewards.clone()
+        moved[:, 1] = (rewards[:, 1] > 0).to(rewards) * rewards[:, 2].isnan()
+        return paid(moved, groups)
+
+    assert difference("self_rewarding_rl", None, advantages=by_verdict) > 1e-2
+
+
 @pytest.mark.parametrize("kl", [None, "k1", "k2"])
 def test_each_role_is_divided_by_its_own_deviation_and_so_is_its_kl(kl):
     rows, ref_rows = POLICY.rows().detach().requires_grad_(), REFERENCE.rows().detach()
@@ -196,6 +233,16 @@ def test_each_role_is_divided_by_its_own_deviation_and_so_is_its_kl(kl):
         assert torch.autograd.grad(scaled - by_hand, rows)[0].abs().max() < 1e-10
         different += abs(sigmas[0] - sigmas[1]) > 1e-6
     assert different > 10
+
+
+def test_one_deviation_of_all_turns_that_are_taken_divides_a_method_of_one_role():
+    group = [0, 2, 9, 9]
+    rewards = METHODS["self_rewarding_rl"].earned(
+        SCORES[group], MethodSettings(), [STATED[i] for i in group]
+    )
+    of = METHODS["self_rewarding_rl"].advantages
+    found, sigma = rank_advantages(rewards, [0, 1, 2, 3], Groups(4), 0, of=of)
+    assert rewards.isnan().any() and sigma == pytest.approx(found[~rewards.isnan()].std().item())
 
 
 def test_tokens_of_a_revision_that_was_not_made_have_no_gradient():

@@ -26,12 +26,12 @@ def shaped(score, before):
     return score + ALPHA * (score - before)
 
 
-# Of every method: what turns 1, 2 and 3 earn for scores r1, r2, r3, and β of the turns.
+# Of every method: what turns 1, 2 and 3 earn for scores r and stated answers y, and β of the turns.
 PAY = {
-    "stage_one": (lambda r1, r2, r3: (0 * r1, 0 * r1, r3), (INIT, INIT, CORR)),
-    "stage_two": (lambda r1, r2, r3: (r1, shaped(r2, r1), shaped(r3, r2)), (INIT, CORR, CORR)),
-    "direct_multi_turn": (lambda r1, r2, r3: (0 * r1, 0 * r1, r3), (0, 0, CORR)),
-    "summed_return": (lambda r1, r2, r3: (r3, r3, r3), (INIT, CORR, CORR)),
+    "stage_one": (lambda r, y: (0 * r[0], 0 * r[1], r[2]), (INIT, INIT, CORR)),
+    "stage_two": (lambda r, y: (r[0], shaped(r[1], r[0]), shaped(r[2], r[1])), (INIT, CORR, CORR)),
+    "direct_multi_turn": (lambda r, y: (0 * r[0], 0 * r[1], r[2]), (0, 0, CORR)),
+    "summed_return": (lambda r, y: (r[2], r[2], r[2]), (INIT, CORR, CORR)),
 }
 
 
@@ -59,7 +59,10 @@ def analytic_gradient(name):
     """Of Σ_t E[reward_t − β_t KL_t], each turn with its history given; γ = 1 where all earn r3."""
     pay, betas = PAY[name]
     logps, ref = turn_logps(POLICY), turn_logps(REFERENCE)
-    chance, paid = logps.detach().sum(1).exp(), torch.stack(pay(*scores().T))
+    chance, paid = (
+        logps.detach().sum(1).exp(),
+        torch.stack(pay(scores().T, torch.tensor(ROLLOUTS).T)),
+    )
     total = 0.0
     for t in range(3):
         # Over all rollouts: the gradient of a turn's own probability, the rest of the chance given.
@@ -82,7 +85,8 @@ def expected_gradient(name, kl, k, c):
     tokens, ref_rows, gradient = rows.requires_grad_(), rows.detach().clone(), 0.0
     ref_rows[:, ::2] = ref
     weights = method.kl_weights(3, INIT, CORR)
-    earned = method.rewards(scores(), MethodSettings(stage2_alpha=ALPHA))
+    stated = [[*map(str, rollout)] for rollout in ROLLOUTS]
+    earned = method.earned(scores(), MethodSettings(stage2_alpha=ALPHA), stated)
     if kl == "k1":
         earned = loss.charge_kl(earned, logps - ref, weights)
     one, later = logps.detach()[:, 0].exp(), logps.detach()[:, 1:].sum(1).exp()

@@ -1,12 +1,17 @@
 """What each objective pays a turn, and the weight that holds the first attempt's KL."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from score.sampling.rollout import attempt_texts
 from score.training.adaptive_kl import current_weight, next_weight
 from score.training.checkpoints import newest_whole_checkpoint
+from score.training.health import paid_turns
 from score.training.methods import METHODS
+from score.training.methods.method import same_answers
 from score.training.settings import MethodSettings
-from training_runs import make_trainer, records
+from training_runs import TASK, first_update, make_trainer, records
 
 
 @pytest.mark.parametrize(
@@ -95,6 +100,53 @@ def test_pay_of_three_turns_is_this_by_hand(objective_name, rewards):
     """Stage I(b) pays attempt 3 alone; in Stage II each bonus is against the attempt before."""
     scores = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
     assert METHODS[objective_name].rewards(scores, MethodSettings()).tolist() == rewards
+
+
+def bonus_for_another_wrong_answer(scores, settings, first_same):
+    """What a method may pay by answers: 0.5 where turn 2 is wrong and no repetition of turn 1."""
+    rewards = scores.clone()
+    rewards[:, 1] += 0.5 * ((first_same[:, 1] == 1) & (scores[:, 1] < 1))
+    return rewards
+
+
+PAID_BY_ANSWERS = replace(
+    METHODS["stage_two"], rewards=bonus_for_another_wrong_answer, reads_answers=True
+)
+
+
+def test_a_method_that_asks_for_them_pays_by_stated_answers():
+    scores = torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    stated = [["7", "7"], ["7", "8"], ["7", "9"], [None, None]]
+    paid = PAID_BY_ANSWERS.earned(scores, MethodSettings(), stated)
+    assert paid.tolist() == [[0, 0], [0, 0.5], [0, 1], [0, 0]]
+    assert METHODS["single_turn"].earned(scores, MethodSettings(), stated) is scores
+    assert paid_turns(PAID_BY_ANSWERS, MethodSettings(), 2) == [1, 2]
+    of_three = same_answers(torch.zeros(2, 3), [["a", "b", "a"], ["a", None, None]])
+    assert of_three.tolist() == [[0, 1, 0], [0, 1, 1]]
+
+
+def test_training_pays_by_the_answers_that_its_rollouts_state(tmp_path, monkeypatch):
+    """The puzzle's policy, with a verifier that finds nothing right: the bonus alone is an advantage."""
+    monkeypatch.setitem(METHODS, "stage_two", PAID_BY_ANSWERS)
+
+    class Wrong(float):
+        extracted = None
+
+    def wrong(texts, answers):
+        verdicts = [Wrong(0.0) for _ in texts]
+        for verdict, text in zip(verdicts, texts, strict=True):
+            verdict.extracted = TASK.extract(text, "default", "")
+        return verdicts
+
+    trainer = make_trainer(tmp_path, verifier=wrong, objective="stage_two", corr_kl_coef=0.0)
+    first_update(trainer)
+    rollouts, _, stated, equal, _ = trainer._sampled
+    texts = attempt_texts(rollouts, trainer.processing_class)
+    answers = [[TASK.extract(text, "default", "") for text in row] for row in texts]
+    assert stated == answers and equal[:, 0].all()
+    changed = torch.tensor([first != second for first, second in answers]).view(-1, 4)
+    alike = (changed == changed[:, :1]).all(1).repeat_interleave(4)
+    assert torch.equal(equal[:, 1], alike) and not alike.all()
 
 
 def test_kl_weights_of_one_two_and_three_turns():

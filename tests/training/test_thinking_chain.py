@@ -11,32 +11,8 @@ from score.sampling.sampling_plan import SamplingPlan
 from score.sampling.settings import SampleSettings
 from score.sampling.tokenizers import load_tokenizer
 from score.verifiers.reasoning import answer_start
-from thinking import TAGS, thinking_policy
+from thinking import PARITY, TAGS, thinking_policy
 from training_command import flags, read, settings, train
-
-PARITY = '''"""Whether the last digit of an attempt is even, as the answer says."""
-
-FIRST_PROMPT = "Is {question} even? End with a digit."
-CORRECTION_PROMPT = "There might be an error in the solution above; write it out again."
-EVALUATOR_FUNCTIONS = ("parity",)
-MARKER = ""
-
-
-def parse_gold(raw):
-    return str(raw)
-
-
-def state(answer, marker):
-    return answer
-
-
-def extract(attempt, mode, marker):
-    return ([c for c in attempt if c in "0123456789"] or [None])[-1]
-
-
-def grade(extracted, answer, function):
-    return float(int(extracted) % 2 == int(answer) % 2)
-'''
 
 
 @pytest.mark.slow

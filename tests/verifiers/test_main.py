@@ -84,7 +84,7 @@ def test_the_command_names_a_bad_line(tmp_path, task, line, message):
 def test_all_bad_lines_are_named_at_once_and_many_are_counted(tmp_path):
     with pytest.raises(SystemExit) as ended:
         _judged(tmp_path, "math", *["[]"] * 12)
-    told = str(ended.value.code)
+    told = str(ended.value)
     assert "line 1 is" in told and "line 10 is" in told and "and 2 more lines" in told
 
 

@@ -1,10 +1,13 @@
-"""A task of one's own is one short file: from its rows to metrics, and into the workflow."""
+"""A task of one's own is one short file, that of docs/tasks.md here: from rows to metrics, and into the
+workflow."""
 
 import json
 
 import pandas as pd
 import pytest
 import score.verifiers.verifier
+from pages import fences
+from places import ROOT
 from score.evaluation import verify
 from score.problems import prepare
 from score.problems.problem import read_problems
@@ -13,31 +16,7 @@ from score.sampling.prompts import first_messages
 from score.tasks import load_task
 from score.verifiers.verifier import Verifier
 
-ROMAN = '''"""Roman numerals: the last word of the attempt is the number."""
-
-FIRST_PROMPT = "Which number is {question}? End with the number alone."
-CORRECTION_PROMPT = "Go over it again, and end with the number alone."
-EVALUATOR_FUNCTIONS = ("exact",)
-MARKER = ""
-
-
-def parse_gold(raw):
-    if not str(raw).isdigit():
-        raise ValueError(f"the gold is {raw!r}, not a number")
-    return str(raw)
-
-
-def state(answer, marker):
-    return answer
-
-
-def extract(attempt, mode, marker):
-    return (attempt.split() or [None])[-1]
-
-
-def grade(extracted, answer, function):
-    return float(int(extracted) == int(answer))
-'''
+(ROMAN,) = fences(ROOT / "docs/tasks.md", "python")
 NUMERALS = {"I": 1, "IV": 4, "IX": 9, "XL": 40, "XC": 90, "CD": 400, "CM": 900, "MD": 1500}
 
 

@@ -6,6 +6,8 @@ import shutil
 import time
 
 import pytest
+from score.status.run import open_run
+from score.status.table import look_at
 
 OF_ATTEMPTS = {"compare_policies", "compare_with_paper", "test_claims", "analyse_changes"}
 OF_ATTEMPTS |= {"analyse_lengths", "analyse_revisions", "analyse_cost", "report_run"}
@@ -185,3 +187,17 @@ def test_changed_file_reruns_what_reads_it_even_where_it_is_older_than_the_run(
         assert first in reruns(PROMPTED), name
         (repository / name).write_bytes(content)
     assert reruns(PROMPTED) == set()
+
+
+def test_the_jobs_are_listed_in_order_for_those_who_watch_the_run(finished, repository, dry_run):
+    run = open_run(repository / "results/puzzle")
+    jobs = dry_run()
+    assert {(job.rule, *filter(None, job.name.split("/"))) for job in run.jobs} == set(jobs)
+    for job in run.jobs:
+        told = jobs[(job.rule, *filter(None, job.name.split("/")))]
+        assert job.outputs == [repository / output for output in told.output]
+        assert job.log.suffix == ".log"
+    order = [job.rule for job in run.jobs]
+    assert order.index("prepare_problems") < order.index("train_stage_one")
+    assert order.index("train_stage_one") < order.index("train_stage_two")
+    assert {job["state"] for job in look_at(run)["jobs"]} == {"done"}

@@ -7,7 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from places import ROOT
+from score.experiment.plan import PROMPTED
+from score.fine_tuning.settings import FINE_TUNED
+from score.training.methods import METHODS
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ResourceSettings
 
@@ -95,6 +99,33 @@ def test_pag_has_its_sources_hyper_parameters_and_is_evaluated_as_it_is_trained(
         "pag": "pag",
         "pag_prompted": "pag",
     }
+
+
+def test_self_rewarding_correction_has_its_sources_hyper_parameters_and_one_protocol(dry_run):
+    jobs = dry_run(configfile="configs/self-rewarding-qwen2.5-math-7b.yaml")
+    rl = jobs["train_self_rewarding_rl", "self_rewarding_rl"]
+    told, tuned = rl.settings, "results/self-rewarding-qwen2.5-math-7b/self_rewarding/iteration1"
+    batch = told["per_device_train_batch_size"] * told["gradient_accumulation_steps"]
+    assert (batch, told["learning_rate"], told["total_episodes"] / batch) == (1024, 1e-6, 220)
+    assert told["init_kl_coef"] == told["corr_kl_coef"] == 0.001
+    assert rl.flags["init"] == rl.flags["reference"] == f"{tuned}/policy"
+    sampled = jobs["sample_corrections", "self_rewarding", "1"]
+    assert sampled.flags["policy"] == "Qwen/Qwen2.5-Math-7B"
+    counts = sampled.settings["samples"], sampled.settings["corrections"]
+    assert counts == (50, 8) and sampled.settings["prompting"] == "pag"
+    chosen = jobs["choose_corrections", "self_rewarding", "1"].settings
+    assert (chosen["method"], chosen["pairs_per_problem"]) == ("self_rewarding", 3)
+    assert jobs["fine_tune", "self_rewarding", "1"].settings["learning_rate"] == 1e-5
+    for arm in ("self_rewarding", "self_rewarding_rl"):
+        assert jobs["sample_attempts", arm, "test"].settings["prompting"] == "pag"
+
+
+def test_comparison_on_a_small_model_has_an_arm_of_every_objective():
+    """All that is trained or prompted, but for the warm start, which needs a file."""
+    arms = yaml.safe_load((ROOT / "configs/comparison-smollm2.yaml").read_text())["policies"]
+    stages = {"stage_one", "stage_two"}  # of config.yaml
+    asked = {entry["objective"] for entry in arms.values()} | stages
+    assert asked == {*METHODS, *FINE_TUNED, *PROMPTED} - {"supervised"}
 
 
 def test_every_rule_that_runs_a_policy_is_launched_with_its_config(dry_run):

@@ -16,6 +16,7 @@ from score.files.visible import visible_lines
 from score.jobs.failures import failures_soon, no_room
 from score.jobs.follow import Follower
 from score.jobs.lifeline import ending_with_me
+from score.jobs.listing import list_jobs
 from score.jobs.slurm import check_no_orphans, use_commands_of
 from score.jobs.writer_lock import check_no_writer
 
@@ -87,11 +88,13 @@ def trained_with(name, instance):
 
 def before_jobs():
     """What must hold before the first job starts, and Snakemake deletes what that is to make anew; not
-    called by a dry run."""
+    called by a dry run. Then what the jobs are is written down, for score.status."""
     try:
         check_no_orphans(".")
         check_no_writer(RESULTS)
-    except ValueError as error:
+        if workflow.is_main_process:
+            list_jobs(RESULTS, workflow.dag)
+    except (ValueError, RuntimeError) as error:
         raise WorkflowError(visible_lines(str(error))) from None
 
 

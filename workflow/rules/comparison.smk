@@ -1,5 +1,7 @@
+from score.experiment.budgets import budget_of
+
 # What the training of each arm may take; null where it follows from what training finds.
-BUDGETS = json.dumps({arm: PLAN.budget(arm) for arm in PLAN.arms}, sort_keys=True)
+BUDGETS = json.dumps({arm: budget_of(PLAN, arm) for arm in PLAN.arms}, sort_keys=True)
 PUBLISHED = "data/published_rows.csv"
 
 
@@ -65,7 +67,8 @@ use rule compare_policies as compare_at_temperature with:
 
 
 rule test_claims:
-    """The paper's eight claims, tested on this run. Runs again when verdicts or votes change."""
+    """The paper's eight claims, tested on this run. Runs again when verdicts, votes, KL weights, budgets or
+    tuning change."""
     input:
         attempts=in_pairs(FILES.attempts("test")),
         scaling=[f"{RESULTS}/analyses/scaling.csv"] if "scaling" in EVALUATIONS else [],

@@ -1,9 +1,9 @@
-# STaR, STaSC and Pair-SFT: rounds of sampling corrections, choosing those worth imitating, fine-tuning.
+# STaR, STaSC, Pair-SFT, self-rewarding correction: rounds of sampling, choosing what to imitate, fine-tuning.
 # A supervised policy imitates given attempts in one round, without sampling.
 # First attempts that are not sampled in each round anew are sampled once, ahead; so are those that
 # Stage II may start from.
 
-from score.fine_tuning.settings import CHOOSING, FINE_TUNED
+from score.fine_tuning.settings import CHOOSING, CORRECTING, FINE_TUNED
 
 
 # First attempts at the training problems, sampled once, ahead of a training that starts from such. Runs
@@ -56,7 +56,7 @@ use rule sample_attempts as sample_corrections with:
     benchmark:
         f"{RESULTS}/{{policy}}/iteration{{iteration}}/sample.tsv"
     wildcard_constraints:
-        policy=one_of(PLAN.trained_by("self_taught")),
+        policy=one_of(PLAN.trained_by(*CORRECTING)),
     params:
         policy=lambda w: FILES.policy_after(w.policy, int(w.iteration) - 1),
         shards=f"{RESULTS}/{{policy}}/iteration{{iteration}}/shards",

@@ -1,7 +1,7 @@
 """How much a second attempt changes: stated answers, and edit distances between the attempts.
 
-    python -m score.analyses.changes --attempts base=base/attempts.parquet \
-        score/seed0=score/seed0/attempts.parquet --train-attempts score/seed0=train.parquet \
+    python -m score.analyses.changes --attempts base=base/attempts.parquet \\
+        score/seed0=score/seed0/attempts.parquet --train-attempts score/seed0=train.parquet \\
         --csv changes.csv --figure changes.png
 
 A policy that collapsed into copying has an edit-distance ratio of 0. Two histograms show whether a

@@ -1,8 +1,8 @@
 """What the training of each arm took, and the accuracy of attempt 2 that it led to.
 
-    python -m score.analyses.cost --budgets budgets.json --attempts base=base/attempts.parquet \
-        score/seed0=score/seed0/attempts.parquet --records score/seed0=…/training.jsonl \
-        --rounds star/seed0=…/examples.json --sampling star/seed0=…/sample.tsv \
+    python -m score.analyses.cost --budgets budgets.json --attempts base=base/attempts.parquet \\
+        score/seed0=score/seed0/attempts.parquet --records score/seed0=…/training.jsonl \\
+        --rounds star/seed0=…/examples.json --sampling star/seed0=…/sample.tsv \\
         --csv cost.csv --figure cost.png --json cost.json
 
 An arm's numbers include those of the policies that it starts from, see --chain. Seconds are those of
@@ -67,8 +67,9 @@ def costs(
     for arm, budget in budgets.items():
         row = {"arm": arm, **{key: _number(budgets, arm, key) for key in SPENT}}
         unknown = 0.0 if budget["attempts"] == budget["updates"] == 0 else np.nan
-        tokens, seconds = zip(*of_arms.get(arm, [(unknown, unknown)]), strict=True)
-        rows.append({**row, "tokens": np.mean(tokens), "seconds": np.mean(seconds)})
+        of_seeds = zip(*of_arms.get(arm, [(unknown, unknown)]), strict=True)
+        means = (np.mean(values) for values in of_seeds)
+        rows.append({**row, **dict(zip(("tokens", "seconds"), means, strict=True))})
     return pd.DataFrame(rows)
 
 
@@ -141,7 +142,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     parts = [("accuracy of attempt 2", label, "o", [ranges(table, "accuracy_t2", 100)])]
     bars = []
     for name, units, heading, label in SHOWN:
-        if table[name].notna().any():
+        if table[name].fillna(0).any():  # of what nothing is known, base's 0 says nothing
             unit, word = unit_of(units, table[name].max())
             parts.append((heading, f"{word}{label}", "o", []))
             bars.append(table[name] / unit)

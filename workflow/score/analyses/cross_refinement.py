@@ -1,8 +1,8 @@
 """Cross-refinement: the first attempts of each policy, corrected by each policy.
 
-    python -m score.analyses.cross_refinement \
-        --own base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet \
-        --crossed score/seed0:base=….parquet base:score/seed0=….parquet \
+    python -m score.analyses.cross_refinement \\
+        --own base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet \\
+        --crossed score/seed0:base=….parquet base:score/seed0=….parquet \\
         --csv cross_refinement.csv --markdown cross_refinement.md --figure cross_refinement.png
 
 A matrix with a row for whose first attempts they are and a column for who corrects them. Its diagonal is

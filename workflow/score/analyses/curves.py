@@ -1,8 +1,8 @@
 """Training curves: reward, KL, length and entropy of each turn, what changes between turns, validation,
 and the health of a training: what it can't learn from, what is cut, how far sampler and trainer differ.
 
-    python -m score.analyses.curves --records score_stage_one/seed0=…/training.jsonl \
-        score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \
+    python -m score.analyses.curves --records score_stage_one/seed0=…/training.jsonl \\
+        score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \\
         --csv curves.csv --figure curves.png
 
 A policy's curve continues that of the policy it starts from, which is drawn once.
@@ -11,6 +11,7 @@ A policy's curve continues that of the policy it starts from, which is drawn onc
 from collections.abc import Callable
 
 import pandas as pd
+from matplotlib.artist import Artist
 
 from score.analyses.command import analysis_flags, write_analysis
 from score.analyses.figures import Style, arm_styles, band_key, legend, line_key, notice, panels
@@ -128,7 +129,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
                 start = part["update"].iloc[0] - part["step"].iloc[0]
                 axis.axvline(start, color="#999999", lw=0.7, ls=":", zorder=0)
         axis.set_xlim(left=0)
-    keys = [line_key(arm, colours[arm].colour, colours[arm].dash) for arm in drawn]
+    keys: list[Artist] = [line_key(arm, colours[arm].colour, colours[arm].dash) for arm in drawn]
     if table["num_seeds"].max() > 1:
         keys.append(band_key("range over seeds"))
     if (table["update"] > table["step"]).any():

@@ -22,7 +22,7 @@ from score.files.atomic import replace_file
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 GREY = "#8A8A8A"
-LOOK = {
+LOOK: dict = {
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",

@@ -1,6 +1,6 @@
 """Correction of the base policy's first attempts against that of a policy's own.
 
-    python -m score.analyses.fixed --attempts score/seed0=score/seed0/attempts.parquet \
+    python -m score.analyses.fixed --attempts score/seed0=score/seed0/attempts.parquet \\
         --fixed score/seed0=score/seed0/fixed/attempts.parquet --csv fixed.csv --figure fixed.png
 
 A policy may gain by better first attempts or by better corrections. On first attempts that are the

@@ -46,7 +46,7 @@ def estimate(by_seed: list[pd.DataFrame], derive: Derive | None = None) -> dict[
     if derive is not None:
         values = _linearised(values, per_seed, derive)
         per_seed = derive(per_seed)
-    result = sizes(by_seed)
+    result: dict[str, float] = {**sizes(by_seed)}
     for number, name in enumerate(per_seed):
         result |= with_ends(name, _effect(values[:, :, number], name))
         result[f"{name}_sd"] = float(per_seed[name].std(ddof=1))
@@ -55,7 +55,7 @@ def estimate(by_seed: list[pd.DataFrame], derive: Derive | None = None) -> dict[
 
 def with_ends(name: str, found: Effect) -> dict[str, float]:
     """The value under `name`, with `_low` and `_high`."""
-    return {f"{name}{end}": value for end, value in zip(ENDS, found, strict=False)}
+    return {f"{name}{end}": value for end, value in zip(ENDS, found[:3], strict=True)}
 
 
 def effect_of(by_seed: list[pd.DataFrame], name: str) -> Effect:

@@ -1,6 +1,6 @@
 """Length of attempts and how many were cut at the limit, by turn.
 
-    python -m score.analyses.lengths --attempts base=base/attempts.parquet \
+    python -m score.analyses.lengths --attempts base=base/attempts.parquet \\
         score/seed0=score/seed0/attempts.parquet --csv lengths.csv --figure lengths.png
 """
 

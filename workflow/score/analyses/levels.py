@@ -1,6 +1,6 @@
 """Accuracies and changes between two attempts by the difficulty of problems.
 
-    python -m score.analyses.levels --attempts base=base/attempts.parquet \
+    python -m score.analyses.levels --attempts base=base/attempts.parquet \\
         score/seed0=score/seed0/attempts.parquet --csv levels.csv --figure levels.png
 
 Problems without a level are left out. Where none has one, the table is empty.

@@ -1,7 +1,7 @@
 """pass@k of both attempts: is at least one of k samples right?
 
-    python -m score.analyses.pass_at_k --attempts base=base/attempts.parquet \
-        score/seed0=score/seed0/attempts.parquet \
+    python -m score.analyses.pass_at_k --attempts base=base/attempts.parquet \\
+        score/seed0=score/seed0/attempts.parquet \\
         --csv pass_at_k.csv --markdown pass_at_k.md --figure pass_at_k.png
 
 Of each problem n first attempts are sampled, and of each of them one correction. pass@k of attempt 1 is

@@ -1,6 +1,6 @@
 """How often right first answers are changed and wrong ones kept, and what becomes of them.
 
-    python -m score.analyses.revisions --attempts base=base/attempts.parquet \
+    python -m score.analyses.revisions --attempts base=base/attempts.parquet \\
         score/seed0=score/seed0/attempts.parquet --csv revisions.csv --figure revisions.png
 
 Δ i→c and Δ c→i are shares of all problems, and so depend on how many first attempts are right. These are

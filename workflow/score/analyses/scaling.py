@@ -1,7 +1,7 @@
 """Inference-compute scaling: majority votes over parallel against sequential samples.
 
-    python -m score.analyses.scaling --task math --attempts base=base/attempts.parquet \
-        score/seed0=score/seed0/attempts.parquet --csv scaling.csv --figure scaling.png \
+    python -m score.analyses.scaling --task math --attempts base=base/attempts.parquet \\
+        score/seed0=score/seed0/attempts.parquet --csv scaling.csv --figure scaling.png \\
         --tokens-figure scaling_tokens.png
 
 At a budget of 2K attempts a problem, `parallel` votes over 2K first attempts and `sequential` over

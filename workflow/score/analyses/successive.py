@@ -1,6 +1,6 @@
 """Accuracy over successive attempts at a problem: does revising go on to help?
 
-    python -m score.analyses.successive --attempts base=base/ten/attempts.parquet \
+    python -m score.analyses.successive --attempts base=base/ten/attempts.parquet \\
         score/seed0=score/seed0/ten/attempts.parquet --csv successive.csv --figure successive.png
 
 The attempts are those of one conversation, attempt_t1 to attempt_tN of each rollout, beyond the

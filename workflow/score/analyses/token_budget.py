@@ -1,7 +1,7 @@
 """Accuracy in training by the tokens that were sampled for it.
 
-    python -m score.analyses.token_budget --records score_stage_one/seed0=…/training.jsonl \
-        score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \
+    python -m score.analyses.token_budget --records score_stage_one/seed0=…/training.jsonl \\
+        score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \\
         --csv token_budget.csv --figure token_budget.png
 
 Methods differ in how many attempts, critiques and tokens an update takes, so updates and attempts are no
@@ -11,6 +11,7 @@ attempts) or for a fine-tuning that it starts from; the analysis `cost` has an e
 """
 
 import pandas as pd
+from matplotlib.artist import Artist
 
 from score.analyses.cost import COUNTED, unit_of
 from score.analyses.curves import SMOOTHED, analyse_records, draw_curve, started_from
@@ -29,13 +30,13 @@ def token_budget(records: dict[str, pd.DataFrame], chain: dict[str, str]) -> pd.
     starts from. Means over seeds, of what is right also `_min` and `_max`. ValueError for records
     without sampled_tokens, and where a chain leads to an instance without records.
     """
+    if old := [instance for instance, frame in records.items() if "sampled_tokens" not in frame]:
+        raise ValueError(
+            f"records of {', '.join(map(repr, old))} lack sampled_tokens; expected it in every update. "
+            "Train these policies again, or leave them out."
+        )
     parts = []
     for instance, frame in records.items():
-        if "sampled_tokens" not in frame:
-            raise ValueError(
-                f"records of {instance!r} lack sampled_tokens; expected it in every update. Train "
-                "that policy again, or leave it out."
-            )
         before = started_from(instance, records, chain)
         tokens = sum(records[name]["sampled_tokens"].sum() for name in before)
         values = frame[["step", *_names(frame)]].assign(arm=arm_of(instance))
@@ -66,14 +67,14 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
         f"1/{SMOOTHED} of a policy's updates"
     )
     label = f"tokens sampled ({word.strip(', ')})" if word else "tokens sampled"
-    figure, axes = panels(len(names), title, x=label, sharex=True)
+    figure, axes = panels(len(names), title, most=2, size=(4.0, 3.4), x=label, sharex=True)
     for axis, name in zip(axes, names, strict=True):
         kind, _, turn = name.rpartition("_t")
         axis.set_title(f"{KINDS[kind]}, turn {turn}")
         for arm, style in styles.items():
             draw_curve(axis, table[table["arm"] == arm], name, 100, style, x="tokens")
         axis.set_xlim(left=0)
-    keys = [line_key(arm, style.colour, style.dash) for arm, style in styles.items()]
+    keys: list[Artist] = [line_key(arm, style.colour, style.dash) for arm, style in styles.items()]
     if table["num_seeds"].max() > 1:
         keys.append(band_key("range over seeds"))
     legend(figure, keys)

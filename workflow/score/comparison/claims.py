@@ -1,7 +1,7 @@
 """Test the paper's eight claims on a run: supported, not supported or undecided, and by what.
 
-    python -m score.comparison.claims --settings settings.json --scaling analyses/scaling.csv \
-        --attempts base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet ... \
+    python -m score.comparison.claims --settings settings.json --scaling analyses/scaling.csv \\
+        --attempts base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet ... \\
         --markdown claims.md --json claims.json
 
 Both files are computed from verified attempts alone, and name what a run lacks to test a claim.
@@ -52,6 +52,8 @@ def _explanation(settings: ClaimsSettings) -> str:
         "a claim is supported when all its parts are, and not supported when one is not. Where a "
         "part is supported and its claim is not, that is corrected for the number of claims, not for "
         "that of the claim's parts.",
+        "Not comparable: the config gave the two arms of a part different KL weights, budgets or "
+        "tuning, beyond what the claim is about, so that the part neither supports nor refutes it.",
         "Effects are in points, with 95 % intervals; the p of parts are one-sided and not corrected. "
         f"{HOW_SURE}",
         "To gain nothing, or no more than another, is to gain less than "
@@ -69,14 +71,16 @@ def _section(claim: Claim) -> str:
 
 
 def _parts_table(parts: list[Part], verdicts: bool = True) -> str:
-    headings = ["part", "has to be", "effect", "p", "p of the opposite", *["verdict"] * verdicts]
-    return markdown_table([headings, *(_part_cells(part, verdicts) for part in parts)])
+    headings = ["part", "has to be", "effect", "p", "p of the opposite"]
+    last = ["verdict"] if verdicts else ["not comparable in"] * any(p.differs for p in parts)
+    rows = [_part_cells(part, verdicts)[: len(headings) + len(last)] for part in parts]
+    return markdown_table([headings + last, *rows])
 
 
 def _part_cells(part: Part, verdicts: bool) -> list[str]:
     effect = interval(part.value, part.low, part.high, signed=True)
     cells = [part.quantity, part.condition, effect, p_text(part.p), p_text(part.p_against)]
-    return [*cells, *[part.verdict] * verdicts]
+    return [*cells, part.verdict if verdicts else "; ".join(part.differs)]
 
 
 def json_text(claims: list[Claim], further: list[Part], settings: ClaimsSettings) -> str:

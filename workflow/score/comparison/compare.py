@@ -1,8 +1,8 @@
 """Compare policies: the self-correction table of a run, a row an arm, and the table of its pairs.
 
-    python -m score.comparison.compare \
-        --attempts base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet ... \
-        --csv self_correction.csv --markdown self_correction.md \
+    python -m score.comparison.compare \\
+        --attempts base=base/attempts.parquet score/seed0=score/seed0/attempts.parquet ... \\
+        --csv self_correction.csv --markdown self_correction.md \\
         --pairs-csv pairs.csv --pairs-markdown pairs.md
 
 Rows come in the given order. The CSVs hold fractions, the markdown percents with intervals.
@@ -71,7 +71,7 @@ def pair_rows(arms: list[Arm], effects: Effects) -> list[dict]:
     """One row for each two arms: `policy`, `other` and PAIR_COLUMNS, `policy` minus `other`."""
     rows = []
     for arm, other in itertools.combinations([arm.name for arm in arms], 2):
-        row = {"policy": arm, "other": other}
+        row: dict = {"policy": arm, "other": other}
         for rate in COMPARED:
             effect = effects.difference(rate, arm, other)
             row |= {**_ends(rate, effect), f"{rate}_p": p_different(effect)}
@@ -84,7 +84,8 @@ def pair_rows(arms: list[Arm], effects: Effects) -> list[dict]:
 
 
 def _ends(rate: str, effect: Effect) -> dict:
-    return {f"{rate}{end}": float(value) for end, value in zip(ENDS, effect, strict=False)}
+    ends = (effect.value, effect.low, effect.high)
+    return {f"{rate}{end}": float(value) for end, value in zip(ENDS, ends, strict=True)}
 
 
 def markdown_text(rows: list[dict]) -> str:

@@ -27,6 +27,7 @@ class Evidence:
 
     def __init__(self, effects: Effects, settings: ClaimsSettings):
         self.effects, self.settings = effects, settings
+        self.comparability = settings.comparability()
 
     def gains(self, arm: str) -> list[Part]:
         """Δ is above 0."""
@@ -57,7 +58,9 @@ class Evidence:
 
     def _higher(self, name: str, arm: str, other: str) -> Part:
         quantity = f"{SIGNS[name]}({arm}) − {SIGNS[name]}({other})"
-        return _above(quantity, self.effects.difference(name, arm, other))
+        part = _above(quantity, self.effects.difference(name, arm, other))
+        part.differs = self.comparability.differences(arm, other)
+        return part
 
 
 def _above(quantity: str, effect: Effect) -> Part:

@@ -1,7 +1,7 @@
 """Put a run's table beside the rows that were published for the same methods.
 
-    python -m score.comparison.paper --csv self_correction.csv --published data/published_rows.csv \
-        --run run.json --markdown paper_comparison.md [--pass-at-k pass_at_k.csv]
+    python -m score.comparison.paper --csv self_correction.csv --published data/published_rows.csv \\
+        --run run.json --markdown paper_comparison.md --pass-at-k pass_at_k.csv
 
 Levels can't be compared, since models, problems and ways of sampling differ. The signs of changes and
 the order of methods can.

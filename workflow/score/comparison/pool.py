@@ -8,12 +8,14 @@ degrees of freedom, however many seeds each has. Claim 8 has to hold in every ru
 or sampled.
 """
 
+import io
 from pathlib import Path
 
 import pandas as pd
 
 from score.comparison import claims, compare
 from score.jobs.command import Command, words
+from score.jobs.progress import draw
 
 COMMAND = Command(__spec__, __doc__)
 SHARED = ("problems/test.jsonl", "claims_settings.json", "budgets.json")
@@ -50,7 +52,7 @@ def pooled_attempts(runs: list[Path]) -> list[str]:
 
 def _attempts(run: Path) -> dict[str, dict[str, Path]]:
     """Arm -> seed -> file of verified attempts; the seed is "" for an arm without seeds."""
-    table = pd.read_csv(run / "self_correction.csv")
+    table = _table(run / "self_correction.csv")
     arms = {}
     for arm, count in zip(table["policy"], table["seeds"], strict=True):
         file = "test/attempts.parquet"
@@ -64,22 +66,37 @@ def _attempts(run: Path) -> dict[str, dict[str, Path]]:
     return arms
 
 
+def _table(file: Path) -> pd.DataFrame:
+    content = _content(file)
+    try:
+        table = pd.read_csv(io.BytesIO(content))
+    except ValueError as error:
+        raise ValueError(f"{file} can't be read as CSV: {error}. Make it again.") from None
+    if missing := [name for name in ("policy", "seeds") if name not in table]:
+        raise ValueError(
+            f"{file} lacks the columns {missing}; expected a results table. Make it again."
+        )
+    return table
+
+
 def _content(file: Path) -> bytes:
     if not file.is_file():
-        raise ValueError(f"{file}: no such file. Finish that run first.")
+        raise ValueError(f"{file}: no such file; expected a finished run. Finish it first.")
     return file.read_bytes()
 
 
 def main(arguments: list[str] | None = None) -> None:
     runs = words("folders of results", nargs="+", type=Path)
     flags = COMMAND.flags(arguments, output="folder to write", runs=runs)
-    with COMMAND.errors(OSError, ValueError, KeyError):
+    with COMMAND.errors():
         attempts = pooled_attempts(flags.runs)
+    draw("comparing the policies of all runs")
     first, output = flags.runs[0], Path(flags.output)
     table = ["--budgets", first / "budgets.json"]
     table += ["--csv", output / "self_correction.csv", "--markdown", output / "self_correction.md"]
     table += ["--pairs-csv", output / "pairs.csv", "--pairs-markdown", output / "pairs.md"]
     compare.main([*map(str, table), "--attempts", *attempts])
+    draw("testing the claims")
     tested = ["--settings", first / "claims_settings.json"]
     tested += ["--markdown", output / "claims.md", "--json", output / "claims.json"]
     scaling = [run / "analyses/scaling.csv" for run in flags.runs]
@@ -87,5 +104,9 @@ def main(arguments: list[str] | None = None) -> None:
     claims.main([*map(str, tested), "--attempts", *attempts])
 
 
-if __name__ == "__main__":
+def run() -> None:
     COMMAND.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,7 +1,8 @@
 """The settings of the comparison: what the arms of a run are, and what counts as no gain."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from score.comparison.comparability import Comparability, Terms
 from score.files.settings import Settings
 
 
@@ -30,10 +31,12 @@ class ClaimsSettings(PaperArms):
     """Which arms the claims are about, and how they are tested; keys of settings.json.
 
     claims_margin: a gain below it is none, a fraction. The paper has no such number: that a gain could
-    not be shown would not show that there is none, so a test needs one.
+    not be shown would not show that there is none, so a test needs one. terms: of trained arms, those of
+    `Terms` each; arms that it does not name count as comparable.
     """
 
     claims_margin: float = 0.01
+    terms: dict = field(default_factory=dict)
 
     def __post_init__(self):
         if not 0 <= self.claims_margin < 1:
@@ -41,6 +44,15 @@ class ClaimsSettings(PaperArms):
                 f"claims_margin is {self.claims_margin}; expected a fraction, 0 to below 1. "
                 "Take 0.01 for one point."
             )
+        for arm, terms in self.terms.items():
+            if not isinstance(terms, dict) or not set(terms) <= set(Terms.names()):
+                raise ValueError(
+                    f"terms of {arm!r} are {terms!r}; expected only {', '.join(Terms.names())}. Write "
+                    "the settings again."
+                )
+
+    def comparability(self) -> Comparability:
+        return Comparability({arm: Terms(**terms) for arm, terms in self.terms.items()})
 
 
 @dataclass(kw_only=True)

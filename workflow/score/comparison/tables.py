@@ -3,7 +3,7 @@
 import csv
 import io
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from score.files.atomic import replace_file
 from score.files.visible import in_cell, in_markdown
@@ -18,7 +18,7 @@ HOW_SURE = (
 )
 
 
-def csv_text(rows: Iterable[dict], columns: Iterable[str]) -> str:
+def csv_text(rows: Iterable[dict], columns: Collection[str]) -> str:
     """Rows as CSV, numbers with all their digits, texts as score.files.visible.in_cell has them.
 
     ValueError where a row has other columns.
@@ -46,10 +46,10 @@ def points(percent: float, signed: bool = False) -> str:
     return format(percent, "+z.1f" if signed else "z.1f")
 
 
-def interval(value: float, low: float, high: float, signed: bool = False) -> str:
+def interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
     """`12.3 [11.0, 13.5]` of fractions."""
-    value, low, high = (points(100 * fraction, signed) for fraction in (value, low, high))
-    return f"{value} [{low}, {high}]"
+    middle, below, above = (points(100 * fraction, signed) for fraction in (value, low, high))
+    return f"{middle} [{below}, {above}]"
 
 
 def p_text(p: float) -> str:

@@ -6,12 +6,13 @@ number (Bonferroni). Both p of every claim that could be tested are one family, 
 keeps: the chance that any verdict of a page is wrong is at most LEVEL.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from score.comparison.significance import holm
 
 LEVEL = 0.01
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
+NOT_COMPARABLE = "not comparable"
 
 
 @dataclass
@@ -20,7 +21,8 @@ class Part:
 
     value, low, high: the quantity and its 95 % interval, fractions. p: small where the condition is
     met. p_against: small where its opposite is met. verdict: what the claim's would be if p were that
-    of this part alone, see `decided`.
+    of this part alone, see `decided`. differs: in what its arms are not comparable, a phrase each; the
+    part then says nothing of the claim, and its verdict names them.
     """
 
     quantity: str
@@ -31,6 +33,7 @@ class Part:
     p: float
     p_against: float
     verdict: str = UNDECIDED
+    differs: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -58,25 +61,39 @@ def decided(claims: list[Claim]) -> list[Claim]:
     undecided otherwise and when it could not be tested. A part's verdict is the one that its claim
     would have if its p took the place of the claim's: a claim is supported when all of its parts are,
     and not supported when one of them is not.
+
+    A part whose arms are not comparable can neither support its claim nor refute it, so a claim with
+    such a part is not comparable, unless another part refutes it.
     """
     tested = [claim for claim in claims if not claim.missing]
+    family: list[float] = []
     for claim in tested:
-        claim.p = max(part.p for part in claim.parts)
-        claim.p_against = min(_against(part, claim) for part in claim.parts)
-    family = [p for claim in tested for p in (claim.p, claim.p_against)]
+        p = max(_for(part) for part in claim.parts)
+        against = min(_against(part, claim) for part in claim.parts)
+        claim.p, claim.p_against = p, against
+        family += [p, against]
     corrected = holm(family)
     for place, claim in enumerate(tested):
-        claim.p_holm, claim.p_against_holm = corrected[2 * place : 2 * place + 2]
-        claim.verdict = _verdict(claim.p_holm, claim.p_against_holm)
+        p, against = corrected[2 * place : 2 * place + 2]
+        claim.p_holm, claim.p_against_holm = p, against
+        claim.verdict = _verdict(p, against)
+        if claim.verdict == UNDECIDED and any(part.differs for part in claim.parts):
+            claim.verdict = NOT_COMPARABLE
         for part in claim.parts:
-            p = _corrected(family, 2 * place, part.p)
+            p = _corrected(family, 2 * place, _for(part))
             against = _corrected(family, 2 * place + 1, _against(part, claim))
             part.verdict = _verdict(p, against)
+            if part.differs:
+                part.verdict = f"{NOT_COMPARABLE}: {'; '.join(part.differs)}"
     return claims
 
 
+def _for(part: Part) -> float:
+    return 1.0 if part.differs else part.p
+
+
 def _against(part: Part, claim: Claim) -> float:
-    return min(1.0, part.p_against * len(claim.parts))
+    return 1.0 if part.differs else min(1.0, part.p_against * len(claim.parts))
 
 
 def _corrected(family: list[float], place: int, p: float) -> float:

@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from score.doctor.findings import ROOT, Finding, ask_python, fail, ok, warn
+from score.doctor.findings import Finding, ask_python, fail, ok, warn
 from score.doctor.machine import hub_answers, offline
+from score.files.places import REPOSITORY
 
-_DEFAULT = ROOT / "configs" / "config.yaml"
+_DEFAULT = REPOSITORY / "configs" / "config.yaml"
 # Code for subprocesses, since packages may be missing. As with Snakemake, the values of the later file
 # replace those of the default, and its sections extend them. Printed: what is wrong, and the config.
 _CHECK = """
@@ -44,11 +45,8 @@ assert any(Path(folder).glob("*.safetensors"))
 
 def check_config_file(path: str) -> Iterator[Finding]:
     """The config itself, then its launcher's GPUs, its policy and its problems."""
-    if not Path(path).is_file():
-        yield fail(f"{path}: not there", "Correct --configfile.")
-        return
-    checked = ask_python(_CHECK % (str(ROOT), [str(_DEFAULT), str(Path(path).resolve())]))
-    message, config = (checked.error, None) if checked.error else json.loads(checked.text)
+    checked = ask_python(_CHECK % (str(REPOSITORY), [str(_DEFAULT), str(Path(path).resolve())]))
+    message, config = (checked.error, {}) if checked.error else json.loads(checked.text)
     if message:
         yield fail(f"{path}: {message}", "See above; snakemake -n says the same.")
         return
@@ -78,7 +76,7 @@ def _gpus(config: dict) -> Iterator[Finding]:
 
 
 def _policy(name: str, cache: str | None) -> Iterator[Finding]:
-    if (ROOT / name).exists():
+    if (REPOSITORY / name).exists():
         yield ok(f"model_path {name}: a folder")
         return
     if ask_python(_CACHED % (name, cache), patience=60).error is None:
@@ -95,10 +93,10 @@ def _policy(name: str, cache: str | None) -> Iterator[Finding]:
 
 def _problems(problems: dict) -> Iterator[Finding]:
     """Data of the hub is downloaded by prepare_problems, which can be run where there is a network."""
-    places = []
+    places: list[str | None] = []
     for key in ("data_path", "test_path"):
         places += problems[key] if isinstance(problems[key], list) else [problems[key]]
-    hub = [place for place in places if place and not (ROOT / place).exists()]
+    hub = [place for place in places if place and not (REPOSITORY / place).exists()]
     if not hub:
         yield ok("problems: in files")
     elif offline():

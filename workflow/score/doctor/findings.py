@@ -11,12 +11,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 PATIENCE = 15  # seconds for a command; a Slurm that needs longer has a problem
 IMPORT_PATIENCE = 180  # seconds; torch on a cold network disk is slow
-ROOT = Path(__file__).resolve().parents[3]  # of the repository
 
 
 class Finding(NamedTuple):

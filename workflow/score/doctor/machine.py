@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from score.doctor.findings import ROOT, Finding, ask_python, fail, ok, warn
+from score.doctor.findings import Finding, ask_python, fail, ok, warn
+from score.files.places import REPOSITORY
 from score.files.sizes import size_text
 
 _GB = 10**9
@@ -30,7 +31,7 @@ def pins(text: str) -> dict[str, str]:
 
 
 def check_packages() -> Iterator[Finding]:
-    wanted = pins((ROOT / "requirements.txt").read_text())
+    wanted = pins((REPOSITORY / "requirements.txt").read_text())
     missing, other = [], []
     for name, version in wanted.items():
         try:

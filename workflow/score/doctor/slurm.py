@@ -4,7 +4,8 @@ import re
 import shutil
 from collections.abc import Iterator
 
-from score.doctor.findings import PATIENCE, ROOT, Finding, ask, fail, ok, warn
+from score.doctor.findings import PATIENCE, Finding, ask, fail, ok, warn
+from score.files.places import REPOSITORY
 
 COMMANDS = ("sbatch", "squeue", "scontrol", "sinfo")
 SECONDS_REMEMBERED = 180  # of an ended job, so that Snakemake still finds it when it asks next
@@ -81,11 +82,11 @@ def _accounting(accounting: bool) -> Iterator[Finding]:
 
 
 def _profile_needs_no_accounting() -> bool:
-    profile = ROOT / "slurm" / "config.yaml"
+    profile = REPOSITORY / "slurm" / "config.yaml"
     asks_squeue = profile.is_file() and re.search(
         r"^slurm-status-command:\s*squeue\b", profile.read_text(), re.MULTILINE
     )
-    return bool(asks_squeue) or (ROOT / "slurm" / "bin" / "sacct").is_file()
+    return bool(asks_squeue) or (REPOSITORY / "slurm" / "bin" / "sacct").is_file()
 
 
 def _settings(config: dict[str, str], accounting: bool) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
 """Choose among the candidates of an arm by Accuracy@t2 on the validation problems.
 
-    python -m score.evaluation.choose --candidates '[{"learning_rate": 1e-4}, …]' \\
-        --attempts 0.parquet … --policies 0/policy … \\
+    python -m score.evaluation.choose \\
+        --candidates '[{"learning_rate": 1e-4}, {"learning_rate": 1e-3}]' \\
+        --attempts 0.parquet 1.parquet --policies 0/policy 1/policy \\
         --tuned tuned.json --table candidates.csv --policy policy
 
 Every arm is measured alike, and by nothing that the test problems say. Of equally good candidates
@@ -44,7 +45,11 @@ def score_candidates(candidates: list[dict], attempts: list[pd.DataFrame]) -> pd
 
 def _judged(path: str) -> pd.DataFrame:
     try:
-        return read_parquet(path)
+        judged = read_parquet(path)
+        needed = ("problem_id", "correct_t1", "correct_t2")
+        if missing := [name for name in needed if name not in judged]:
+            raise ValueError(f"it lacks the columns {missing}")
+        return judged
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{path} can't be read as parquet: {error}. Verify that candidate again."
@@ -61,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
         table="CSV of all candidates, to write",
         policy="copy of the policy that won, to write",
     )
-    with COMMAND.errors(ValueError, KeyError):
+    with COMMAND.errors():
         table = score_candidates(flags.candidates, [_judged(p) for p in flags.attempts])
     won = int(table.index[table["chosen"]][0])
     print(visible_lines(table.to_string(index=False)))

@@ -1,7 +1,7 @@
 """Verify a policy's sampled attempts: a verdict for each attempt of each turn, then the metrics.
 
-    python -m score.evaluation.verify --settings settings.json --sampled sampled.parquet \
-        --attempts attempts.parquet [--metrics metrics.json] [--disagreements disagreements.jsonl]
+    python -m score.evaluation.verify --settings settings.json --sampled sampled.parquet \\
+        --attempts attempts.parquet --metrics metrics.json --disagreements disagreements.jsonl
 
 Sampling and verification are apart, so that a change of the verifier costs seconds and no sampling.
 Metrics are of two turns or more; rollouts of one attempt are verified without them. Where the task

@@ -149,7 +149,7 @@ def _read_text(path: Path) -> str:
 
 def _parse_json(text: str, where: str):
     """What a JSON text holds; None where it is none."""
-    twins = []
+    twins: list[str] = []
 
     def as_dict(pairs: list[tuple]) -> dict:
         counts = Counter(name for name, _ in pairs)

@@ -6,6 +6,7 @@ from score.comparison.settings import ClaimsSettings, RunDescription
 from score.evaluation.settings import VerifySettings
 from score.experiment.plan import ORIGIN_KEYS, Plan
 from score.experiment.problem_counts import needed_problems
+from score.experiment.terms import terms_of
 from score.files.digests import digest
 from score.fine_tuning.settings import CHOOSING, CorrectionSettings, FineTuneSettings, GivenSettings
 from score.problems.settings import PrepareSettings
@@ -28,6 +29,7 @@ _ROUNDS = (
 _ONE_METHOD = {
     "self_taught": ("variant", "keep_from", "iterations", "number_output_corrections"),
     "pair_sft": ("keep_right_pairs",),
+    "self_rewarding": ("number_output_corrections",),
     "supervised": ("attempts_path", "loss_on"),
 }
 
@@ -63,7 +65,7 @@ class JobSettings:
             self.config,
             self.config["evaluation"],
             self._prompts(prompting),
-            {} if prompting == "correction" else {"prompting": prompting},
+            _led(prompting),
             self.plan.evaluations[evaluation].settings,
         )
 
@@ -128,25 +130,29 @@ class JobSettings:
         return self._round(instance, 0, num_turns=1, samples=settings[key])
 
     def corrections(self, instance: str, iteration: int) -> SampleSettings:
-        """What a round of self-taught fine-tuning samples."""
-        settings = self.plan.settings(instance)
+        """What a round samples of attempts and their corrections."""
+        settings, prompting = self.plan.settings(instance), self.plan.prompting(instance)
         return self._round(
             instance,
             iteration,
+            prompting,
             num_turns=2,
             samples=settings["number_output_initial_generations"],
             corrections=settings["number_output_corrections"],
         )
 
-    def _round(self, instance: str, iteration: int, **values) -> SampleSettings:
+    def _round(
+        self, instance: str, iteration: int, prompting: str = "correction", **values
+    ) -> SampleSettings:
         """Sampling in training: its temperature and limit, and draws of their own in each round."""
         settings = self.plan.settings(instance)
         memory = self.config["evaluation"]["vllm_gpu_memory_utilization"]
-        common = ("task_type", "cache_dir", "precision", "rollout_backend")
-        common += ("attn_implementation", "trust_remote_code")
+        common = ["task_type", "cache_dir", "precision", "rollout_backend"]
+        common += ["attn_implementation", "trust_remote_code"]
         return SampleSettings.from_config(
             {key: self.config[key] for key in common},
-            self._prompts(),
+            self._prompts(prompting),
+            _led(prompting),
             temperature=settings["temperature"],
             max_tokens=settings["max_tokens"],
             num_problems=settings["training_problems"],
@@ -164,7 +170,7 @@ class JobSettings:
         return CorrectionSettings.from_config(
             self.config,
             self.config["verifier"],
-            self._prompts(),
+            self._prompts(self.plan.prompting(instance)),
             settings,
             method=method,
             keep="non_decreasing" if right_too else "improving",
@@ -177,7 +183,7 @@ class JobSettings:
         )
 
     def claims(self) -> ClaimsSettings:
-        return ClaimsSettings.from_config()
+        return ClaimsSettings.from_config(terms=terms_of(self.plan))
 
     def run_description(self) -> RunDescription:
         """What stands beside our rows where they are compared with published ones."""
@@ -190,3 +196,8 @@ class JobSettings:
             samples=evaluation["samples"],
             pass_at_k_temperature=self.config["analyses"]["pass_at_k"]["temperature"],
         )
+
+
+def _led(prompting: str) -> dict:
+    """The setting of a way to lead from one attempt to the next, where it is not the usual one."""
+    return {} if prompting == "correction" else {"prompting": prompting}

@@ -10,8 +10,9 @@ from pathlib import Path
 from score.experiment.config_errors import explain_errors
 from score.experiment.config_files import read_config
 from score.experiment.plan import Plan
+from score.files.places import REPOSITORY
 
-_SCHEMA = Path(__file__).parents[2] / "schemas/launcher.schema.yaml"
+_SCHEMA = REPOSITORY / "workflow/schemas/launcher.schema.yaml"
 
 
 def check_launcher(config: dict) -> None:

@@ -5,6 +5,7 @@ Each check raises ValueError with the place, the line, the key and the cure.
 
 import json
 import re
+from dataclasses import dataclass
 
 import yaml
 
@@ -40,7 +41,8 @@ def parse_yaml(text: str, where: str):
         raise ValueError(f"{where} is not YAML: {error}. Name another file.") from None
 
 
-def _line(mark: yaml.Mark | None) -> str:
+def _line(mark) -> str:
+    """mark: where a piece of YAML begins, None where that is not known."""
     return f", line {mark.line + 1}" if mark else ""
 
 
@@ -51,21 +53,31 @@ def too_deep(where: str) -> ValueError:
     )
 
 
+@dataclass
+class _Open:
+    """A collection that is open: its anchor, and its values and levels so far."""
+
+    anchor: str | None
+    values: int
+    levels: int
+
+
 def _check_nesting(text: str, where: str) -> None:
     """Depth and number of values with aliases written out, counted without writing them out."""
-    measures = {}  # by anchor: values in what it stands for, and its levels
-    places = [[None, 0, 0]]  # what is open: its anchor, values and levels so far
+    # by anchor: values in what it stands for, and its levels
+    measures: dict[str | None, tuple[int, int]] = {}
+    places: list[_Open] = [_Open(None, 0, 0)]
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
-            places.append([event.anchor, 1, 1])
+            places.append(_Open(event.anchor, 1, 1))
             count, levels = 0, 0
         elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, count, levels = places.pop()
-            measures[anchor] = count, levels
+            closed = places.pop()
+            count, levels = measures[closed.anchor] = closed.values, closed.levels
         elif isinstance(event, yaml.ScalarEvent):
             count, levels = measures[event.anchor] = 1, 0
         elif isinstance(event, yaml.AliasEvent):
-            if event.anchor in [anchor for anchor, *_ in places]:
+            if event.anchor in [place.anchor for place in places]:
                 raise ValueError(
                     f"{where}{_line(event.start_mark)}: *{event.anchor} stands inside of what it "
                     "stands for; expected an end. Write the values out."
@@ -74,10 +86,10 @@ def _check_nesting(text: str, where: str) -> None:
         else:
             continue
         place = places[-1]
-        place[1], place[2] = place[1] + count, max(place[2], levels + 1)
+        place.values, place.levels = place.values + count, max(place.levels, levels + 1)
         if len(places) + levels > MOST_LEVELS + 1:
             raise too_deep(where)
-        if place[1] > MOST_VALUES:
+        if place.values > MOST_VALUES:
             raise ValueError(
                 f"{where}{_line(event.start_mark)}: aliases multiply to more than {MOST_VALUES} "
                 "values; expected a config. Write the values out."
@@ -93,13 +105,13 @@ def _check_node(node: yaml.Node, key: str, where: str) -> None:
     elif isinstance(node, yaml.SequenceNode):
         for i, value in enumerate(node.value):
             _check_node(value, f"{key}.{i}".strip("."), where)
-    else:
+    elif isinstance(node, yaml.ScalarNode):
         _check_scalar(node, f"{where}{_line(node.start_mark)}: {key or 'the config'}")
 
 
 def _check_keys(node: yaml.MappingNode, key: str, where: str) -> None:
     """Keys are text, and there is one of each."""
-    seen = {}
+    seen: dict = {}
     for name, _ in node.value:
         place = f"{where}{_line(name.start_mark)}: {key or 'the config'} holds the key"
         kind = name.tag.removeprefix(_TAG)

@@ -10,7 +10,7 @@ problems; what won goes into all seeds. `base` is given, and has neither.
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from score.fine_tuning.settings import FINE_TUNED
+from score.fine_tuning.settings import FINE_TUNED, PROMPTING
 from score.training.methods import METHODS
 
 # Objectives that train nothing, by the way in which they prompt another policy.
@@ -139,7 +139,7 @@ class Plan:
         objective = None if instance == "base" else self.objective(instance)
         if objective in METHODS:
             return METHODS[objective].prompting
-        return PROMPTED.get(objective, "correction")
+        return {**PROMPTED, **PROMPTING}.get(objective or "", "correction")
 
     def init(self, instance: str) -> str:
         """The instance that the training of `instance` starts from, of the same seed."""
@@ -166,12 +166,11 @@ class Plan:
         """Settings of a training: an entry wins over its objective's sections, a candidate over all."""
         arm, _, label = instance.partition("/")
         entry = self.entry(instance)
-        merged = {"num_turns": self.config["num_turns"]}
+        first_alone = self.is_reinforced(instance) and METHODS[entry["objective"]].one_turn
+        merged = {"num_turns": 1 if first_alone else self.config["num_turns"]}
         for section in sections_of(entry["objective"]):
             merged |= self.config[section]
         merged |= {key: value for key, value in entry.items() if key not in ORIGIN_KEYS}
-        if self.is_reinforced(instance) and METHODS[entry["objective"]].one_turn:
-            merged["num_turns"] = 1
         if label.startswith("candidate"):
             merged |= self.candidate_settings(arm)[int(label.removeprefix("candidate"))]
         return merged | {"random_seed": self.seed(instance)}
@@ -214,8 +213,8 @@ class Plan:
             size = {"num_problems": asked["train_problems"]}
             found.append(Evaluation("train", "train", self.instances, size))
         if asked["fixed_first_attempts"]:
-            given = {"first_attempts_of": "base"}
-            found.append(Evaluation("fixed", "test", self.trained_instances, **given))
+            own = self.trained_instances
+            found.append(Evaluation("fixed", "test", own, first_attempts_of="base"))
         for temperature in asked["temperatures"]:
             settings = {"temperature": temperature}
             found.append(Evaluation(f"temperature{temperature}", "test", self.instances, settings))
@@ -248,75 +247,3 @@ class Plan:
         """Attempts that are voted over: 2, 4, 8 … up to all samples of a problem."""
         most = self.config["analyses"]["scaling"]["samples"]
         return [2**i for i in range(1, most.bit_length()) if 2**i <= most]
-
-    # ----------------------------------------------------------------------------------------- budgets
-    def budget(self, arm: str) -> dict[str, int | None]:
-        """What one instance costs, with all that it starts from, and what its tuning cost.
-
-        attempts: sampled for training. updates: of the weights. tuning_attempts: sampled by all
-        candidates. tokens: sampled before training ends. None where it follows from the number of
-        problems, or from what training finds; tokens also where they are no budget. Validation counts
-        as none of these.
-        """
-        if arm == "base" or self.is_prompted(arm):
-            return {"attempts": 0, "updates": 0, "tuning_attempts": 0, "tokens": 0}
-        before = self.budget(self.entry(arm)["init"])
-        own = self._own_budget(self.instances_of(arm)[0])
-        tuning = len(self.candidates_of(arm))
-        return {
-            "attempts": _sum(before["attempts"], own["attempts"]),
-            "updates": _sum(before["updates"], own["updates"]),
-            "tuning_attempts": _sum(before["tuning_attempts"], own["attempts"], times=tuning),
-            "tokens": _sum(before["tokens"], self._token_budget(arm)),
-        }
-
-    def _token_budget(self, arm: str) -> int | None:
-        """How many tokens an instance samples before its training ends, where that is set."""
-        settings = self.settings(self.instances_of(arm)[0])
-        return settings.get("total_tokens") if self.is_reinforced(arm) else None
-
-    def _own_budget(self, instance: str) -> dict[str, int | None]:
-        settings, problems = self.settings(instance), self.problems(instance)
-        if self.objective(instance) == "supervised":
-            return {"attempts": 0, "updates": settings["updates"]}
-        turns, samples = settings["num_turns"], settings["number_output_initial_generations"]
-        if self.is_reinforced(instance):
-            method = METHODS[self.objective(instance)]
-            if settings.get("early_stop") is not None or settings["total_tokens"] is not None:
-                return {"attempts": None, "updates": None}
-            rollouts = settings["total_episodes"]
-            batch = (
-                settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]
-            )
-            offline = settings.get("offline_first_attempts", 0)
-            firsts = (1 - offline) / settings["corrections_per_attempt"]
-            each = 1 if method.alternates else firsts + turns - 1
-            attempts = round(rollouts * each)
-            if settings["dynamic_sampling_rounds"]:
-                attempts = None  # how many groups are replaced is found in training
-            if method.verifies:
-                attempts = None  # and so is how many attempts are revised
-            if offline:
-                pool = settings["first_attempts_per_problem"]
-                attempts = None if problems is None else attempts + problems * pool
-            return {"attempts": attempts, "updates": rollouts // batch}
-        iterations, firsts, corrections = self.iterations(instance), samples, 0
-        if self.objective(instance) == "self_taught":
-            corrections = samples * settings["number_output_corrections"] * iterations
-            firsts *= 1 if settings["variant"][0] == "F" else iterations
-        # A round that finds nothing to imitate may make no update.
-        updates = None if settings["on_no_corrections"] == "keep" else settings["updates"]
-        return {
-            "attempts": None if problems is None else problems * (firsts + corrections),
-            "updates": None if updates is None else updates * iterations,
-        }
-
-    def leaves(self) -> list[str]:
-        """The trained arms that no other starts from: those that a comparison is about."""
-        inits = {entry["init"] for entry in self.config["policies"].values()}
-        trained = [arm for arm in self.arms[1:] if not self.is_prompted(arm)]
-        return [arm for arm in trained if arm not in inits]
-
-
-def _sum(before: int | None, own: int | None, times: int = 1) -> int | None:
-    return None if before is None or own is None else before + own * times

@@ -3,6 +3,8 @@
 Each check raises ValueError with the key, its value and the cure, before any job starts.
 """
 
+from score.comparison.comparability import TOLERANCE
+from score.experiment.budgets import budget_of, leaves
 from score.experiment.plan import NAMED, PROMPTED, Plan
 from score.fine_tuning.settings import FINE_TUNED
 from score.sampling.chat_template import check_reserved
@@ -11,8 +13,6 @@ from score.sampling.plain_prompts import check_prompt_format
 from score.sampling.prompt_settings import BETWEEN, pinned_date, task_with
 from score.tasks import load_task
 from score.training.methods import METHODS
-
-TOLERANCE = 0.01  # budgets that differ by less count as equal: rounds don't divide evenly
 
 
 def check_plan(config: dict) -> None:
@@ -176,16 +176,17 @@ def check_budgets(config: dict) -> None:
     Tokens alone where every arm has a budget of tokens, `total_tokens`.
     """
     plan = Plan(config)
-    if config["allow_unequal_budget"] or len(leaves := plan.leaves()) < 2:
+    if config["allow_unequal_budget"] or len(compared := leaves(plan)) < 2:
         return
-    budgets = {arm: plan.budget(arm) for arm in leaves}
+    budgets = {arm: budget_of(plan, arm) for arm in compared}
     by_tokens = all(budget["tokens"] is not None for budget in budgets.values())
     for kind in ("tokens",) if by_tokens else ("attempts", "updates"):
         spent = {arm: budget[kind] for arm, budget in budgets.items()}
         unknown = [arm for arm, count in spent.items() if count is None]
         if unknown:
             why = {
-                "attempts": "problems.train_size is null or dynamic_sampling_rounds is set",
+                "attempts": "problems.train_size is null, dynamic_sampling_rounds is set or the policy "
+                "revises some attempts alone",
                 "updates": "fine_tuning.updates is null or on_no_corrections is 'keep'",
             }[kind]
             why += ", or early_stop is set, or total_tokens"
@@ -193,7 +194,8 @@ def check_budgets(config: dict) -> None:
                 f"{kind} of {', '.join(unknown)} are not known ahead: {why}; expected a number, so "
                 "that budgets can be compared. Change that, or set allow_unequal_budget: true."
             )
-        if max(spent.values()) > (1 + TOLERANCE) * min(spent.values()):
+        counts = [count for count in spent.values() if count is not None]
+        if max(counts) > (1 + TOLERANCE) * min(counts):
             listed = ", ".join(f"{arm} {count}" for arm, count in spent.items())
             raise ValueError(
                 f"{kind} of the trained policies differ: {listed}; expected equally many of each, or "

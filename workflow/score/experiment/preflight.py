@@ -188,7 +188,7 @@ def _check_problems(config: dict) -> None:
         test_rows = _local_rows(place, settings.test_split, settings)
         _check_sizes({"test_size": settings.test_size or 1}, test_rows, place)
     else:
-        wanted["test_size"] = settings.test_size
+        wanted["test_size"] = settings.test_size or 1  # never null without test problems
     rows = _local_rows(settings.data_path, settings.data_split, settings)
     _check_sizes(wanted, rows, settings.data_path)
     check_rows(plan, rows, test_rows)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from score.experiment.plan import Plan
+from score.fine_tuning.settings import CORRECTING
 
 
 class RunFiles:
@@ -145,7 +146,7 @@ class RunFiles:
         for one in self.plan.trained_instances:
             if self.plan.pool(one) is not None:
                 found.append(f"{one}={self.results}/{one}/first_attempts.tsv")
-            if self.plan.objective(one) == "self_taught":
+            if self.plan.objective(one) in CORRECTING:
                 found += self._in_rounds(one, "sample.tsv")
         return found
 

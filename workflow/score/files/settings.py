@@ -13,6 +13,7 @@ IDLE = (
     "cache_dir",
     "report_to",
     "second_opinions",
+    "show_rollouts_steps",
     "stop_when_nothing_to_learn",
     "verifier_workers",
     "vllm_gpu_memory_utilization",
@@ -35,6 +36,10 @@ class Settings:
 
     A settings file holds what the config states; what it does not state is at the class's default.
     """
+
+    # Set where settings are made; without annotations, since those would make them settings.
+    _stated = typing.cast("tuple[str, ...] | None", None)
+    _read_from = typing.cast("tuple[str | Path, str | Path | None] | None", None)
 
     @classmethod
     def from_config(cls, *sections: dict, **values) -> Self:
@@ -66,6 +71,13 @@ class Settings:
         values = _read_object(path)
         if tuned is not None:
             values |= _read_object(tuned)
+        settings = cls.checked(values, path)
+        settings._read_from = path, tuned
+        return settings
+
+    @classmethod
+    def checked(cls, values: dict, path: str | Path) -> Self:
+        """The settings that `path` holds as JSON values; ValueError as of `read`."""
         types = typing.get_type_hints(cls)
         fields = {field.name: field for field in dataclasses.fields(cls)}
         for key in values:
@@ -78,9 +90,7 @@ class Settings:
             if not _fits(value, types[key]):
                 expected = getattr(types[key], "__name__", types[key])
                 raise ValueError(f"{path}: {key} is {value!r}; expected {expected}.")
-        settings = cls(**values)
-        settings._read_from = path, tuned
-        return settings
+        return cls(**values)
 
     def require_file(self) -> None:
         """To be called before a result is written; SiteError where the settings are not valid any more.
@@ -88,7 +98,7 @@ class Settings:
         They are not where their file is gone or says something else by now: Snakemake deletes it when
         it gives a job up, and this process may be one that it has lost sight of.
         """
-        if not hasattr(self, "_read_from"):
+        if self._read_from is None:
             return
         path, tuned = self._read_from
         try:
@@ -105,8 +115,9 @@ class Settings:
         )
 
     def to_json(self) -> str:
-        """The content of the settings file, with sorted keys."""
-        return json.dumps({name: getattr(self, name) for name in self._names()}, sort_keys=True)
+        """The content of the settings file: a key a line, sorted."""
+        stated = {name: getattr(self, name) for name in self._names()}
+        return json.dumps(stated, sort_keys=True, indent=2)
 
     def rerun_on(self) -> str:
         """`to_json` without the settings that change no result: a rule runs again when it changes."""
@@ -118,7 +129,7 @@ class Settings:
         return {key: value for key, value in dataclasses.asdict(self).items() if key not in IDLE}
 
     def _names(self) -> tuple[str, ...]:
-        return getattr(self, "_stated", self.names())
+        return self.names() if self._stated is None else self._stated
 
 
 def _is_required(field: dataclasses.Field) -> bool:

@@ -4,6 +4,9 @@ Such a text may hold sequences that steer a terminal, directions that reorder wh
 that look like a line of ours, Markdown, or a formula for a spreadsheet.
 """
 
+# An older Python must be able to run this, as score.doctor shows its findings by it.
+from __future__ import annotations
+
 import re
 import unicodedata
 

@@ -1,1 +1,1 @@
-"""STaR, STaSC and Pair-SFT: corrections are chosen, and a policy is fine-tuned on them."""
+"""STaR, STaSC, Pair-SFT, self-rewarding correction: a policy is fine-tuned on what is chosen."""

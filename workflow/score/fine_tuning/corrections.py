@@ -1,4 +1,4 @@
-"""Choose the corrections that supervised fine-tuning imitates: STaR, STaSC and Pair-SFT.
+"""Choose what supervised fine-tuning imitates: STaR, STaSC, Pair-SFT and self-rewarding correction.
 
     python -m score.fine_tuning.corrections --settings settings.json --policy POLICY \\
         --sampled sampled.parquet --examples examples.jsonl --report examples.json
@@ -16,14 +16,15 @@ import pandas as pd
 
 from score.evaluation.verify import verify
 from score.fine_tuning.examples import Example, write_examples, write_report
-from score.fine_tuning.pairs import Pair, sample_pairs, self_taught_pairs
-from score.fine_tuning.settings import CorrectionSettings
+from score.fine_tuning.pairs import Conversation, sample_pairs, self_taught_pairs
+from score.fine_tuning.self_rewarding import VERDICT_COLUMNS, self_rewarding_conversations
+from score.fine_tuning.settings import PROMPTING, CorrectionSettings
 from score.jobs.command import Command
 from score.policies.fitness import check_policy
 from score.policies.load import declared_generation, vocabulary_size
 from score.sampling.generate import stop_ids_of
 from score.sampling.prompt_settings import task_of
-from score.sampling.prompts import Bridge, system_prompt_of
+from score.sampling.prompts import Bridge, correction_prompts, system_prompt_of
 from score.sampling.rollout import Rollout, attempt_texts, cut_off
 from score.sampling.sampled import read_sampled
 from score.sampling.tokenizers import asking_tokenizer
@@ -42,20 +43,27 @@ METHODS = {
         ("attempt", "ids", "truncated", "correct"),
         (1,),
     ),
+    "self_rewarding": (
+        ("problem_id", "sample", "correction", "prompt_ids", *VERDICT_COLUMNS),
+        ("attempt", "ids", "truncated", "correct"),
+        (1, 2),
+    ),
 }
 
 
-def choose_pairs(attempts: pd.DataFrame, settings: CorrectionSettings) -> list[Pair]:
-    """The pairs of judged attempts that are imitated. ValueError where there must be one and is none."""
+def choose(attempts: pd.DataFrame, settings: CorrectionSettings) -> list[Conversation]:
+    """What is imitated of judged attempts. ValueError where there must be something and is nothing."""
     _check_columns(attempts, settings.method)
     keep, most, seed = settings.keep, settings.pairs_per_problem, settings.random_seed
     if settings.method == "self_taught":
-        pairs = self_taught_pairs(attempts, keep, settings.keep_from, most, seed)
+        chosen = self_taught_pairs(attempts, keep, settings.keep_from, most, seed)
+    elif settings.method == "pair_sft":
+        chosen = sample_pairs(attempts, keep, most, seed)
     else:
-        pairs = sample_pairs(attempts, keep, most, seed)
-    if not pairs and settings.on_no_corrections == "refuse":
+        chosen = self_rewarding_conversations(attempts, most, seed)
+    if not chosen and settings.on_no_corrections == "refuse":
         raise ValueError(_nothing_to_imitate(attempts, settings))
-    return pairs
+    return chosen
 
 
 def _check_columns(attempts: pd.DataFrame, method: str) -> None:
@@ -67,7 +75,7 @@ def _check_columns(attempts: pd.DataFrame, method: str) -> None:
             f"columns are {list(attempts)}; expected also {missing} for method {method}. Sample (and "
             "judge) again."
         )
-    if any(name.startswith("critique") for name in attempts):
+    if method != "self_rewarding" and any(name.startswith("critique") for name in attempts):
         raise ValueError(
             "rollouts hold critiques between the attempts; expected attempt 2 right after the "
             "correction message. Sample with prompting: correction."
@@ -86,6 +94,17 @@ def _check_columns(attempts: pd.DataFrame, method: str) -> None:
 def _nothing_to_imitate(attempts: pd.DataFrame, settings: CorrectionSettings) -> str:
     right = int(attempts["correct_t1"].sum())
     found = f"of {len(attempts)} rollouts {right} are right in turn 1"
+    if settings.method == "self_rewarding":
+        wrong = attempts[~attempts["correct_t1"].astype(bool)]
+        called = wrong[wrong["self_verdict_t2"] == "wrong"]
+        mended, unread = called["correct_t2"].sum(), (attempts["self_verdict_t2"] == "unread").sum()
+        return (
+            f"no trajectory is kept ({found}; of the {len(wrong)} others the policy calls {len(called)} "
+            f"wrong and mends {int(mended)}; {int(unread)} verdicts can't be read); expected some of "
+            "right and some of wrong first attempts, which are balanced. Sample more "
+            "(number_output_initial_generations, number_output_corrections), raise max_tokens, or begin "
+            "with a policy that can judge its attempts."
+        )
     if settings.method == "self_taught":
         gained = int((attempts["score_t2"] > attempts["score_t1"]).sum())
         cut = int(attempts["truncated_t2"].sum())
@@ -98,43 +117,51 @@ def _nothing_to_imitate(attempts: pd.DataFrame, settings: CorrectionSettings) ->
 
 
 def make_examples(
-    pairs: list[Pair], tokenizer, bridge: Bridge, stop_ids: set[int], vocabulary: int
+    conversations: list[Conversation],
+    tokenizer,
+    bridges: tuple[Bridge, ...],
+    stop_ids: set[int],
+    vocabulary: int,
 ) -> list[Example]:
-    """Pairs as one conversation each: prompt, attempt as the correction sees it, bridge, correction.
+    """Conversations as token ids: prompt, earlier turns as the last one sees them, that turn.
 
-    vocabulary: how many token ids the policy knows. ValueError where the ids don't spell the
-    attempts' texts, so come from another tokenizer, or where a correction does not end with an
-    end-of-turn token or a stop string.
+    bridges: between turns, by turns. vocabulary: how many token ids the policy knows. ValueError where
+    the ids don't spell the turns' texts, so come from another tokenizer, or where the last turn does
+    not end with an end-of-turn token or a stop string.
     """
-    rollouts = [_conversation(pair, bridge, stop_ids) for pair in pairs]
+    rollouts = [_rollout(one, bridges, stop_ids) for one in conversations]
     examples = []
-    for pair, rollout in zip(pairs, rollouts, strict=True):
+    for one, rollout in zip(conversations, rollouts, strict=True):
         ids, turn, _ = rollout.sequences()[-1]
         if any(not 0 <= i < vocabulary for i in ids):
-            raise ValueError(_not_ours(pair, f"holds other ids than its 0 to {vocabulary - 1}"))
-        if cut_off(pair.ids_t2, stop_ids):
-            raise ValueError(_not_ours(pair, "ends with none of its end-of-turn tokens"))
-        context = turn.index(2)
-        examples.append(
-            Example(pair.problem_id, pair.sample, pair.correction, pair.kind, ids, context)
-        )
-    for pair, texts in zip(pairs, attempt_texts(rollouts, tokenizer), strict=True):
-        if texts != list(pair.texts):
-            raise ValueError(_not_ours(pair, f"reads {texts}, where {list(pair.texts)} is written"))
+            raise ValueError(_not_ours(one, f"holds other ids than its 0 to {vocabulary - 1}"))
+        if rollout.truncated[-1]:
+            raise ValueError(_not_ours(one, "ends with none of its end-of-turn tokens"))
+        context = turn.index(len(one.turns))
+        examples.append(Example(one.problem_id, one.sample, one.correction, one.kind, ids, context))
+    for one, texts in zip(conversations, attempt_texts(rollouts, tokenizer), strict=True):
+        if texts != list(one.texts):
+            raise ValueError(_not_ours(one, f"reads {texts}, where {list(one.texts)} is written"))
     return examples
 
 
-def _conversation(pair: Pair, bridge: Bridge, stop_ids: set[int]) -> Rollout:
-    attempts, truncated = [pair.ids_t1, pair.ids_t2], [cut_off(pair.ids_t1, stop_ids), False]
-    rollout = Rollout(pair.prompt_ids, attempts, [bridge.after(pair.ids_t1)], truncated)
-    if bridge.history is not None:
-        rollout.contexts = [bridge.next_context(pair.prompt_ids, pair.ids_t1)]
+def _rollout(one: Conversation, bridges: tuple[Bridge, ...], stop_ids: set[int]) -> Rollout:
+    rollout = Rollout(
+        one.prompt_ids, list(one.turns), [], [cut_off(turn, stop_ids) for turn in one.turns]
+    )
+    seen = one.prompt_ids
+    for place, turn in enumerate(one.turns[:-1]):
+        bridge = bridges[place % len(bridges)]
+        rollout.bridges.append(bridge.after(turn))
+        if bridge.history is not None:
+            seen = bridge.next_context(seen, turn)
+            rollout.contexts.append(seen)
     return rollout
 
 
-def _not_ours(pair: Pair, found: str) -> str:
+def _not_ours(one: Conversation, found: str) -> str:
     return (
-        f"rollout of problem {pair.problem_id}, sample {pair.sample}, correction {pair.correction}: "
+        f"rollout of problem {one.problem_id}, sample {one.sample}, correction {one.correction}: "
         f"under the tokenizer of --policy it {found}; expected token ids of that tokenizer. Name the "
         "policy that sampled the rollouts, or sample again."
     )
@@ -143,13 +170,19 @@ def _not_ours(pair: Pair, found: str) -> str:
 def report(attempts: pd.DataFrame, examples: list[Example], settings: CorrectionSettings) -> dict:
     """Counts of what was sampled and of what is kept.
 
-    attempts_sampled: the price of the examples, with each first attempt counted once. mean_tokens: of
-    an attempt.
+    attempts_sampled: the price of the examples, with each first attempt counted once, and where a policy
+    judges its attempts the revisions that were made. mean_tokens: of an attempt. correction_tokens: of
+    all that is imitated.
     """
-    once = attempts.drop_duplicates(["problem_id", "sample"])
-    paired = settings.method == "self_taught"
-    lengths = [*map(len, once["ids_t1"]), *(map(len, attempts["ids_t2"]) if paired else ())]
-    counts = {
+    once, made = attempts.drop_duplicates(["problem_id", "sample"]), attempts
+    lengths, verdicts = [*map(len, once["ids_t1"])], {}
+    if settings.method == "self_rewarding":
+        made = attempts[attempts["revised_t2"].astype(bool)]
+        said = attempts["self_verdict_t2"].value_counts()
+        verdicts = {f"said_{name}": int(count) for name, count in said.sort_index().items()}
+    if settings.method != "pair_sft":
+        lengths += map(len, made["ids_t2"])
+    counts = verdicts | {
         "rollouts": len(attempts),
         "problems": int(attempts["problem_id"].nunique()),
         "attempts_sampled": len(lengths),
@@ -179,13 +212,17 @@ def main(arguments: list[str] | None = None) -> None:
         check_policy(flags.policy, settings.cache_dir, settings.trust_remote_code)
         tokenizer = asking_tokenizer(flags.policy, settings)
         task = task_of(settings)
-        bridge = Bridge.from_tokenizer(tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
+        prompting = PROMPTING.get(settings.method, "correction")
+        bridges = tuple(
+            Bridge.from_tokenizer(tokenizer, message, system_prompt_of(task))
+            for message in correction_prompts(task, prompting)
+        )
         declared = declared_generation(flags.policy, settings.cache_dir, settings.trust_remote_code)
-        stop_ids = stop_ids_of(declared, tokenizer, bridge)
+        stop_ids = stop_ids_of(declared, tokenizer, bridges[0])
         attempts = verify(read_sampled(flags.sampled), settings)
-        pairs = choose_pairs(attempts, settings)
+        chosen = choose(attempts, settings)
         vocabulary = vocabulary_size(flags.policy, settings.cache_dir, settings.trust_remote_code)
-        examples = make_examples(pairs, tokenizer, bridge, stop_ids, vocabulary)
+        examples = make_examples(chosen, tokenizer, bridges, stop_ids, vocabulary)
     counts = report(attempts, examples, settings)
     write_examples(flags.examples, examples)
     write_report(flags.report, counts, flags.examples)

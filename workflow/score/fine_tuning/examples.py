@@ -13,11 +13,11 @@ _DIGEST = "examples_sha256"
 
 @dataclass(frozen=True)
 class Example:
-    """A correction to imitate, and what it answers.
+    """A turn to imitate, such as a correction, and what it answers.
 
     problem_id: the problem. sample, correction: which sampled attempts these are (pairs.py).
-    kind: what became of the answer, e.g. incorrect_to_correct. input_ids: prompt, attempt 1, message,
-    correction, as sampled. context: how many of them come before the correction.
+    kind: what the turn is, e.g. incorrect_to_correct. input_ids: prompt, attempt 1, message,
+    correction, as sampled. context: how many of them come before the turn.
     """
 
     problem_id: str

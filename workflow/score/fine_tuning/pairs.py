@@ -19,12 +19,12 @@ _NAMES = {True: "correct", False: "incorrect"}
 
 
 @dataclass(frozen=True)
-class Pair:
-    """An attempt and a correction of it, as token ids.
+class Conversation:
+    """Turns of a policy as token ids, the last of which is imitated and those before are its context.
 
-    sample, correction: of self-taught pairs the rollout's own numbers; of pairs of samples, the
-    number of the sample that stands for either. kind: e.g. incorrect_to_correct. texts: attempt and
-    correction as text.
+    sample, correction: of a rollout its own numbers; of pairs of samples, the number of the sample that
+    stands for either. kind: what the last turn is, e.g. incorrect_to_correct. turns: such as an attempt
+    and a correction of it. texts: theirs.
     """
 
     problem_id: str
@@ -32,9 +32,8 @@ class Pair:
     correction: int
     kind: str
     prompt_ids: list[int]
-    ids_t1: list[int]
-    ids_t2: list[int]
-    texts: tuple[str, str]
+    turns: tuple[list[int], ...]
+    texts: tuple[str, ...]
 
 
 def is_kept(score_t1: float, score_t2: float, keep: str, keep_from: float) -> bool:
@@ -49,7 +48,7 @@ def is_kept(score_t1: float, score_t2: float, keep: str, keep_from: float) -> bo
 
 def self_taught_pairs(
     rollouts: pd.DataFrame, keep: str, keep_from: float, most: int | None, seed: int
-) -> list[Pair]:
+) -> list[Conversation]:
     """The kept rollouts, each correction with the attempt that it answered.
 
     rollouts: prompt_ids, and for t = 1, 2 ids, attempt, truncated, score and correct. most: pairs of
@@ -60,22 +59,23 @@ def self_taught_pairs(
         if not row.truncated_t2 and is_kept(row.score_t1, row.score_t2, keep, keep_from):
             candidates[row.problem_id, kind(row.correct_t1, row.correct_t2)].append(row)
     return [
-        Pair(
+        Conversation(
             problem_id,
             int(row.sample),
             int(row.correction),
             became,
-            _ids(row.prompt_ids),
-            _ids(row.ids_t1),
-            _ids(row.ids_t2),
+            whole(row.prompt_ids),
+            (whole(row.ids_t1), whole(row.ids_t2)),
             (row.attempt_t1, row.attempt_t2),
         )
         for (problem_id, became), rows in candidates.items()
-        for row in _drawn(rows, most, seed, problem_id, became)
+        for row in drawn(rows, most, seed, problem_id, became)
     ]
 
 
-def sample_pairs(attempts: pd.DataFrame, keep: str, most: int | None, seed: int) -> list[Pair]:
+def sample_pairs(
+    attempts: pd.DataFrame, keep: str, most: int | None, seed: int
+) -> list[Conversation]:
     """Pairs of samples of one problem: a wrong and a right one, and with non_decreasing two right ones.
 
     attempts: prompt_ids, and ids, attempt, truncated and correct of turn 1; each sample counts once,
@@ -90,14 +90,13 @@ def sample_pairs(attempts: pd.DataFrame, keep: str, most: int | None, seed: int)
             became = kind(befores is right, True)
             afters = [row for row in right if not row.truncated_t1]
             pairs += [
-                Pair(
+                Conversation(
                     problem_id,
                     int(before.sample),
                     int(after.sample),
                     became,
-                    _ids(before.prompt_ids),
-                    _ids(before.ids_t1),
-                    _ids(after.ids_t1),
+                    whole(before.prompt_ids),
+                    (whole(before.ids_t1), whole(after.ids_t1)),
                     (before.attempt_t1, after.attempt_t1),
                 )
                 for before, after in _two_of(befores, afters, most, seed, problem_id, became)
@@ -112,7 +111,7 @@ def _two_of(
     place = {id(row): i for i, row in enumerate(afters)}
     counts = [len(afters) - (id(row) in place) for row in befores]
     ends = list(accumulate(counts))
-    for number in _drawn(range(ends[-1] if ends else 0), most, seed, problem_id, kind):
+    for number in drawn(range(ends[-1] if ends else 0), most, seed, problem_id, kind):
         row = bisect_right(ends, number)
         after = number - (ends[row] - counts[row])
         after += after >= place.get(id(befores[row]), len(afters))  # passes over itself
@@ -124,11 +123,12 @@ def kind(correct_before: bool, correct_after: bool) -> str:
     return f"{_NAMES[bool(correct_before)]}_to_{_NAMES[bool(correct_after)]}"
 
 
-def _ids(values) -> list[int]:
+def whole(values) -> list[int]:
+    """Token ids of a table as plain whole numbers."""
     return [int(value) for value in values]
 
 
-def _drawn(
+def drawn(
     candidates: Sequence, most: int | None, seed: int, problem_id: str, kind: str
 ) -> Sequence:
     """At most `most` candidates in their order; the draw hangs on seed, problem and kind alone."""

@@ -7,7 +7,10 @@ from score.sampling.prompt_settings import PromptSettings
 from score.training.settings import TrainerSettings
 from score.verifiers.settings import VerifierSettings
 
-CHOOSING = ("self_taught", "pair_sft")
+CORRECTING = ("self_taught", "self_rewarding")  # whose rounds sample corrections
+CHOOSING = (*CORRECTING, "pair_sft")
+# How policies are led from one attempt to the next, where that is not by one message.
+PROMPTING = {"self_rewarding": "pag"}
 FINE_TUNED = (*CHOOSING, "supervised")
 LOSS_ON = {"first": (1,), "second": (2,), "both": (1, 2)}
 KEEP = ("improving", "non_decreasing")
@@ -18,7 +21,8 @@ class CorrectionSettings(VerifierSettings, PromptSettings):
     """How rollouts are judged and which corrections are kept; keys of settings.json.
 
     method: self_taught pairs each correction with the attempt it answered, pair_sft two samples of
-    turn 1. keep, keep_from: see pairs.py. pairs_per_problem: most pairs of each kind from one
+    turn 1, self_rewarding takes attempts with the policy's own verdicts and revisions. keep, keep_from:
+    see pairs.py. pairs_per_problem: most pairs, or trajectories, of each kind from one
     problem; null: all. on_no_corrections: refuse to go on without any, or keep the policy as it is.
     """
 

@@ -26,9 +26,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from score.files.places import REPOSITORY
 from score.files.sizes import size_text
-from score.gpu_check.trainers import REPOSITORY
-from score.jobs.command import Command, optional
+from score.jobs.command import REFUSED, Command, optional
 
 COMMAND = Command(__spec__, __doc__)
 
@@ -176,9 +176,10 @@ def main() -> None:
         output=optional("folder to write", type=Path, default=Path("results/gpu_bundle")),
     )
     if not flags.have.is_file():
-        sys.exit(
-            f"{COMMAND.name}: --have is {flags.have}; expected a file that `pip list --format=freeze` "
-            "wrote on the node. Make it there."
+        COMMAND.end(
+            f"--have is {flags.have}; expected a file that `pip list --format=freeze` wrote on the "
+            "node. Make it there.",
+            REFUSED,
         )
     requirements = (REPOSITORY / "requirements.txt").read_text()
     asked = asked_for(requirements, flags.with_workflow)
@@ -189,7 +190,7 @@ def main() -> None:
         try:
             differs = missing_wheels(asked, have, flags.python_version, Path(wheels))
         except RuntimeError as error:
-            sys.exit(f"bundle: {error}")
+            COMMAND.end(str(error))
         parts = pack(Path(wheels), REPOSITORY, flags.output)
     print("\n".join(differs))
     sizes = ", ".join(f"{part.name} {size_text(part.stat().st_size)}" for part in parts)

@@ -9,7 +9,7 @@ import tempfile
 
 from safetensors.torch import save_file
 
-from score.gpu_check.machine import exact_float32
+from score.benchmarks.machine import exact_float32
 from score.gpu_check.trainers import puzzle_trainer
 from score.jobs.distributed import (
     allow_offload_without_compiler,

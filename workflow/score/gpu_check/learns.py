@@ -17,9 +17,9 @@ import torch
 from datasets import Dataset
 from transformers import TrainerCallback
 
+from score.benchmarks.machine import fast_float32
+from score.benchmarks.measured import Measured, part_flags
 from score.evaluation.metrics import self_correction, unchanged_answers
-from score.gpu_check.machine import fast_float32
-from score.gpu_check.measured import Measured, part_flags
 from score.gpu_check.trainers import PUZZLE, plain_settings, sums_tokenizer
 from score.policies.load import load_policy
 from score.puzzle import sums

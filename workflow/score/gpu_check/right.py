@@ -16,11 +16,11 @@ import torch
 from peft import LoraConfig
 from safetensors.torch import load_file
 
-from score.gpu_check.machine import exact_float32
-from score.gpu_check.measured import Measured, part_flags
+from score.benchmarks.machine import exact_float32
+from score.benchmarks.measured import Measured, part_flags
+from score.files.places import REPOSITORY
 from score.gpu_check.sampler_gap import model_gap, puzzle_gap
 from score.gpu_check.trainers import (
-    REPOSITORY,
     on,
     puzzle_trainer,
 )

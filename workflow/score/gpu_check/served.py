@@ -6,7 +6,7 @@ Runs only where vLLM is installed, which no requirement of the check asks for.
 import time
 from importlib.util import find_spec
 
-from score.gpu_check.measured import Measured, part_flags
+from score.benchmarks.measured import Measured, part_flags
 from score.gpu_check.trainers import sums_tokenizer
 from score.policies.load import load_policy
 from score.puzzle import sums

@@ -1,15 +1,11 @@
 """Trainers of the check: the puzzle's, and what all of them set."""
 
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import torch
 from datasets import Dataset
-from transformers import TrainerCallback
 
+from score.benchmarks.models import PUZZLE
+from score.benchmarks.trainers import plain_settings
+from score.files.places import REPOSITORY
 from score.problems.problem import read_problems
 from score.sampling.prompts import first_messages
 from score.sampling.tokenizers import load_tokenizer
@@ -18,24 +14,7 @@ from score.training.config import SCoReConfig
 from score.training.trainer import SCoReTrainer
 from score.verifiers.verifier import Verifier
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-PUZZLE = str(REPOSITORY / "data" / "puzzle" / "policy")
 PLAIN_TEMPLATE = REPOSITORY / "data" / "sums" / "plain.jinja"
-
-
-def plain_settings(device: str) -> dict:
-    """No files and no reports: what a measurement leaves is its numbers."""
-    return {
-        "use_cpu": device == "cpu",
-        "bf16": False,
-        "gradient_checkpointing": False,
-        "disable_dropout": True,
-        "save_strategy": "no",
-        "report_to": [],
-        "disable_tqdm": True,
-        "log_level": "error",
-        "seed": 3,
-    }
 
 
 def puzzle_problems(count: int = 32) -> Dataset:
@@ -81,50 +60,3 @@ def sums_tokenizer(model: str):
 
 def on(batch: dict[str, torch.Tensor], device) -> dict[str, torch.Tensor]:
     return {name: values.to(device) for name, values in batch.items()}
-
-
-class Clock:
-    """Sums of seconds by phase; the GPU is idle at both ends of each."""
-
-    def __init__(self, device: str):
-        self.device = device
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def during(self, phase: str) -> Iterator[None]:
-        start = self.now()
-        yield
-        self.seconds[phase] += self.now() - start
-
-    def now(self) -> float:
-        if self.device == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()
-
-    def timed(self, phase: str, call: Callable) -> Callable:
-        """`call`, whose seconds count for `phase`."""
-
-        def timed(*arguments, **named):
-            with self.during(phase):
-                return call(*arguments, **named)
-
-        return timed
-
-
-class UpdateClock(TrainerCallback):
-    """Tells the clock of whole updates and of the optimiser's steps in them."""
-
-    def __init__(self, clock: Clock):
-        self.clock = clock
-
-    def on_step_begin(self, args, state, control, **kwargs):
-        self.began = self.clock.now()
-
-    def on_pre_optimizer_step(self, args, state, control, **kwargs):
-        self.stepping = self.clock.now()
-
-    def on_optimizer_step(self, args, state, control, **kwargs):
-        self.clock.seconds["optimiser"] += self.clock.now() - self.stepping
-
-    def on_step_end(self, args, state, control, **kwargs):
-        self.clock.seconds["update"] += self.clock.now() - self.began

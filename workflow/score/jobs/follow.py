@@ -15,7 +15,7 @@ from score.jobs.progress import PROGRESS_LINE
 
 _READ = 1 << 18  # bytes of a log that one look reads at most
 _SHOWN = 200  # characters of a line
-_DEPTHS = ("*/*.log", "*/*/*.log", "*/*/*/*.log")
+_DEPTHS = ("*.log", "*/*.log", "*/*/*.log", "*/*/*/*.log")
 
 
 class Follower:
@@ -67,7 +67,8 @@ class Follower:
                 with suppress(OSError):
                     for line in self._new_lines(path, stat):
                         if PROGRESS_LINE.search(line):
-                            self._due[path.parent.relative_to(self.results).as_posix()] = line
+                            folder = path.parent.relative_to(self.results).as_posix()
+                            self._due[path.stem if folder == "." else folder] = line
             self._report(time.monotonic(), self.least)
 
     def _new_lines(self, path: Path, stat: stat_result) -> list[str]:
@@ -99,7 +100,7 @@ class Follower:
 def _stats(results: Path) -> Iterator[tuple[Path, stat_result]]:
     """Logs of jobs with their stat, without those that vanish meanwhile.
 
-    A job's folder is that of a policy, a seed, a round or an evaluation: three deep at most.
+    A job's folder is that of the run, a policy, a seed, a round or an evaluation: three deep at most.
     """
     for path in sorted(path for depth in _DEPTHS for path in results.glob(depth)):
         with suppress(OSError):

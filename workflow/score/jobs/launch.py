@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -28,7 +29,7 @@ from score.jobs.lifeline import STOPPED_EARLY, TOLD_BY, end_with_parent, ending_
 COMMAND = Command(__spec__, __doc__)
 
 
-def accelerate_command(flags: Namespace, environment: dict[str, str]) -> list[str]:
+def accelerate_command(flags: Namespace, environment: Mapping[str, str]) -> list[str]:
     """`accelerate launch` for this node.
 
     ValueError where the processes can't be shared out over nodes and the GPUs that Slurm gave.
@@ -84,7 +85,7 @@ def alone_command(words: list[str]) -> list[str]:
     return ["env", *variables, sys.executable, *words]
 
 
-def given_gpus(environment: dict[str, str]) -> int | None:
+def given_gpus(environment: Mapping[str, str]) -> int | None:
     """How many GPUs Slurm gave to this task; None outside a task, or where it handed out none."""
     by_slurm = environment.get("SLURM_STEP_GPUS") or environment.get("SLURM_GPUS_ON_NODE")
     visible = environment.get("CUDA_VISIBLE_DEVICES")
@@ -99,12 +100,12 @@ def first_host(nodelist: str) -> str:
     return hosts.stdout.split()[0]
 
 
-def port_of(environment: dict[str, str]) -> int:
+def port_of(environment: Mapping[str, str]) -> int:
     """A port that all nodes of a job agree on and other jobs are unlikely to use."""
     return 20000 + int(environment["SLURM_JOB_ID"]) % 10000
 
 
-def in_batch_shell(environment: dict[str, str]) -> bool:
+def in_batch_shell(environment: Mapping[str, str]) -> bool:
     """Whether this is the batch shell of a Slurm job, and no step of it or a container without srun."""
     outside = "SLURM_JOB_ID" in environment and "SLURM_STEP_ID" not in environment
     return outside and shutil.which("srun") is not None

@@ -1,11 +1,25 @@
-"""Lines that show how far a job is; score.jobs.follow and score.jobs.failures find them in its log."""
+"""Lines that show how far a job is; score.jobs.follow and score.jobs.failures find them in its log.
 
+Where a terminal is attached, a bar that is drawn over itself takes their place.
+"""
+
+# An older Python must be able to run this, as score.doctor shows its checks by it.
+from __future__ import annotations
+
+import math
+import os
 import re
+import sys
 import time
 
 # The lines that are printed here, and those of ProgressLine in score.training.records.
 PROGRESS_LINE = re.compile(r"\d+(/| of )\d+\b.* left$|resumed after step \d+$")
 _SECONDS = 10.0  # between two lines
+_QUICK, _FRAME, _BAR = 1.0, 0.1, 20  # seconds before a bar, seconds between two, and its characters
+_drawn = False  # whether a line of a terminal is to be erased
+_SHOWN = ("reward", "kl", "unchanged", "equal_groups", "validation_accuracy", "mean_token_accuracy")
+# shares that are worth a place once they are so large
+_SHOWN_FROM = {"truncated": 0.01, "no_answer": 0.01}
 
 
 def duration(seconds: float) -> str:
@@ -20,10 +34,34 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def shown(record: dict) -> str:
+    """What the progress line says of an update: `reward 0.550/0.612  kl 0.010/0.020  unchanged 0.800`.
+
+    Turns stand side by side, – for one that has no value.
+    """
+    parts = []
+    for name in (*_SHOWN, *_SHOWN_FROM):
+        values = [record[name]] if name in record else _by_turn(record, name)
+        there = [value for value in values if value is not None]
+        if there and max(there) >= _SHOWN_FROM.get(name, -math.inf):
+            texts = ["–" if value is None else f"{value:.3f}" for value in values]
+            parts.append(f"{name} {'/'.join(texts)}")
+    return "  ".join(parts)
+
+
+def _by_turn(record: dict, name: str) -> list[float | None]:
+    """The values of turn 1 … N of a quantity."""
+    start = f"{name}_t"
+    ends = [key[len(start) :] for key in record if key.startswith(start)]
+    turns = [int(end) for end in ends if end.isdecimal()]
+    return [record.get(f"{start}{t}") for t in range(1, max(turns, default=0) + 1)]
+
+
 class Countdown:
     """Prints `verified 40 of 200 answers, 12 min left` every ten seconds; quick work is silent.
 
-    found: how many of the things needed no work, and therefore say nothing about the pace.
+    On a terminal it draws a bar instead, from the first second on. found: how many of the things needed
+    no work, and therefore say nothing about the pace.
     """
 
     def __init__(self, verb: str, things: str, found: int = 0):
@@ -32,10 +70,50 @@ class Countdown:
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
-        if now - self.last > _SECONDS or (self.printed and done == total):
+        if on_terminal():
+            if done == total:
+                erase()
+            elif now - self.start > _QUICK and now - self.last > _FRAME:
+                self.last = now
+                filled = _BAR * done // total
+                bar = "#" * filled + "." * (_BAR - filled)
+                draw(f"[{bar}] {self._told(done, total, now)}")
+        elif now - self.last > _SECONDS or (self.printed and done == total):
             self.last, self.printed = now, True
-            left = duration((now - self.start) / (done - self.found) * (total - done))
-            print(f"{self.verb} {done} of {total} {self.things}, {left} left", flush=True)
+            print(self._told(done, total, now), flush=True)
+
+    def _told(self, done: int, total: int, now: float) -> str:
+        new = done - self.found
+        left = f", {duration((now - self.start) / new * (total - done))} left" if new else ""
+        return f"{self.verb} {done} of {total} {self.things}{left}"
+
+
+def on_terminal() -> bool:
+    """Whether a person looks at standard error, on a terminal that can draw over a line."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def draw(text: str) -> None:
+    """Show a line on the terminal, where there is one, until the next one or `erase`."""
+    global _drawn
+    if not on_terminal():
+        return
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80  # 0: not known
+    except (OSError, ValueError):
+        width = 80
+    sys.stderr.write(f"\r{text[: max(1, width - 1)]}\x1b[K\r")
+    sys.stderr.flush()
+    _drawn = True
+
+
+def erase() -> None:
+    """Remove the line that `draw` has left, before anything else is printed."""
+    global _drawn
+    if _drawn and on_terminal():
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+    _drawn = False
 
 
 class Progress:

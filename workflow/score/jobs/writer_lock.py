@@ -3,12 +3,15 @@
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from score.files.errors import SiteError
 from score.jobs.slurm import squeue
+
+_PATIENCE = 1.0  # seconds; those who only look whether there is a writer hold the lock for a moment
 
 
 @contextmanager
@@ -22,11 +25,7 @@ def sole_writer(directory: str) -> Iterator[None]:
     path = Path(f"{directory}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            locked = True
-        except BlockingIOError:
-            locked = False
+        locked = _lock(file)
         file.seek(0)
         holder = file.read().strip()
         if not locked or _is_another_running_job(holder):
@@ -43,6 +42,33 @@ def sole_writer(directory: str) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
+def _lock(file) -> bool:
+    """Lock an open file for this process alone; False where another holds it and goes on to."""
+    ends = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > ends:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
+
+
+def writer_of(directory: str | Path) -> str | None:
+    """Who writes the folder now, as `process 12 on node1`; None where nobody is seen to."""
+    path = Path(f"{directory}.lock")
+    held = _locked_by(path)
+    if held is not None:
+        return held
+    try:
+        holder = path.read_text().strip()
+    except (OSError, ValueError):
+        return None
+    return holder if _is_another_running_job(holder) else None
+
+
 def check_no_writer(results: str) -> None:
     """ValueError that names a job which still writes below this folder.
 
@@ -50,17 +76,25 @@ def check_no_writer(results: str) -> None:
     anew, and those of the one that still runs would be gone.
     """
     for path in sorted(Path(results).rglob("*.lock")):
-        try:
-            with path.open() as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = path.read_text().strip()
+        holder = _locked_by(path)
+        if holder is not None:
             raise ValueError(
                 f"{path.with_suffix('')} is in use by an earlier run's job ({holder}); expected none. "
                 f"Wait until it has ended, or end it with {_end_of(holder)}, and run again."
-            ) from None
-        except OSError:  # gone meanwhile, or of another user
-            continue
+            )
+
+
+def _locked_by(path: Path) -> str | None:
+    """What a lock file says of its holder; None where no process that this machine knows of holds it."""
+    try:
+        with path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip()
+    except (OSError, ValueError):  # gone meanwhile, or of another user
+        pass
+    return None
 
 
 def _end_of(holder: str) -> str:

@@ -14,9 +14,9 @@ _BITS = 40_000  # of a number
 def exact(tree: Node) -> Fraction | None:
     """The rational value of a closed tree, None where it has none that is quick to find."""
     if tree.op == "number":
-        return tree.value
-    args = [exact(arg) for arg in tree.args]
-    if not args or None in args or tree.op not in _EXACT:
+        return tree.fraction
+    args = [value for arg in tree.args if (value := exact(arg)) is not None]
+    if not args or len(args) < len(tree.args) or tree.op not in _EXACT:
         return None
     try:
         value = _EXACT[tree.op](*args)
@@ -31,7 +31,7 @@ def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
     if exponent.denominator != 1 or (base == 0 and exponent <= 0):
         return None
     bits = base.numerator.bit_length() + base.denominator.bit_length()
-    return base**exponent if bits * abs(exponent) <= _BITS else None
+    return base ** int(exponent) if bits * abs(exponent) <= _BITS else None
 
 
 def _exact_root(value: Fraction, degree: Fraction) -> Fraction | None:

@@ -103,7 +103,7 @@ def _like_terms(terms: list[Node]) -> bool:
     if sum(any(part.op in _ANGLES for part in term.walk()) for term in terms) > 1:
         return True
     with mp.workdps(DIGITS):
-        values = []
+        values: list = []  # of mpmath
         for term in terms:
             try:
                 value = numeric(term)

@@ -115,7 +115,7 @@ def _without_frame(text: str) -> str:
     """The text without what leads to an answer, and without the punctuation behind it."""
     for _ in range(4):  # a bold, boxed and bracketed answer has no more layers
         text = text.strip()
-        text = text[_LEAD.match(text).end() :] if _LEAD.match(text) else text
+        text = text[lead.end() :] if (lead := _LEAD.match(text)) else text
         text = re.sub(r"(?<!\\)[.,;:]+$", "", text.strip()).strip()
         text = re.sub(r'^(["*])(.*)\1$', r"\2", text)
         if text.startswith("{") and _closes_at(text) == len(text) - 1:

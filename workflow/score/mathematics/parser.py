@@ -93,14 +93,15 @@ class Parser:
                 mixed = self._juxtaposed(left, right.args[0], written)
                 return Node("percent", (mixed,)) if mixed.form == "mixed" else product
             if right.op == "divide" and right.form in (r"\frac", "/") and self._proper(right):
-                return number(left.value + right.args[0].value / right.args[1].value, "mixed")
+                top, bottom = right.args
+                return number(left.fraction + top.fraction / bottom.fraction, "mixed")
         return product
 
     @staticmethod
     def _proper(fraction: Node) -> bool:
         top, bottom = fraction.args
         whole = all(part.op == "number" and part.form == "integer" for part in fraction.args)
-        return whole and 0 < top.value < bottom.value
+        return whole and 0 < top.fraction < bottom.fraction
 
     def _starts_factor(self) -> bool:
         token, before = self.next, self.tokens[self.at - 1]
@@ -166,6 +167,7 @@ class Parser:
         token = self.next
         self.at += 1
         if token.kind == "number":
+            assert token.node is not None  # each number has one
             return self._slashed(token.node)
         if token.kind == "letter":
             return self._symbol(token.text)
@@ -188,6 +190,8 @@ class Parser:
         before = self.tokens[self.at - 2] if self.at > 1 else END
         if before.kind == "number" and self.take("/"):
             bottom = self.next.node
+            if bottom is None:
+                raise Unreadable(f"{self.next.text!r} is no denominator behind a whole number")
             self.at += 1
             return Node("divide", (leaf, bottom), form="/")
         return leaf
@@ -253,13 +257,13 @@ class Parser:
         return Node("root", (self._argument(), degree))
 
     def _of_several(self, op: str) -> Node:
-        closing = {"(": ")", "{": "}", r"\{": r"\}"}.get(opening := self.take("(", "{", r"\{"))
+        opening = self.take("(", "{", r"\{")
         if opening is None:
             raise Unreadable(f"{op} of nothing")
         args = [self.sum()]
         while self.take(","):
             args.append(self.sum())
-        self.expect(closing)
+        self.expect({"(": ")", "{": "}", r"\{": r"\}"}[opening])
         return Node(op, tuple(args))
 
     def _function(self, name: str) -> Node:

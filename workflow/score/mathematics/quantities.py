@@ -23,7 +23,7 @@ def quantity(tokens: list[Token]):
             behind += 1
         tree = parse(tokens[:first_word])
         if first_word < len(tokens) and tokens[first_word].text in _SCALES and tree.op == "number":
-            tree = number(tree.value * _SCALES[tokens[first_word].text], tree.form)
+            tree = number(tree.fraction * _SCALES[tokens[first_word].text], tree.form)
             first_word += 1
         unit, spoken = _unit(tokens[first_word:behind], tree)
         if unit is not None and tree.op == "degree":
@@ -40,9 +40,8 @@ def quantity(tokens: list[Token]):
             raise Unreadable("two units")
         parts = [(parts[0][0], money)]
     parts = [_degrees(*part) for part in parts]
-    if len(parts) > 1 and (
-        None in [u for _, u in parts] or len({u.dimension for _, u in parts}) > 1
-    ):
+    dimensions = {None if unit is None else unit.dimension for _, unit in parts}
+    if len(parts) > 1 and (None in dimensions or len(dimensions) > 1):
         raise Unreadable("quantities of different kinds")
     if len(parts) == 1 and len(both := signs_chosen(parts[0][0])) > 1:
         return Items(tuple(Quantity(((tree, parts[0][1]),)) for tree in both))

@@ -23,6 +23,7 @@ from score.mathematics.tree import LENGTH_LIMIT, Node, Unreadable, number
 from score.mathematics.whole_text import ARTICLES, choice, matrix, system, time_of_day
 
 _NOTHING = {"", "nan", "none", "null", "n/a", "na", "nil", "?"}
+_PHRASES: dict[tuple[str, ...], str]
 _PHRASES = dict.fromkeys([("no", "solution"), ("no", "solutions"), ("empty", "set")], r"\emptyset")
 _PHRASES |= dict.fromkeys([("all", "real", "numbers"), ("all", "reals")], r"\mathbb{R}")
 _NUMBER_WORDS = """
@@ -167,8 +168,8 @@ def _bracketed(tokens: list[Token]):
     if opening == r"\{" and closing == r"\}":
         if not inside:
             return Items((), braces=True)
-        answers = [None if _is_ellipsis(part) else _structured(part) for part in parts]
-        return Items(tuple(p for a in answers for p in _expanded(a)), braces=True)
+        listed = [None if _is_ellipsis(part) else _structured(part) for part in parts]
+        return Items(tuple(p for answer in listed for p in _expanded(answer)), braces=True)
     if len(parts) < 2 or opening == r"\{" or closing == r"\}":
         return None
     answers = tuple(None if _is_ellipsis(part) else _structured(part) for part in parts)
@@ -195,5 +196,5 @@ def _text(plain: str, tokens: list[Token]) -> Text | Raw:
             return Raw(flat(plain))
     if not any(token.kind == "word" for token in tokens):
         return Raw(flat(plain))
-    words = tuple(word for word in words if word not in ARTICLES)
-    return read(_PHRASES[words]) if words in _PHRASES else Text(words)
+    said = tuple(word for word in words if word not in ARTICLES)
+    return read(_PHRASES[said]) if said in _PHRASES else Text(said)

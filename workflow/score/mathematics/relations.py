@@ -33,13 +33,14 @@ def related(tokens: list[Token], sides: list[list[Token]], read: Callable):
     sign, (left, right) = signs[0], sides
     if sign == "=":
         named_last = not _name(left)[0] and _name(right)[0]  # 5 = x
-        return _point(left, right, read) or _equation(*(sides[::-1] if named_last else sides), read)
+        named, value = (right, left) if named_last else (left, right)
+        return _point(left, right, read) or _equation(named, value, read)
     if absolute := _absolute(left, sign, right):
         return absolute
     trees = parse(left), parse(right)
-    for name, sign_of_name, bound in ((left, sign, trees[1]), (right, TURNED[sign], trees[0])):
-        if _name(name)[0] and not any(node.op == "symbol" for node in bound.walk()):
-            return _half_line(_name(name)[0], sign_of_name, bound)
+    for side, sign_of_name, bound in ((left, sign, trees[1]), (right, TURNED[sign], trees[0])):
+        if _name(side)[0] and not any(node.op == "symbol" for node in bound.walk()):
+            return _half_line(_name(side)[0], sign_of_name, bound)
     return Relation(trees[0], sign, trees[1])
 
 
@@ -109,7 +110,7 @@ def _name(tokens: list[Token]) -> tuple[str, str]:
         return "f^{-1}", argument[0].text
     if tree.op != "symbol":
         return "", ""
-    return tree.value, argument[0].text if argument else ""
+    return tree.name, argument[0].text if argument else ""
 
 
 def _half_line(variable: str, sign: str, bound: Node) -> Region:
@@ -154,9 +155,11 @@ def without_points(points) -> Region:
     if not isinstance(points, Items) or not points.braces:
         raise Unreadable("no set of points")
     found = [part.parts[0][0] for part in points.parts if isinstance(part, Quantity)]
-    if len(found) != len(points.parts) or None in map(exact, found):
+    placed = [(value, tree) for tree in found if (value := exact(tree)) is not None]
+    if len(placed) != len(points.parts):
         raise Unreadable("points that can't be put in order")
-    ends = [Node("negative", (infinity,)), *sorted(found, key=exact), infinity]
+    in_order = [tree for _, tree in sorted(placed, key=lambda point: point[0])]
+    ends = [Node("negative", (infinity,)), *in_order, infinity]
     return Region(tuple((low, False, high, False) for low, high in pairwise(ends)))
 
 

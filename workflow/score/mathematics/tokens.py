@@ -104,8 +104,8 @@ def _next(text: str, place: int, in_brackets: bool, in_words: bool) -> tuple[lis
     if match := _CURRENCY.match(text, place):
         return [Token("currency", match[1])], match.end()
     if match := (_WORD if in_words else _RUN).match(text, place):
-        words = in_words or not match[0].isascii() or "." in match[0]
-        return [_word(match[0])] if words else _letters(match[0]), match.end()
+        spoken = in_words or not match[0].isascii() or "." in match[0]
+        return [_word(match[0])] if spoken else _letters(match[0]), match.end()
     if match := _COMMAND.match(text, place):
         name = match[1]
         return [Token("command" if name.isalpha() else "other", match[0])], match.end()
@@ -174,7 +174,8 @@ def _closing_brace(text: str, start: int) -> int:
 
 def split(tokens: list[Token], separators: set[str]) -> list[list[Token]]:
     """The tokens between separators that stand outside all brackets."""
-    parts, depth = [[]], 0
+    parts: list[list[Token]] = [[]]
+    depth = 0
     for token in tokens:
         depth += (token.text in OPENING) - (token.text in CLOSING)
         if depth == 0 and token.text in separators and token.kind != "number":

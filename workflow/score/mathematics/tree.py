@@ -1,5 +1,6 @@
 """Expressions as trees, and the error of a text that is none."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -27,7 +28,19 @@ class Node:
     value: Fraction | str | None = None
     form: str = field(default="", compare=False)
 
-    def walk(self):
+    @property
+    def fraction(self) -> Fraction:
+        """The value of a number."""
+        assert isinstance(self.value, Fraction)
+        return self.value
+
+    @property
+    def name(self) -> str:
+        """The name of a symbol or a constant."""
+        assert isinstance(self.value, str)
+        return self.value
+
+    def walk(self) -> Iterator["Node"]:
         """This node and all below it."""
         yield self
         for arg in self.args:
@@ -40,7 +53,7 @@ def number(value, form: str = "integer") -> Node:
 
 def symbols(tree: Node) -> frozenset[str]:
     """Names of the variables in a tree."""
-    return frozenset(node.value for node in tree.walk() if node.op == "symbol")
+    return frozenset(node.name for node in tree.walk() if node.op == "symbol")
 
 
 def renamed(tree: Node, old: str, new: str) -> Node:

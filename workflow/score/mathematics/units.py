@@ -15,7 +15,7 @@ class Unit(NamedTuple):
     factor: Fraction = Fraction(1)
 
 
-_SCALES = {  # dimension: {names separated by |: factor}
+_SCALES: dict[str, dict[str, int | str]] = {  # dimension: {names separated by |: factor}
     "length": {
         "m|meter|metre": 1, "cm|centimeter|centimetre": "1/100", "mm|millimeter|millimetre": "1/1000",
         "km|kilometer|kilometre": 1000, "in|inch|inche": "0.0254", "ft|foot|feet": "0.3048",
@@ -72,7 +72,7 @@ _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 
 
 def _tabulate() -> dict[str, Unit]:
-    table = {}
+    table: dict[str, Unit] = {}
     for dimension, names in _SCALES.items():
         for spellings, factor in names.items():
             top, _, bottom = str(factor).partition("/")
@@ -101,13 +101,11 @@ def find(words: list[str], power: int = 1) -> Unit | None:
     if words[:1] == ["degrees"] and words[1:] in (["celsius"], ["fahrenheit"]):
         words = words[1:]
     if len(words) != 1:
-        found = [_single(word) for word in words]
-        known = len(found) == 2 and None not in found and power == 1
-        return (
-            Unit(f"{found[0].dimension} {found[1].dimension}", found[0].factor * found[1].factor)
-            if known
-            else None
-        )
+        found = [unit for word in words if (unit := _single(word)) is not None]
+        if power != 1 or not len(found) == len(words) == 2:
+            return None
+        first, second = found
+        return Unit(f"{first.dimension} {second.dimension}", first.factor * second.factor)
     if words[0] in ("unit", "units"):
         return Unit(f"unit^{power}" if power != 1 else "unit")
     unit = _single(words[0])

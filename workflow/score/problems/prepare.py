@@ -38,7 +38,7 @@ def prepare(settings: PrepareSettings) -> tuple[dict[str, list[Problem]], dict]:
     task = load_task(settings.task_type)
     offences = checks.Offences()
     data_rows, sources = _read("data", settings.data_path, settings.data_split, settings, task)
-    test_rows = []
+    test_rows: list[dict] = []
     if settings.has_test_source:
         path = settings.test_path or settings.data_path
         test_rows, test_sources = _read("test", path, settings.test_split, settings, task)
@@ -55,9 +55,11 @@ def prepare(settings: PrepareSettings) -> tuple[dict[str, list[Problem]], dict]:
     data = checks.without_duplicates(data, offences)
     sound = checks.with_sound_golds([*data, *test], settings, offences)
     offences.refuse(settings)
-    data, test = ([c.problem for c in part if c.problem.id in sound] for part in (data, test))
-    splits = _split(data, test, settings)
-    kept = [*data, *test]
+    to_train, to_test = (
+        [c.problem for c in part if c.problem.id in sound] for part in (data, test)
+    )
+    splits = _split(to_train, to_test, settings)
+    kept = [*to_train, *to_test]
     notes = notes_on(kept, settings.level_col is not None, task)
     return splits, data_card(settings, sources, offences.rows, splits, len(kept), notes)
 
@@ -88,7 +90,7 @@ def _split(
         _check_size("test_size", settings.test_size or 0, len(test))
         test = test[: settings.test_size]
     else:
-        _check_size("test_size", settings.test_size, len(data))
+        _check_size("test_size", settings.test_size or 0, len(data))
         test, data = data[: settings.test_size], data[settings.test_size :]
     _check_size("validation_size", settings.validation_size, len(data))
     validation, data = data[: settings.validation_size], data[settings.validation_size :]

@@ -55,7 +55,8 @@ def read_problems(path) -> list[Problem]:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"problems file is {path}; expected an existing file. Run prepare first.")
-    problems, lines_by_id = [], {}
+    problems: list[Problem] = []
+    lines_by_id: dict[str, int] = {}
     for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if not line.strip():
             continue

@@ -43,7 +43,7 @@ def read_source(path: str, split=None, revision=None, cache_dir=None) -> tuple[l
     split: a split's name, a slice of rows such as `[600:974]`, or both: `train[:100]`.
     ValueError names what is missing or malformed.
     """
-    local, notes = Path(path).expanduser(), Counter()
+    local, notes = Path(path).expanduser(), Counter[str]()
     if local.is_dir() or local.is_file():
         revision = None  # a local source is pinned by its checksum
         rows, digest = _read_local(local, split, notes)

@@ -70,8 +70,10 @@ def name_classes(rows: list[dict], features: dict, where: str, notes: Counter) -
     ValueError for a number without a name.
     """
     for column, feature in features.items():
-        name, found = _names(feature), Counter()
-        for row in rows if name is not None else []:
+        name, found = _names(feature), Counter[str]()
+        if name is None:
+            continue
+        for row in rows:
             try:
                 row |= {column: name(row[column], found)} if column in row else {}
             except IndexError as error:
@@ -93,15 +95,15 @@ def refuse_twins(names: list[str], where: str) -> None:
 
 def _in(fields: dict[str, Callable | None], each: Callable | None) -> Callable | None:
     """A function for cells that are lists of what `each` takes, or objects of what `fields` take."""
-    fields = {name: function for name, function in fields.items() if function is not None}
-    if each is None and not fields:
+    held = {name: function for name, function in fields.items() if function is not None}
+    if each is None and not held:
         return None
 
     def convert(cell, *more):
         if isinstance(cell, list):
             return [convert(one, *more) if each is None else each(one, *more) for one in cell]
         if isinstance(cell, dict):
-            return cell | {name: fields[name](cell[name], *more) for name in fields}
+            return cell | {name: function(cell[name], *more) for name, function in held.items()}
         return cell
 
     return convert

@@ -114,7 +114,7 @@ def write_problems(directory: Path) -> None:
         rng = random.Random(f"problems {split}")
         solver = NoisySolver(rng)
         solver.habit, solver.careful = 0.0, 1.0
-        lines = {}  # by identity of the puzzle
+        lines: dict[str, str] = {}  # by identity of the puzzle
         for numbers, target in draw_problems(split, rng):
             if canonical(numbers, target) not in lines:
                 text = question(numbers, target)

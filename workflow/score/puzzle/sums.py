@@ -8,7 +8,9 @@ worked solution as attempt 1, for a policy of objective `supervised`. No sum is 
 
 import csv
 import io
+import math
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from score.files.atomic import replace_file
@@ -16,13 +18,19 @@ from score.jobs.command import Command, optional
 
 COMMAND = Command(__spec__, __doc__)
 Numbers = tuple[int, int, int]
+MOST = math.comb(90 + 3 - 1, 3)  # triples of 90 numbers, whatever their order
 
 
 def draw(count: int, seed: int) -> list[Numbers]:
-    """Triples of numbers from 10 to 99, no two of the same numbers."""
-    drawn, generator = {}, random.Random(seed)
+    """Triples of numbers from 10 to 99, no two of the same; ValueError for more than there are."""
+    if not 0 <= count <= MOST:
+        raise ValueError(
+            f"{count} problems are asked for; expected at most {MOST}. Lower the counts."
+        )
+    drawn: dict[tuple[int, ...], Numbers] = {}
+    generator = random.Random(seed)
     while len(drawn) < count:
-        numbers = tuple(generator.randint(10, 99) for _ in range(3))
+        numbers = (generator.randint(10, 99), generator.randint(10, 99), generator.randint(10, 99))
         drawn.setdefault(tuple(sorted(numbers)), numbers)
     return list(drawn.values())
 
@@ -38,7 +46,7 @@ def solution(numbers: Numbers) -> str:
     return f"{first} + {second} = {total}, {total} + {third} = {total + third}"
 
 
-def write(path: Path, columns: tuple[str, str], rows: list[tuple[str, str | int]]) -> None:
+def write(path: Path, columns: tuple[str, str], rows: Sequence[tuple[str, str | int]]) -> None:
     """A CSV file of two columns, whole or not at all."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -54,8 +62,9 @@ def main() -> None:
         demonstrations=optional("worked solutions; default: 640", type=int, default=640),
         seed=optional("of the drawing; default: 11", type=int, default=11),
     )
+    with COMMAND.errors():
+        drawn = draw(flags.train + flags.test + flags.demonstrations, flags.seed)
     flags.folder.mkdir(parents=True, exist_ok=True)
-    drawn = draw(flags.train + flags.test + flags.demonstrations, flags.seed)
     problems, demonstrated = drawn[: flags.train + flags.test], drawn[flags.train + flags.test :]
     asked = [(question(numbers), sum(numbers)) for numbers in problems]
     write(flags.folder / "train.csv", ("question", "answer"), asked[: flags.train])
@@ -64,5 +73,9 @@ def main() -> None:
     write(flags.folder / "demonstrations.csv", ("question", "attempt_1"), worked)
 
 
-if __name__ == "__main__":
+def run() -> None:
     COMMAND.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -15,6 +15,7 @@ from pathlib import Path
 from score.files.atomic import replace_file
 from score.files.sizes import size_text
 from score.jobs.command import Command
+from score.jobs.progress import draw, erase
 from score.report.page import part_file, report_page
 from score.report.provenance import provenance
 from score.report.rollouts import read_rollouts
@@ -31,7 +32,10 @@ def write_report(results: str | Path) -> Path:
     ValueError where the folder is no run's.
     """
     run = open_run(results)
-    rollouts, origin = read_rollouts(run), provenance(run)
+    rollouts = read_rollouts(run)
+    draw("looking up where the numbers come from")
+    origin = provenance(run)
+    draw("writing the page")
     shutil.rmtree(run.path / PARTS, ignore_errors=True)
     page = report_page(run, rollouts, origin)
     if len(page) > MOST_BYTES:
@@ -41,6 +45,7 @@ def write_report(results: str | Path) -> Path:
     replace_file(run.path / "provenance.json", f"{json.dumps(origin, indent=1)}\n".encode())
     written = run.path / "report.html"
     replace_file(written, page.encode("utf-8", "replace"))
+    erase()
     for text in (*run.missing, *rollouts.unread):
         print(f"missing: {text}", file=sys.stderr)
     print(f"{written}: {size_text(len(page))}, {len(rollouts.parts)} policies", file=sys.stderr)
@@ -53,5 +58,9 @@ def main(arguments: list[str] | None = None) -> None:
         write_report(flags.results)
 
 
-if __name__ == "__main__":
+def run() -> None:
     COMMAND.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -20,9 +20,10 @@ def word_runs(before: str, after: str) -> list[int] | None:
     if max(len(first), len(second)) > MOST_WORDS:
         return None
     runs: list[int] = []
-    for change, i, j, k, m in Indel.opcodes(first, second):
-        removed, added = "".join(first[i:j]), "".join(second[k:m])
-        _add(runs, change, removed, added)
+    for step in Indel.opcodes(first, second):
+        removed = "".join(first[step.src_start : step.src_end])
+        added = "".join(second[step.dest_start : step.dest_end])
+        _add(runs, step.tag, removed, added)
     return runs
 
 

@@ -17,7 +17,7 @@ _BOLD = re.compile(r"\*\*(.+?)\*\*|`([^`]+)`")
 
 def markdown_elements(text: str, level: int = 3) -> list[Element]:
     """The blocks of a page. level: of its first-level headings, 1 to 6."""
-    found = []
+    found: list[Element] = []
     for kind, lines in groupby(text.splitlines(), _kind):
         found += _BLOCKS[kind](list(lines), level)
     return found

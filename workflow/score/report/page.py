@@ -99,8 +99,8 @@ def part_file(number: int, packed: str) -> bytes:
 
 def _header(run: RunFolder, origin: dict) -> Element:
     verdict, *numbers = sentence(run)
-    links = (("results", "Results"), ("rollouts", "Rollouts"), ("figures", "Figures"))
-    links += (("settings", "Settings"), ("provenance", "Provenance"))
+    links = [("results", "Results"), ("rollouts", "Rollouts"), ("figures", "Figures")]
+    links += [("settings", "Settings"), ("provenance", "Provenance")]
     return element(
         "header",
         element("p", f"Run {run.name}, {origin['reported'][:10]}", class_="quiet"),

@@ -19,7 +19,7 @@ def accuracy_picture(rows: list[dict]) -> Element | None:
 
     rows: of self_correction.csv. None where no row has both.
     """
-    drawn = [(row["policy"], *_turns(row)) for row in rows if _turns(row)]
+    drawn = [(row["policy"], *turns) for row in rows if (turns := _turns(row))]
     if not drawn:
         return None
     values = [value for _, *turns in drawn for turn in turns for value in turn]
@@ -29,7 +29,7 @@ def accuracy_picture(rows: list[dict]) -> Element | None:
     def x(value: float) -> float:
         return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)
 
-    parts = [_axis(low, high, x, height)]
+    parts = _axis(low, high, x, height)
     for place, (name, first, second) in enumerate(drawn):
         parts += _accuracy_row(name, first, second, ROW * place, x)
     told = "; ".join(

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from score.files.digests import digest, file_digest
 from score.report.run_folder import RunFolder, read_object
@@ -46,8 +47,8 @@ def git_state(folder: Path) -> dict:
     tracked = _git(folder, "ls-files", "--error-unmatch", "__init__.py")
     if tracked is None:
         return {**unknown, "why": f"{folder} is not tracked by git"}
-    commit, changed = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "--porcelain", ":/")
-    changed = None if changed is None else [line[3:] for line in changed.splitlines()]
+    commit, status = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "--porcelain", ":/")
+    changed = None if status is None else [line[3:] for line in status.splitlines()]
     return {"commit": (commit or "").strip() or None, "clean": changed == [], "changed": changed}
 
 
@@ -63,7 +64,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def packages() -> dict[str, str]:
     """Every installed package and its version."""
-    found = {}
+    found: dict[str, str] = {}
     for package in importlib.metadata.distributions():
         name = package.metadata["Name"]
         if name:
@@ -155,7 +156,7 @@ def jobs(run: RunFolder, records: Path = RECORDS) -> list[dict] | None:
     """
     if not records.is_dir():
         return None
-    found = {}
+    found: dict[tuple[Any, str], dict] = {}
     for file in records.rglob("*"):
         output, record = _output_of(file.relative_to(records)), read_object(file)
         if output is None or not {"rule", "starttime", "endtime"} <= record.keys():

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from score.evaluation.metrics import turns_of
+from score.jobs.progress import Countdown, draw
 from score.report.differences import word_runs
 from score.report.pictures import FLOWS
 from score.report.run_folder import RunFolder
@@ -45,7 +46,9 @@ def read_rollouts(run: RunFolder) -> Rollouts:
     problems: dict[str, list] = {"id": [], "question": [], "answer": [], "level": []}
     found = Rollouts({"problems": problems, "policies": []})
     places: dict[str, int] = {}
-    for instance in run.instances():
+    progress, instances = Countdown("read", "policies"), run.instances()
+    for number, instance in enumerate(instances):
+        progress(number, len(instances))
         path = run.attempts(instance)
         if not path.is_file():
             continue
@@ -70,6 +73,7 @@ def read_rollouts(run: RunFolder) -> Rollouts:
             }
         )
         found.parts.append(pack(_texts(frame, turns)))
+    draw("rendering the formulas and code of the problems")
     found.index |= rendered(problems["question"], problems["answer"])
     return found
 

@@ -14,6 +14,7 @@ TABLES = (
     "paper_comparison",
 )  # the order of those that are known
 DESCRIPTION = "run.json"
+_KINDS = {"config": dict, "instances": list, "analyses": list}  # what else stands there is no run's
 
 
 @dataclass
@@ -56,8 +57,11 @@ class RunFolder:
         path = self.path / "self_correction.csv"
         if not path.is_file():
             return []
-        with path.open(encoding="utf-8", newline="") as file:
-            return [row for row in csv.DictReader(file) if row.get("policy")]
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            try:
+                return [row for row in csv.DictReader(file) if row.get("policy")]
+            except csv.Error:
+                return []
 
     def tables(self) -> list[Path]:
         """The pages of tables that the run has made, THE table first."""
@@ -101,7 +105,8 @@ def open_run(path: str | Path) -> RunFolder:
             f"--results is {path}, which is no folder; expected one like results/puzzle. "
             "Correct the path, or make the run first."
         )
-    description = read_object(path / DESCRIPTION)
+    told = read_object(path / DESCRIPTION).items()
+    description = {key: value for key, value in told if isinstance(value, _KINDS.get(key, object))}
     run = RunFolder(path, description)
     instances = run.instances()
     if not (instances or run.rows() or run.tables() or run.analyses()):

@@ -12,10 +12,14 @@ WAYS = {
     "summed_return": "reinforcement learning on the summed return",
     "grpo": "GRPO",
     "thinktwice": "ThinkTwice",
+    "pag": "PAG",
+    "self_rewarding_rl": "reinforcement learning of self-rewarding correction",
     "self_taught": "fine-tuning on its own corrections",
     "pair_sft": "fine-tuning on pairs of its own attempts",
+    "self_rewarding": "fine-tuning on its own verdicts and corrections",
     "supervised": "fine-tuning on given attempts",
     "self_refine": "prompting it to criticise and refine",
+    "pag_prompted": "prompting it to judge its attempts",
 }
 
 
@@ -30,7 +34,7 @@ def main_instance(run: RunFolder) -> str | None:
     row = main_row(run)
     have = [name for name in run.instances() if run.attempts(name).is_file()]
     own = [name for name in have if row is not None and arm_of(name) == row["policy"]]
-    return (own or have[-1:] or [None])[0]
+    return next(iter(own or have[-1:]), None)
 
 
 def sentence(run: RunFolder) -> list[str]:
@@ -68,7 +72,8 @@ def _numbers(run: RunFolder, row: dict) -> str:
 
 
 def _gain(row: dict) -> str:
-    return interval(*(float(row[f"delta{end}"]) for end in ("", "_low", "_high")), signed=True)
+    value, low, high = (float(row[f"delta{end}"]) for end in ("", "_low", "_high"))
+    return interval(value, low, high, signed=True)
 
 
 def _made(run: RunFolder, arm: str) -> str:

@@ -78,7 +78,6 @@ _ATTRIBUTES = {
     "stretchy": r"true|false",
     "width": r"-?[0-3](\.\d+)?em",
 }
-_ATTRIBUTES = {name: re.compile(pattern) for name, pattern in _ATTRIBUTES.items()}
 _DEEPEST = 60
 
 _CLASSES = (
@@ -97,7 +96,7 @@ def pieces(text: str) -> list[tuple[int, int, str, str]]:
     """(start, end, kind, source) of each in order: kind is `math`, `display` or a language."""
     found = []
     for match in _PIECES.finditer(text):
-        group = match.lastindex
+        group = match.lastindex or 0  # never 0: each alternative has a group
         if group in (1, 2):
             start, end = match.span(2)
             found.append((start, end, match[1] or "text", match[2]))
@@ -116,7 +115,9 @@ def rendered(texts: Iterable[str], answers: Iterable[str] = ()) -> dict:
     answers: texts that are a formula as a whole where they hold a backslash. What can't be read,
     and what is more than MOST_FORMULAS or MOST_CODE, is left out and will be shown as it was written.
     """
-    formulas, code, characters = {}, {}, 0
+    formulas: dict[str, list | None] = {}
+    code: dict[str, list | None] = {}
+    characters = 0
     found = (piece[2:] for text in texts for piece in pieces(text))
     whole = (("math", text) for text in answers if _is_latex(text))
     for kind, source in itertools.chain(found, whole):
@@ -161,9 +162,9 @@ def _tree(node: Element, depth: int) -> list:
     attributes |= {
         key: value
         for key, value in node.attrib.items()
-        if key in _ATTRIBUTES and _ATTRIBUTES[key].fullmatch(value)
+        if key in _ATTRIBUTES and re.fullmatch(_ATTRIBUTES[key], value)
     }
-    children = [html.unescape(node.text)] if node.text else []
+    children: list = [html.unescape(node.text)] if node.text else []
     children += [_tree(child, depth + 1) for child in node]
     return [name if name in _ALLOWED else "mrow", attributes, *children]
 

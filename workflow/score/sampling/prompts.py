@@ -9,7 +9,7 @@ writes the same after any attempt, which `bridge_text` checks before any work st
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 from score.files.digests import digest
 from score.sampling.bridge_text import BridgeText, Messages, bridge_text
@@ -19,13 +19,15 @@ from score.sampling.prompt_settings import BETWEEN
 from score.sampling.render import render
 
 
-def first_messages(question: str, task: ModuleType, few_shot: Messages) -> Messages:
+def first_messages(
+    question: str, task: ModuleType | SimpleNamespace, few_shot: Messages
+) -> Messages:
     """The conversation that asks for attempt 1: system message, worked examples, the question."""
     content = task.FIRST_PROMPT.replace("{question}", question)
     return [*_system(system_prompt_of(task)), *few_shot, {"role": "user", "content": content}]
 
 
-def system_prompt_of(task: ModuleType) -> str | None:
+def system_prompt_of(task: ModuleType | SimpleNamespace) -> str | None:
     return getattr(task, "SYSTEM_PROMPT", None)
 
 

@@ -2,8 +2,7 @@
 
     python -m score.jobs.launch --config configs/accelerate/cpu.yaml --processes 1 \\
         -m score.sampling.sample --settings settings.json --policy POLICY \\
-        --problems test.jsonl --shards shards --attempts sampled.parquet \\
-        [--first-attempts sampled.parquet of another policy]
+        --problems test.jsonl --shards shards --attempts sampled.parquet
 
 Sampling knows nothing of right and wrong: verdicts are given by `evaluation.verify`, so a change of the
 verifier never samples again. Every rank samples its share and writes each finished batch to the
@@ -85,6 +84,15 @@ def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generat
         stop_ids = stop_ids_of(config, tokenizer, bridge)
         local_rank = accelerator.local_process_index
         return VLLMGenerate(settings, plan.path, stop_ids, plan.length(), local_rank), stop_ids
+    policy, config, stop_ids = load_sampler(plan)
+    policy = place_for_sampling(policy, accelerator)
+    generate = HFGenerate(policy, config, settings.batch_size, strings=stop_ids.strings)
+    return generate, stop_ids
+
+
+def load_sampler(plan: SamplingPlan) -> tuple:
+    """The policy on no device yet, the GenerationConfig that it samples by, and the StopIds."""
+    settings, tokenizer = plan.settings, plan.tokenizer
     policy = load_policy(
         plan.path,
         settings.precision,
@@ -93,13 +101,11 @@ def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generat
         trust_remote_code=settings.trust_remote_code,
     ).eval()
     leave_out_padding_rows(policy, tokenizer)
-    stop_ids = stop_ids_of(policy.generation_config, tokenizer, bridge)
+    stop_ids = stop_ids_of(policy.generation_config, tokenizer, plan.bridges[0])
     config = sampling_config(
         settings.max_tokens, settings.temperature, stop_ids, tokenizer.pad_token_id
     )
-    policy = place_for_sampling(policy, accelerator)
-    generate = HFGenerate(policy, config, settings.batch_size, strings=stop_ids.strings)
-    return generate, stop_ids
+    return policy, config, stop_ids
 
 
 def main() -> None:

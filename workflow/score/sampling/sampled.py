@@ -14,8 +14,9 @@ critique_t2, critique_tokens_t2, …
 self_verdict_t2, revised_t2, …
               where the policy judges its own attempts (prompting pag): what it says of attempt 1,
               "correct", "wrong" or "unread", null where it was not asked, and whether it revised it.
-              The critique is the verifier turn's text. Where attempt 1 stands, attempt 2 is the same
-              text and ids again, of which none was sampled: tokens_t2 is 0
+              The critique is the verifier turn's text, critique_ids_t2 its ids as sampled. Where
+              attempt 1 stands, attempt 2 is the same text and ids again, of which none was sampled:
+              tokens_t2 is 0
 prompt_ids    the token ids up to attempt 1
 opening       the text that the chat template writes just before each attempt, which may open a
               reasoning block

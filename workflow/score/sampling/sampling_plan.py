@@ -37,9 +37,10 @@ _IDLE = ("batch_size", "cache_dir", "num_problems", "vllm_gpu_memory_utilization
 class SamplingPlan:
     """The prompts of a policy's attempts at the problems, and the draws of each of them.
 
-    prompts: token ids by problem id. bridges: from an attempt to the next. given: rollouts of first
-    attempts by job, empty where the policy makes its own. ValueError where the policy can't
-    run, or tokenizer, task and given first attempts don't go together.
+    prompts: token ids by problem id. messages_between, bridges: what leads from an attempt to the next,
+    as messages and as token ids. given: rollouts of first attempts by job, empty where the policy makes
+    its own. ValueError where the policy can't run, or tokenizer, task and given first attempts don't go
+    together.
     """
 
     def __init__(
@@ -50,21 +51,18 @@ class SamplingPlan:
         few_shot: Messages,
         first_attempts: Path | None = None,
     ):
-        self.settings, self.path, self.problems = settings, path, problems
+        self.settings, self.path = settings, path
         self.first_attempts = first_attempts
-        self.by_id = {problem.id: problem for problem in problems}
-        task = task_of(settings)
+        self.task, self.few_shot = task_of(settings), few_shot
         rows = check_policy(path, settings.cache_dir, settings.trust_remote_code)
         self.tokenizer = asking_tokenizer(path, settings)
         check_vocabulary(self.tokenizer, rows)
+        self.messages_between = correction_prompts(self.task, settings.prompting)
         self.bridges = tuple(
-            Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(task))
-            for message in correction_prompts(task, settings.prompting)
+            Bridge.from_tokenizer(self.tokenizer, message, system_prompt_of(self.task))
+            for message in self.messages_between
         )
-        self.prompts = {
-            p.id: prompt_ids(self.tokenizer, first_messages(p.question, task, few_shot))
-            for p in problems
-        }
+        self.take(problems)
         self.given: dict[Job, Rollout] = {}
         if first_attempts is not None:
             if settings.num_turns == 1:
@@ -78,6 +76,15 @@ class SamplingPlan:
                 settings.samples,
                 vocabulary_size(path, settings.cache_dir, settings.trust_remote_code),
             )
+
+    def take(self, problems: list[Problem]) -> None:
+        """Ask the policy these problems, in place of those before."""
+        self.problems = problems
+        self.by_id = {problem.id: problem for problem in problems}
+        self.prompts = {
+            p.id: prompt_ids(self.tokenizer, first_messages(p.question, self.task, self.few_shot))
+            for p in problems
+        }
 
     def provenance(self) -> dict:
         """All that attempts depend on: settings as they are, the rest as digests."""

@@ -163,5 +163,6 @@ def verified_columns(rollout: Rollout, verdicts: list[str | None]) -> dict:
         zip(verdicts, rollout.attempts[2::2], strict=True), start=2
     ):
         row |= {f"self_verdict_t{t}": said, f"revised_t{t}": bool(revision)}
+        row[f"critique_ids_t{t}"] = rollout.attempts[2 * t - 3]
         row[f"tokens_t{t}"] = len(revision)
     return row

@@ -228,6 +228,7 @@ def _drop_capabilities(libc) -> None:
     libc.capset(header, none)
 
 
+_REFUSED: tuple[str, ...]
 _REFUSED = ("socket.", "subprocess.", "os.fork", "os.exec", "os.posix_spawn", "os.system")
 _REFUSED += ("os.kill", "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.chmod", "os.link")
 _REFUSED += ("os.symlink", "os.truncate", "os.chown", "os.utime", "os.setxattr", "os.removexattr")

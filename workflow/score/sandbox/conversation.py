@@ -4,11 +4,25 @@ The tests call the program; the program may call back the functions that a test 
 the test waits. So each side answers calls while it waits for an answer, and calls nest.
 """
 
+from collections.abc import Callable
+
 from score.sandbox import standard_types, wire
 
 
 class Conversation:
-    """What both sides have in common: one call out, one call in. Each side says what it keeps."""
+    """What both sides have in common: one call out, one call in. Each side says what it keeps.
+
+    keep, find: see score.sandbox.wire.encode and decode. perform: does an operation that was asked for.
+    told, exception: an exception as a message, and back. printed, take_printed: the program's output.
+    """
+
+    keep: Callable
+    find: Callable
+    perform: Callable
+    told: Callable
+    exception: Callable
+    printed: Callable
+    take_printed: Callable
 
     def __init__(self, line):
         self._line = line
@@ -41,17 +55,14 @@ class Conversation:
 
     def _result(self, reply: list, shared: wire.Shared, see: bool):
         kind, value, changes, printed = reply
-        if not (see or (kind == "return" and value is None)):
-            shared, changes = (
-                None,
-                [],
-            )  # what the other side tells of them all the same is no matter
+        told = shared if see or (kind == "return" and value is None) else None
         self.printed(printed)
         # in the order in which they were made: a class is described where it comes first
-        value = self.exception(value) if kind == "raise" else wire.decode(value, self.find, shared)
+        value = self.exception(value) if kind == "raise" else wire.decode(value, self.find, told)
         changes = [
-            (number, [wire.decode(item, self.find, shared) for item in contents])
-            for number, contents in changes
+            (number, [wire.decode(item, self.find, told) for item in contents])
+            # what the other side tells of them all the same is no matter
+            for number, contents in (changes if told is not None else [])
         ]
         for number, contents in changes:
             standard_types.fill(shared.containers[number], contents)

@@ -19,6 +19,7 @@ SEEN = "__score_seen__"  # the name under which compiled tests find what shows c
 
 
 # code that does not run once from its start to its end
+_BY_PARTS: tuple[type[ast.AST], ...]
 _BY_PARTS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While)
 _BY_PARTS += (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.If)
 

@@ -38,7 +38,7 @@ class _NumpyFinder:
             return None
         origin = os.path.join(self._folder, "__init__.py")
         spec = ModuleSpec(name, SourceFileLoader(name, origin), origin=origin, is_package=True)
-        spec.submodule_search_locations.append(self._folder)
+        spec.submodule_search_locations = [self._folder]
         spec.has_location = True
         return spec
 

@@ -12,7 +12,7 @@ import types
 
 def main(line, program_side) -> None:
     module = types.ModuleType("program")
-    module.__builtins__ = __builtins__
+    vars(module)["__builtins__"] = __builtins__
     sys.modules["program"] = module  # dataclasses and typing look names up there
     side = program_side.ProgramSide(line, vars(module))
     prompt, source = line.receive()

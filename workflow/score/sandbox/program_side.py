@@ -12,13 +12,15 @@ import operator
 import sys
 import threading
 import types
+from collections.abc import Callable
 
 from score.sandbox import conversation, standard_types, wire
 
 _PRINTED = 2**20  # bytes of output between two answers; what is beyond is dropped
-_WHOLE = slice(None)
+_WHOLE: slice = slice(None)
+_ARGUMENTS: Callable = vars(BaseException)["args"].__get__  # past what a subclass overrides
 # how to read the plain value of an instance of a subclass; those of the second table can change
-_PLAIN = {
+_PLAIN: dict[type, Callable] = {
     int: int.__int__,
     float: float.__float__,
     complex: complex.__pos__,
@@ -27,13 +29,13 @@ _PLAIN = {
     tuple: lambda value: tuple.__getitem__(value, _WHOLE),
     frozenset: lambda value: frozenset(frozenset.__iter__(value)),
 }
-_CONTENT = {
+_CONTENT: dict[type, Callable] = {
     list: lambda value: list.__getitem__(value, _WHOLE),
     dict: lambda value: dict(dict.items(value)),
     set: lambda value: set(set.__iter__(value)),
     bytearray: lambda value: bytearray.__getitem__(value, _WHOLE),
 }
-_OPERATIONS = {
+_OPERATIONS: dict[str, Callable] = {
     "call": lambda target, *args, **kwargs: target(*args, **kwargs),
     "getattr": getattr,
     "setattr": setattr,
@@ -102,8 +104,11 @@ class ProgramSide(conversation.Conversation):
     def __init__(self, line, namespace: dict):
         super().__init__(line)
         self._namespace = namespace
-        self._objects, self._numbers, self._told = [], {}, set()
-        self._passed, self._passed_numbers = {}, {}  # what the tests have passed
+        self._objects: list = []
+        self._numbers: dict[int, int] = {}
+        self._told: set[int] = set()
+        self._passed: dict[int, object] = {}  # what the tests have passed
+        self._passed_numbers: dict[int, int] = {}
         self._turn = threading.RLock()
         self._output = _Bounded()
         sys.stdout = io.TextIOWrapper(self._output, "utf-8", "replace", write_through=True)
@@ -132,7 +137,7 @@ class ProgramSide(conversation.Conversation):
             self._number(value),
         )
         if isinstance(value, BaseException):
-            args = [wire.encode(arg, self.keep) for arg in BaseException.args.__get__(value)]
+            args = [wire.encode(arg, self.keep) for arg in _ARGUMENTS(value)]
             return ["exception", kind, args, number]
         base = _plain_base(type(value))
         if base is not None:
@@ -150,11 +155,12 @@ class ProgramSide(conversation.Conversation):
                 found = getattr(found, name)
             return found
         if first not in self._passed:
-            made = {
+            makers: dict[str, Callable] = {
                 "iterator": self._iterator,
                 "callback": self._function,
                 "exception": self._raised,
-            }[kind](first, *parts)
+            }
+            made = makers[kind](first, *parts)
             self._passed[first] = made
             self._passed_numbers[id(made)] = first
         return self._passed[first]

@@ -14,12 +14,15 @@ program. What is believed of the program then is what a method of it returns, as
 
 from types import NotImplementedType
 
+from score.sandbox.conversation import Conversation
+
 _COMPARISONS = ("__lt__", "__le__", "__gt__", "__ge__")
 _NUMBERS = ("abs", "int", "float", "complex", "index", "round", "trunc", "floor", "ceil")
 _CONVERSIONS = tuple(f"__{name}__" for name in _NUMBERS)
 _SIGNS = ("__neg__", "__pos__", "__invert__")
 _ARITHMETIC = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or".split()
 _OPERATORS = tuple(f"__{side}{name}__" for name in _ARITHMETIC for side in ("", "r", "i"))
+_ASKED: tuple[str, ...]
 _ASKED = ("__call__", "__getitem__", "__setitem__", "__delitem__", "__iter__", "__next__")
 _ASKED += ("__reversed__", "__len__", "__enter__", "__exit__", "__missing__", "__length_hint__")
 _TEXTS = {"__str__": "str", "__repr__": "repr", "__format__": "format"}
@@ -74,7 +77,7 @@ class RemoteClass(type):
         )
 
     @property
-    def __doc__(cls):
+    def __doc__(cls):  # type: ignore[override]  # asked of the program, as all of a class is
         return cls._score_ask_class("getattr", "__doc__")
 
     def _score_ask_class(cls, operation, *args, **kwargs):
@@ -89,7 +92,9 @@ def is_remote(value) -> bool:
 class Remote(metaclass=RemoteClass, mirror=True):
     """Stands for an object of the program: a function, an instance, an iterator."""
 
-    _score_side, _score_class, _score_number = None, None, None
+    # set for each class, and of each object its number
+    _score_side: Conversation = None  # type: ignore[assignment]
+    _score_class, _score_number = None, None
     _score_contained = None  # the built-in container that the class derives from
     _score_named = False  # of a class that the tests take by name
     _score_compared = False  # made by an operator with a value of the tests
@@ -148,6 +153,10 @@ class Remote(metaclass=RemoteClass, mirror=True):
         return content if type(content) in _CONTAINERS else None
 
 
+def _asked_for(attribute: str) -> property:
+    return property(lambda self: self._score_ask("getattr", attribute))
+
+
 def class_of(side, number: int, name: str, bases: list, specials: list, replaced: list) -> type:
     """The class that stands for a class of the program.
 
@@ -177,14 +186,14 @@ def class_of(side, number: int, name: str, bases: list, specials: list, replaced
     for attribute in replaced:
         if attribute.startswith("_"):
             continue  # a special method is what the table below says, whatever the program says
-        namespace[attribute] = property(lambda self, a=attribute: self._score_ask("getattr", a))
+        namespace[attribute] = _asked_for(attribute)
     if plain is None and not any(issubclass(base, BaseException) for base in bases):
         namespace["__dict__"] = property(lambda self: self._score_ask("getattr", "__dict__"))
     real = [b for b in bases if issubclass(b, (Remote, BaseException, *PLAIN))]
     mirrored = any(issubclass(base, Remote) for base in real)
-    bases = tuple(real if mirrored else [*real, Remote])
     try:
-        return RemoteClass(name, bases, namespace, mirror=True)
+        own = tuple(real if mirrored else [*real, Remote])
+        return RemoteClass(name, own, namespace, mirror=True)
     except TypeError:  # bases that have no common layout or order here
         return RemoteClass(name, (plain, Remote) if plain else (Remote,), namespace, mirror=True)
 

@@ -10,9 +10,9 @@ At the deadline both process groups are killed. Each process has a scratch direc
 else may write nothing.
 
 What this protects against: programs that hang, flood, fork, read, write or look at files, open
-connections, signal, watch or trace others, or cheat the tests. What remains possible stands in the
-README. `layers()` says which layers hold here. Where bubblewrap is installed and works, it is put
-around all this.
+connections, signal, watch or trace others, or cheat the tests. What remains possible stands in
+docs/sandbox.md. `layers()` says which layers hold here. Where bubblewrap is installed and works, it is
+put around all this.
 """
 
 import json
@@ -158,6 +158,7 @@ def _wrapper() -> tuple[str, ...]:
         str(Path(__file__).parent),
         *libraries(folders(numpy_folder())),
     ]
+    command: tuple[str, ...]
     command = (bubblewrap, "--unshare-all", "--die-with-parent", "--dev", "/dev", "--proc", "/proc")
     command += tuple(word for path in seen for word in ("--ro-bind", path, path))
     command += ("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache")

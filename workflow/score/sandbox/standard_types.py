@@ -7,12 +7,13 @@ when a value of theirs comes, since both processes start anew for each program.
 import builtins
 import re
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 _DTYPE = re.compile(r"[<>|=][biufcSUmM][0-9]+(\[[A-Za-z0-9]+\])?")
 
 # module.name -> (taken apart, made again from the type and its parts)
-_VALUES = {
+_VALUES: dict[str, tuple[Callable, Callable]] = {
     "fractions.Fraction": (lambda v: (v.numerator, v.denominator), lambda t, n, d: t(n, d)),
     "decimal.Decimal": (lambda v: (str(v),), lambda t, text: t(text)),
     "datetime.date": (lambda v: (v.year, v.month, v.day), lambda t, *parts: t(*parts)),
@@ -39,7 +40,7 @@ _VALUES = {
 # what a type calls itself, where that is not the name by which it is imported
 _ALIASES = {"builtins.mappingproxy": "types.MappingProxyType"}
 _COLLECTIONS = ("deque", "Counter", "OrderedDict", "defaultdict")
-CONTAINERS = {list: "list", dict: "dict", set: "set", bytearray: "bytearray"}
+CONTAINERS: dict[type, str] = {list: "list", dict: "dict", set: "set", bytearray: "bytearray"}
 
 
 def _name(kind: type) -> str:
@@ -101,7 +102,9 @@ def _checked(dtype: str) -> str:
 
 def _is_array(value) -> bool:
     numpy = sys.modules.get("numpy")
-    return type(value).__module__ == "numpy" and numpy and type(value) is numpy.ndarray
+    if numpy is None or type(value).__module__ != "numpy":
+        return False
+    return type(value) is numpy.ndarray
 
 
 def is_container(value) -> bool:

@@ -72,7 +72,7 @@ class TestsSide(conversation.Conversation):
         passed = self._passed[target]
         return next(passed) if operation == "next" else passed(*args, **kwargs)
 
-    def keep(self, value) -> list:
+    def keep(self, value) -> list | None:
         """The message for what is not sent by value; NotJudged where there is none."""
         if remote.is_remote(value):
             is_class = isinstance(value, remote.RemoteClass)
@@ -115,7 +115,7 @@ class TestsSide(conversation.Conversation):
             self._known[number] = made
         return made
 
-    def told(self, error: BaseException) -> list:
+    def told(self, error: BaseException) -> list | None:
         """The message of an exception that a function of the tests raised."""
         return self.keep(error)
 
@@ -141,7 +141,8 @@ class TestsSide(conversation.Conversation):
     def _made(self, kind: str, cls: type, parts: list):
         """A new object for one of the program."""
         if kind == "object":
-            return object.__new__(cls if isinstance(cls, remote.RemoteClass) else remote.Remote)
+            made: type = cls if isinstance(cls, remote.RemoteClass) else remote.Remote
+            return object.__new__(made)
         if kind == "valued":
             return cls.__new__(cls, wire.decode(parts[0], self.find))
         if kind != "exception" or not issubclass(cls, BaseException):
@@ -151,7 +152,7 @@ class TestsSide(conversation.Conversation):
             error = cls.__new__(cls, *args)
             BaseException.__init__(error, *args)
             if not isinstance(cls, remote.RemoteClass):
-                error.__init__(*args)
+                type(error).__init__(error, *args)
         except TypeError:  # a class whose arguments are others than those that it keeps
             error = cls.__new__(cls)
             BaseException.__init__(error, *args)
@@ -182,7 +183,7 @@ class TestsSide(conversation.Conversation):
 
 
 def _named(module: str, name: str):
-    found = import_module(module)
+    found: object = import_module(module)
     for part in name.split("."):
         found = getattr(found, part, None)
     return found

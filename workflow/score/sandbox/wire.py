@@ -75,8 +75,8 @@ def encode(value, keep, shared: Shared | None = None):
     for name, constant in _CONSTANTS.items():
         if value is constant:
             return ["constant", name]
-    if isinstance(value, type) and (name := standard_types.type_name(value)):
-        return ["type", name]
+    if isinstance(value, type) and (type_name := standard_types.type_name(value)):
+        return ["type", type_name]
     packed = standard_types.pack(value)
     if packed is None:
         return keep(value)
@@ -125,7 +125,7 @@ def decode(message, find, shared: Shared | None = None):
         return standard_types.type_of(parts[0])
     if kind == "standard":
         return standard_types.unpack(parts[0], [decode(part, find, shared) for part in parts[1]])
-    if kind == "same":
+    if kind == "same" and shared is not None:
         return shared.containers[parts[0]]
     if kind == "container":
         name, parameters, contents = parts

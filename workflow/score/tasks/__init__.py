@@ -158,6 +158,7 @@ def _load_file(path: Path) -> ModuleType:
         raise ValueError(f"task_type is {str(path)!r}; expected an existing file. Fix the path.")
     name = f"{OWN_TASK}{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # as for every path that ends in .py
     task = importlib.util.module_from_spec(spec)
     sys.modules[name] = task
     try:

@@ -51,13 +51,18 @@ class Block(NamedTuple):
         return _PYTHON.fullmatch(self.language) is not None
 
 
+def _language(info: str) -> str:
+    found = _LANGUAGE.match(info)
+    return found[1] if found else ""
+
+
 def blocks(text: str) -> list[Block]:
     """All blocks of a text, in order; only the last may not be closed."""
     found, at, closed_at = [], 0, None
     strings = True  # until code with a string that does not end would hide all that follows
     while opening := _OPENING.search(text, at):
         info = opening["info"] or opening["language"] or ""
-        fence, language = opening["fence"] or opening["late"], _LANGUAGE.match(info)[1]
+        fence, language = opening["fence"] or opening["late"], _language(info)
         at = min(opening.end() + 1, len(text))
         if language.lower() in _MARKDOWN:
             continue
@@ -93,13 +98,12 @@ def _closing(text: str, at: int, fence: str, language: str, strings: bool) -> tu
                 return token.start(), token.end()
         elif not in_code or token["line"]:
             line = _LINE.match(text, token.start())
+            assert line is not None  # a token that is a line
             same = line["fence"][0] == fence[0] and len(line["fence"]) >= len(fence)
             if same and not line["info"].strip():
                 return line.start(), line.end()
             if same:  # another block begins, or text follows: this block was not closed properly
-                return line.start(), line.start() if _LANGUAGE.match(line["info"])[
-                    1
-                ] else line.end()
+                return line.start(), line.start() if _language(line["info"]) else line.end()
     return None, None
 
 

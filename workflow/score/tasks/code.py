@@ -26,8 +26,9 @@ from score.sandbox.packages import OFFERED
 from score.tasks._fences import blocks
 
 FIRST_PROMPT = (
-    "Write a Python program for the task below. Only the standard library is there. End with the "
-    "whole program in one block that starts with ```python and ends with ```.\n\n{question}"
+    "Write a Python program for the task below. Of packages only the standard library and numpy are "
+    "there. End with the whole program in one block that starts with ```python and ends with "
+    "```.\n\n{question}"
 )
 CORRECTION_PROMPT = (
     "The program above has not been run, and it may contain an error. Read it line by line against "
@@ -104,9 +105,11 @@ def parse_gold(raw) -> str:
         raise ValueError(f"the gold is {str(raw)[:60]!r}, not a JSON object of tests")
     if not set(given) <= _KEYS:
         raise ValueError(f"the gold has keys {sorted(given)}, not some of {sorted(_KEYS)}")
-    record = {"imports": [], "prompt": "", "setup": "", "solution": ""} | given
+    empty: dict = {"imports": [], "prompt": "", "setup": "", "solution": ""}
+    record = empty | given
     if not record.get("tests"):
         raise ValueError("the gold has no tests")
+    _check_kinds(record)
     try:
         with _long_integers():
             used = _names_used([record["setup"], *record["tests"]])
@@ -121,7 +124,8 @@ def parse_gold(raw) -> str:
     # what the tests use of the program's imports is imported for them too
     missing = used - set(record["names"]) - own - imported
     modules = {name: f"import {name}" for name in missing & _STANDARD} | modules
-    record["imports"] += [modules[name] for name in sorted(missing & set(modules))]
+    imports = [modules[name] for name in sorted(missing & set(modules))]
+    record["imports"] = [*record["imports"], *imports]
     return json.dumps(record, sort_keys=True)
 
 
@@ -183,6 +187,15 @@ def extract(attempt: str, mode: str, marker: str) -> str | None:
     return _program(attempt, mode, marker, [])
 
 
+def _check_kinds(record: dict) -> None:
+    for key, value in record.items():
+        one = key in ("prompt", "setup", "solution")
+        texts = [value] if one else value if isinstance(value, list | tuple) else [None]
+        if not all(isinstance(text, str) for text in texts):
+            expected = "a text" if one else "a list of texts"
+            raise ValueError(f"the gold's {key} is {str(value)[:60]!r}, not {expected}")
+
+
 def extract_for(attempt: str, mode: str, marker: str, answer: str) -> str | None:
     """As extract, where what is asked chooses among the blocks."""
     try:
@@ -194,8 +207,8 @@ def extract_for(attempt: str, mode: str, marker: str, answer: str) -> str | None
 
 def _program(attempt: str, mode: str, marker: str, names: list[str]) -> str | None:
     if mode == "final":
-        _, found, attempt = attempt.rpartition(marker)
-        if not found:
+        _, marked, attempt = attempt.rpartition(marker)
+        if not marked:
             return None
     found = [block for block in blocks(attempt) if block.is_python and block.text.strip()]
     if found and not found[-1].closed:

@@ -70,7 +70,7 @@ def parse_gold(raw) -> str | list[str]:
     ValueError(reason) when there is nothing to compare with.
     """
     if isinstance(raw, list | tuple) and raw:
-        golds = [parse_gold(one) for one in raw]
+        golds = [gold for one in raw for gold in _golds(parse_gold(one))]
         return golds[0] if len(golds) == 1 else golds
     if isinstance(raw, bool) or not isinstance(raw, str | int | float):
         raise ValueError(f"the gold is a {type(raw).__name__}, not one expression")
@@ -79,9 +79,11 @@ def parse_gold(raw) -> str | list[str]:
         raise ValueError("the gold is empty")
     if "\x00" in gold:
         raise ValueError("the gold holds a NUL character")
-    box = _last(_BOX, gold)
-    if box is not None and (gold := _boxed(gold, box)) is None:
-        raise ValueError("the gold's last box does not close, or is empty")
+    if (box := _last(_BOX, gold)) is not None:
+        boxed = _boxed(gold, box)
+        if boxed is None:
+            raise ValueError("the gold's last box does not close, or is empty")
+        gold = boxed
     if _whole(gold) is None:
         raise ValueError(f"the gold {gold!r} has a brace that does not close, or holds nothing")
     if read(gold) is None:
@@ -235,7 +237,7 @@ def _expressions(question: str) -> frozenset[str]:
 
 def _one_number(stated: str, gold: str) -> bool:
     """Whether both are one written number: 1,000 and 1000, but not 3/4 and 0.75."""
-    trees = [getattr(read(text), "parts", ()) for text in (stated, gold)]
+    trees: list[tuple] = [getattr(read(text), "parts", ()) for text in (stated, gold)]
     leaves = [parts[0][0] for parts in trees if len(parts) == 1 and isinstance(parts[0], tuple)]
     return len(leaves) == 2 and all(leaf.op == "number" and leaf.form != "mixed" for leaf in leaves)
 

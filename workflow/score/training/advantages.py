@@ -34,7 +34,8 @@ def rank_advantages(
     """
     everyones = _everyones(rewards, order)
     advantages = of(everyones, groups)
-    counted = ~everyones.isnan() if roles > 1 else None
+    missing = everyones.isnan()
+    counted = ~missing if missing.any() or roles > 1 else None
     if offline is not None:
         sampled = torch.ones_like(rewards)
         sampled[torch.tensor(offline), 0] = 0

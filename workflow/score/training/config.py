@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from datasets import Dataset
+from transformers.utils import is_torch_bf16_gpu_available
 from trl import GRPOConfig
 
 from score.sampling.prompt_settings import BETWEEN
@@ -27,7 +28,8 @@ class SCoReConfig(MethodSettings, GRPOConfig):
 
     Of the inherited fields, `num_generations` is K, the rollouts of one problem, and
     `max_completion_length` the token limit of one attempt. An update covers
-    per_device_train_batch_size × gradient_accumulation_steps × processes rollouts.
+    per_device_train_batch_size × gradient_accumulation_steps × processes rollouts. `bf16` is true where
+    it is not given and a GPU can do it.
     """
 
     objective: str = field(
@@ -72,6 +74,8 @@ class SCoReConfig(MethodSettings, GRPOConfig):
     def __post_init__(self):
         if self.mini_batches > 1 and self.steps_per_generation is None:
             self.steps_per_generation = self.gradient_accumulation_steps * self.mini_batches
+        if self.bf16 is None and not self.fp16:  # TRL's own default fails without such a GPU
+            self.bf16 = is_torch_bf16_gpu_available()
         super().__post_init__()
         if self.init_kl_coef is None:
             self.init_kl_coef = 0.1 if self.objective == "stage_one" else 0.01

@@ -13,7 +13,11 @@ SAID_AFTER = 10  # updates in a row without anything to learn, before it is said
 def paid_turns(method, settings, turns: int) -> list[int]:
     """The turns, 1 … N, that can earn something with a method: Stage I pays the last alone."""
     scores = torch.tensor(list(product((0.0, 1.0), repeat=turns)))
-    earned = (method.rewards(scores, settings) != 0).any(0)
+    alike, apart = (
+        [answers] * len(scores) for answers in ([""] * turns, [*map(str, range(turns))])
+    )
+    earned = method.earned(scores.repeat(2, 1), settings, alike + apart)
+    earned = (earned != 0).any(0)
     return [t for t, paid in enumerate(earned.tolist(), start=1) if paid]
 
 

@@ -36,6 +36,7 @@ from score.training.checkpoints import (
     open_checkpoints,
     require_free_disk,
 )
+from score.training.live_records import LiveRecords
 from score.training.records import note_records, silence_trainer, write_records
 from score.training.settings import TrainerSettings
 from score.training.tracking import PROJECT, continue_run, track
@@ -114,6 +115,7 @@ def train_on(trainer, checkpoints: str) -> None:
     A training that had ended, but had not saved its policy, is loaded and makes no update.
     """
     silence_trainer(trainer)
+    trainer.add_callback(LiveRecords(checkpoints))
     if not any(isinstance(one, EndsOnce) for one in trainer.callback_handler.callbacks):
         trainer.add_callback(EndsOnce())
     require_deepspeed(trainer.accelerator)

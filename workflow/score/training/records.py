@@ -1,7 +1,6 @@
 """What training records of every turn: sums on each rank, added up once a log."""
 
 import json
-import math
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -12,7 +11,7 @@ from transformers import PrinterCallback, TrainerCallback
 from score.files.atomic import replace_file
 from score.files.digests import file_digest
 from score.files.manifest import MANIFEST, read_checked, write_checked
-from score.jobs.progress import duration
+from score.jobs.progress import duration, shown
 from score.sampling.rollout import Rollout
 from score.training.loss import per_turn_sum
 from score.training.selection import is_update
@@ -131,13 +130,6 @@ class TurnSums:
 _SECONDS = 5.0
 
 
-_SHOWN = ("reward", "kl", "unchanged", "equal_groups", "validation_accuracy", "mean_token_accuracy")
-_SHOWN_FROM = {
-    "truncated": 0.01,
-    "no_answer": 0.01,
-}  # shares that are worth a place once they are so large
-
-
 class ProgressLine(TrainerCallback):
     """Prints stage, step, `shown` and time left from the first process; each validation in any case."""
 
@@ -159,28 +151,6 @@ class ProgressLine(TrainerCallback):
         left = (now - self.start) / done * (state.max_steps - state.global_step)
         step = f"{state.global_step}/{state.max_steps}"
         print(f"{self.stage} step {step}  {shown(logs)}  {duration(left)} left", flush=True)
-
-
-def shown(record: dict) -> str:
-    """What the progress line says of an update: `reward 0.550/0.612  kl 0.010/0.020  unchanged 0.800`.
-
-    Turns stand side by side, – for one that has no value.
-    """
-    parts = []
-    for name in (*_SHOWN, *_SHOWN_FROM):
-        values = [record[name]] if name in record else _by_turn(record, name)
-        there = [value for value in values if value is not None]
-        if there and max(there) >= _SHOWN_FROM.get(name, -math.inf):
-            texts = ["–" if value is None else f"{value:.3f}" for value in values]
-            parts.append(f"{name} {'/'.join(texts)}")
-    return "  ".join(parts)
-
-
-def _by_turn(record: dict, name: str) -> list[float | None]:
-    """The values of turn 1 … N of a quantity."""
-    start = f"{name}_t"
-    turns = [int(key.removeprefix(start)) for key in record if key.startswith(start)]
-    return [record.get(f"{start}{t}") for t in range(1, max(turns, default=0) + 1)]
 
 
 def write_records(

@@ -108,7 +108,7 @@ class SamplesSets:
 
     def _equal_groups(self, drawn: RolloutSet) -> list[int]:
         """Which groups of a rank's rollouts are all paid alike in every turn."""
-        rewards = self.method.rewards(drawn.scored.scores, self.args)
+        rewards = self.method.earned(drawn.scored.scores, self.args, drawn.scored.stated)
         groups = rewards.view(-1, self.num_generations, rewards.size(1))
         equal = (groups == groups[:, :1]).flatten(1).all(1).tolist()
         return [group for group, alike in enumerate(equal) if alike]

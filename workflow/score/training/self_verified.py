@@ -9,6 +9,7 @@ import torch
 from score.sampling.rollout import Rollout, texts_of
 from score.sampling.self_verified import CORRECT, UNREAD, WRONG, ReadVerdicts, as_attempts
 from score.training.batches import Score, Scored, score_attempts
+from score.training.methods.pieces import standing
 
 
 def score_verified(
@@ -53,12 +54,3 @@ def of_attempts_alone(scored: Scored) -> Scored:
     """What a verifier says of the attempts, those that stand again, without verifier turns."""
     rows = ([row[::2] for row in of_turns] for of_turns in scored[1:])
     return Scored(standing(scored.scores)[:, ::2], *rows)
-
-
-def standing(scores: torch.Tensor) -> torch.Tensor:
-    """Scores (B, 2 N − 1) with that of the turn two before in place of each that was not taken."""
-    filled = scores.clone()
-    for turn in range(2, filled.size(1)):
-        missing = filled[:, turn].isnan()
-        filled[missing, turn] = filled[missing, turn - 2]
-    return filled

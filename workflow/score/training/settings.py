@@ -137,6 +137,7 @@ class TrainSettings(
     total_tokens: int | None = None
     training_problems: int | None = None
     second_opinions: int = 64
+    show_rollouts_steps: int | None = 25
     top_p: float = 1.0
     top_k: int = 0
     rollout_backend: str = "transformers"
@@ -168,6 +169,11 @@ class TrainSettings(
         self._check_sets()
         self.check_warm_up(self.updates)
         check_second_opinions(self.second_opinions)
+        if self.show_rollouts_steps is not None and self.show_rollouts_steps < 1:
+            raise ValueError(
+                f"show_rollouts_steps is {self.show_rollouts_steps}; expected 1 or more, or null. "
+                "Change it."
+            )
         if self.lora_dropout:
             raise ValueError(
                 f"lora_dropout is {self.lora_dropout}; expected 0 in reinforcement learning: attempts "

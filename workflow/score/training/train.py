@@ -49,6 +49,7 @@ from score.training.records import ProgressLine
 from score.training.second_opinions import Disagreements
 from score.training.selection import Selection
 from score.training.settings import TrainSettings
+from score.training.shown_rollouts import ShowsRollouts
 from score.training.trainer import SCoReTrainer
 from score.training.validation import Validation
 from score.verifiers.verifier import Verifier
@@ -191,7 +192,9 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
             trainer.add_callback(Validation(trainer, problems, settings.validation_steps))
         listed = Path(flags.policy).with_name("disagreements.jsonl")
         disagreements = Disagreements(trainer.second_opinions, listed)
-        for callback in (disagreements, candidates, EndsOnce(selection), nothing):
+        shown = Path(flags.policy).with_name("rollouts.jsonl")
+        rollouts = ShowsRollouts(trainer, shown, settings.show_rollouts_steps)
+        for callback in (disagreements, rollouts, candidates, EndsOnce(selection), nothing):
             trainer.add_callback(callback)
         train_on(trainer, flags.checkpoints)
         counts = ", ".join(f"{count} {verdict}" for verdict, count in verifier.counts.items())

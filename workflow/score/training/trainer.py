@@ -122,7 +122,7 @@ class SCoReTrainer(
             self.vllm_generation.generation_kwargs = stop_requests(self.stop_ids)
             # A colocated engine has seeded this process by its rank alone.
             set_seed(args.seed, device_specific=True)
-        self._sums = TurnSums()
+        self._sums, self.newest_set = TurnSums(), None
         self.second_opinions = SecondOpinions(self.verifier, args.second_opinions)
         self.holds = any(self._kl_weights(args.num_turns))
         self._prepare_reference(reference)
@@ -164,7 +164,9 @@ class SCoReTrainer(
             with self.accelerator.autocast():
                 check_fused_head(self.model, self.temperature)
             self._head_is_checked = True
-        problems, rollouts, scored, given, tokens, rounds = self._sample_set(problems)
+        drawn = self._sample_set(problems)
+        self.newest_set = self.state.global_step + 1, drawn  # for callbacks that show it
+        problems, rollouts, scored, given, tokens, rounds = drawn
         self.turns = scored.scores.size(1)
         self.kl_weights = self._kl_weights(self.turns)
         self._count_tokens(tokens, rounds)
@@ -180,7 +182,7 @@ class SCoReTrainer(
         scores = scores[order].to(self.accelerator.device)
         batches = [b for start in starts for b in self._padded(rollouts, offline, start, each)]
         method = self.method
-        rewards = method.rewards(scores, self.args)
+        rewards = method.earned(scores, self.args, stated)
         rank = self.accelerator.process_index
         equal = in_equal_groups(rewards, order, self.groups, rank, offline)
         if self.holds and self.args.kl_estimator == "k1":

@@ -3,7 +3,7 @@
 import torch
 
 from score.training.health import paid_turns
-from score.training.self_verified import standing
+from score.training.methods.pieces import standing
 
 
 class RecordsUpdates:
@@ -18,7 +18,7 @@ class RecordsUpdates:
         )
         if self.method.verifies:
             scores = standing(scores)
-        self._sums.add_rollouts(rollouts, scores, stated, offline, apart=self.method.roles)
+        self._sums.add_rollouts(rollouts, scores, stated, offline, apart=self.method.apart)
         self._sums.add_equal_groups(equal, paid_turns(self.method, self.args, self.turns))
         if number:
             self.record({"sampled_tokens": 0.0})  # its rollouts were sampled for the first update

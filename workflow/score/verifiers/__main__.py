@@ -17,6 +17,7 @@ from types import ModuleType
 
 from score.files.atomic import check_place
 from score.jobs.command import Command, optional
+from score.jobs.progress import Countdown
 from score.verifiers.reasoning import TAGS
 from score.verifiers.verifier import VERDICTS, Verifier
 
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
             verdicts = verifier(
                 [row["attempt"] for row in rows],
                 answers,
+                Countdown("verified", "answers"),
                 opening=[row.get("opening", "") for row in rows],
                 questions=[row.get("question", "") for row in rows],
             )
@@ -129,5 +131,9 @@ def _shown(value) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-if __name__ == "__main__":
+def run() -> None:
     COMMAND.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -79,8 +79,8 @@ class Verifier:
         self.task_type, self.task = task_type, load_task(task_type)
         self.function = evaluator_function or self.task.EVALUATOR_FUNCTIONS[0]
         self.mode = evaluator_mode
-        given = evaluator_answer_marker is not None
-        self.marker = evaluator_answer_marker if given else self.task.MARKER
+        marker = evaluator_answer_marker
+        self.marker: str = self.task.MARKER if marker is None else marker
         self.reasoning_tags = reasoning_tags
         self.deadline, self.workers = deadline, workers
         self._check_settings()
@@ -116,11 +116,13 @@ class Verifier:
             )
 
     def _reset(self) -> None:
-        self._counts = Counter()
-        self._scores = OrderedDict()  # of pairs that workers have graded, by their hash
+        self._counts = Counter[str]()
+        self._scores = OrderedDict[
+            bytes, float
+        ]()  # of pairs that workers have graded, by their hash
         self._lock = threading.Lock()
         self._owner = getpid()
-        self._idle = queue.SimpleQueue()
+        self._idle = queue.SimpleQueue[Worker | None]()
         for _ in range(self.workers):
             self._idle.put(None)  # a place for a worker that is not started yet
 
@@ -193,8 +195,9 @@ class Verifier:
 
     def _verdicts(self, pairs: list[tuple], progress) -> dict[tuple, Verdict]:
         """Verdicts by pair of stated answer and reference answer, the latter as JSON."""
-        by_pair = {pair: self._quick_verdict(*pair) for pair in pairs}
-        left = [pair for pair, verdict in by_pair.items() if verdict is None]
+        quick = {pair: self._quick_verdict(*pair) for pair in pairs}
+        by_pair = {pair: verdict for pair, verdict in quick.items() if verdict is not None}
+        left = [pair for pair in quick if pair not in by_pair]
         with ThreadPoolExecutor(self.workers) as threads:
             verdicts = threads.map(lambda pair: self._verdict_of_worker(*pair), left)
             for done, (pair, verdict) in enumerate(zip(left, verdicts, strict=True), start=1):

@@ -56,6 +56,10 @@ class Worker:
             env=_EMPTY | {"PYTHONPATH": path, "TMPDIR": self._scratch},
             start_new_session=True,  # its own group: killed as a whole, and no Ctrl-C reaches it
         )
+        stdin, stdout = self._subprocess.stdin, self._subprocess.stdout
+        stderr = self._subprocess.stderr
+        assert stdin and stdout and stderr  # they are pipes
+        self._stdin, self._stdout = stdin, stdout
         self._unread = b""
         try:
             started = self._read_line(time.monotonic() + START_LIMIT) == b"ready"
@@ -63,16 +67,16 @@ class Worker:
             started = False
         if not started:
             self._subprocess.kill()
-            stderr = self._subprocess.stderr.read().decode(errors="replace").strip()
+            said = stderr.read().decode(errors="replace").strip()
             self.kill()
-            reason = stderr.rpartition("\n")[2] or "it said nothing"
+            reason = said.rpartition("\n")[2] or "it said nothing"
             raise SiteError(
                 f"a verifier worker for task {task_type!r} died as it started ({reason}); expected the "
                 'task to load. Mend its file or the installation: python -c "from score.tasks import '
                 f'load_task as t; t({task_type!r}).warm_up()"'
             )
         # nothing reads its stderr from here on, and a full pipe would block it
-        self._subprocess.stderr.close()
+        stderr.close()
 
     def grade(
         self, extracted: str, answer, function: str, deadline: float, asked: str = "grade"
@@ -107,14 +111,14 @@ class Worker:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _write(self, data: bytes, ends: float) -> None:
-        pipe = self._subprocess.stdin.fileno()
+        pipe = self._stdin.fileno()
         os.set_blocking(pipe, False)
         while data:
             _wait(pipe, select.POLLOUT, ends)
             data = data[os.write(pipe, data[:65536]) :]
 
     def _read_line(self, ends: float) -> bytes:
-        pipe = self._subprocess.stdout.fileno()
+        pipe = self._stdout.fileno()
         while b"\n" not in self._unread:
             _wait(pipe, select.POLLIN, ends)
             read = os.read(pipe, 65536)

@@ -9,6 +9,7 @@ from score.training.methods import (
     direct_multi_turn,
     grpo,
     pag,
+    self_rewarding_rl,
     single_turn,
     stage_one,
     stage_two,
@@ -27,6 +28,7 @@ METHODS: dict[str, Method] = {
         summed_return,
         grpo,
         pag,
+        self_rewarding_rl,
         thinktwice,
     )
 }

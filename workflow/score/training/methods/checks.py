@@ -19,7 +19,7 @@ def check_method(settings, rollouts: int | None) -> None:
     if method.one_turn and turns != 1:
         raise ValueError(
             f"num_turns is {turns}; expected 1 for objective {objective}, which trains first "
-            "attempts alone. Change num_turns or the objective."
+            "attempts alone. Set it to 1 (a policy's entry: leave it out), or change the objective."
         )
     if not method.one_turn and turns < 2:
         raise ValueError(
@@ -122,7 +122,7 @@ def _check_clipped(method: Method, settings) -> None:
     if method.alternates and settings.num_turns != 2:
         raise ValueError(
             f"num_turns is {settings.num_turns} with objective {method.name}; expected 2, an "
-            "attempt and its refinement. Change it."
+            "attempt and its refinement. Set it to 2, in the policy's own entry if need be."
         )
     chosen_by = getattr(settings, "select_checkpoint", None)
     _only(

@@ -9,22 +9,20 @@ penalty of overlong attempts is left out. No rounds and clip_low = clip_high lea
 """
 
 from score.training.methods.method import Groups, Method
-from score.training.methods.pieces import no_kl, own_score
+from score.training.methods.pieces import from_group_mean, own_score
 
 LEAST = 1e-6  # added to the deviation, as in the authors' code
 
 
 def scaled_by_group(rewards, groups: Groups):
-    grouped = rewards.view(-1, groups.rollouts, rewards.size(1))
-    from_mean = grouped - grouped.mean(1, keepdim=True)
-    return (from_mean / (grouped.std(1, keepdim=True) + LEAST)).view_as(rewards)
+    grouped = from_group_mean(rewards, groups).view(-1, groups.rollouts, rewards.size(1))
+    return (grouped / (grouped.std(1, keepdim=True) + LEAST)).view_as(rewards)
 
 
 METHOD = Method(
     name="grpo",
     rewards=own_score,
     advantages=scaled_by_group,
-    kl_weights=no_kl,
     sections=("training", "grpo"),
     one_turn=True,
     clipped=True,

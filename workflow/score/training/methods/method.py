@@ -24,13 +24,21 @@ class Groups(NamedTuple):
     corrections: int = 1
 
 
+def no_kl(turns: int, init_kl_coef: float, corr_kl_coef: float) -> list[float]:
+    """No turn is held to the reference."""
+    return [0.0] * turns
+
+
 @dataclass(frozen=True)
 class Method:
     """What distinguishes one training from another; functions of tensors, which import no torch.
 
     rewards: (scores (B, N) in [0, 1], MethodSettings) -> rewards (B, N). advantages: (rewards (B, N),
-    Groups) -> advantages (B, N). kl_weights: (N, init_kl_coef, corr_kl_coef) -> β_t, N values.
-    sections: of the config, whose settings it takes; the later win. one_turn: whether it trains first
+    Groups) -> advantages (B, N). kl_weights: (N, init_kl_coef, corr_kl_coef) -> β_t, N values; all 0
+    where none is named, as in methods with a clipped ratio.
+    sections: of the config, whose settings it takes; the later win. reads_answers: whether `rewards`
+    takes a third argument, which turns of a rollout state the same answer (`same_answers`), and so pays
+    by answers too; call `earned`, which knows. one_turn: whether it trains first
     attempts alone. pays_first: whether a first attempt may earn something. given_first: whether first
     attempts may be given that the policy did not write. clipped: whether the loss is the clipped ratio,
     a mean over tokens that serves several updates, and not REINFORCE, a sum over a rollout's tokens.
@@ -43,8 +51,9 @@ class Method:
     name: str
     rewards: Callable
     advantages: Callable
-    kl_weights: Callable[[int, float, float], list[float]]
     sections: tuple[str, ...]
+    kl_weights: Callable[[int, float, float], list[float]] = no_kl
+    reads_answers: bool = False
     one_turn: bool = False
     pays_first: bool = True
     given_first: bool = False
@@ -52,6 +61,12 @@ class Method:
     replaces_equal: bool = False
     alternates: bool = False
     verifies: bool = False
+    roles: int = 1
+
+    def earned(self, scores, settings, stated: list[list]):
+        """Rewards (B, N) of scores (B, N). stated: B rows of the N answers that the turns state."""
+        told = (same_answers(scores, stated),) if self.reads_answers else ()
+        return self.rewards(scores, settings, *told)
 
     @property
     def prompting(self) -> str:
@@ -59,11 +74,20 @@ class Method:
         return "pag" if self.verifies else "correction"
 
     @property
-    def roles(self) -> int:
-        """How many roles the policy has, turn by turn, each with a σ of its own."""
+    def apart(self) -> int:
+        """How many turns one attempt is from the next."""
         return 2 if self.verifies else 1
 
     @property
     def phases(self) -> int:
         """How often the same problems are sampled in a row."""
         return 2 if self.alternates else 1
+
+
+def same_answers(scores, stated: list[list]):
+    """For each turn the first turn of its rollout, from 0, that states the same answer: (B, N) integers.
+
+    Answers are the same where their texts are, as in the records' `unchanged`; turns that state nothing
+    are alike. scores: (B, N), on whose device the result is.
+    """
+    return scores.new_tensor([[row.index(answer) for answer in row] for row in stated]).long()

@@ -15,8 +15,8 @@ the rollouts of the problem that take the turn, 0 where no other does. What can'
 earns nothing. The deviations divide a KL too.
 """
 
-from score.training.methods.method import Groups, Method
-from score.training.methods.pieces import first_and_corrections
+from score.training.methods.method import Method
+from score.training.methods.pieces import first_and_corrections, leave_one_out_where_taken
 
 
 def shaped_where_taken(scores, settings):
@@ -26,16 +26,6 @@ def shaped_where_taken(scores, settings):
     return rewards
 
 
-def leave_one_out_where_taken(rewards, groups: Groups):
-    """Rewards less the mean of the others of the problem that take the turn; 0 where it is not taken."""
-    grouped = rewards.view(-1, groups.rollouts, rewards.size(1))
-    missing = grouped.isnan()
-    paid = grouped.masked_fill(missing, 0)
-    others = (~missing).sum(1, keepdim=True) - 1
-    baselines = (paid.sum(1, keepdim=True) - paid) / others.clamp(min=1)
-    return (paid - baselines).masked_fill(missing, 0).view_as(rewards)
-
-
 METHOD = Method(
     name="pag",
     rewards=shaped_where_taken,
@@ -43,4 +33,5 @@ METHOD = Method(
     kl_weights=first_and_corrections,
     sections=("training", "stage_two", "pag"),
     verifies=True,
+    roles=2,
 )

@@ -1,4 +1,4 @@
-"""What several methods share: pay of the last attempt, KL weights, the leave-one-out baseline."""
+"""What several methods share: pay of the last attempt, KL weights, leave-one-out baselines."""
 
 from score.training.methods.method import Groups
 
@@ -15,14 +15,24 @@ def last_score(scores, settings):
     return rewards
 
 
+def standing(scores):
+    """Scores (B, 2 N − 1) with that of the turn two before in place of each that was not taken."""
+    filled = scores.clone()
+    for turn in range(2, filled.size(1)):
+        missing = filled[:, turn].isnan()
+        filled[missing, turn] = filled[missing, turn - 2]
+    return filled
+
+
 def first_and_corrections(turns: int, init_kl_coef: float, corr_kl_coef: float) -> list[float]:
     """Turn 1 is held with init_kl_coef, every later turn with corr_kl_coef."""
     return [init_kl_coef] + [corr_kl_coef] * (turns - 1)
 
 
-def no_kl(turns: int, init_kl_coef: float, corr_kl_coef: float) -> list[float]:
-    """No turn is held to the reference."""
-    return [0.0] * turns
+def from_group_mean(rewards, groups: Groups):
+    """Rewards (B, N) less the mean of all K rollouts of the problem, their own included [GRPO]."""
+    grouped = rewards.view(-1, groups.rollouts, rewards.size(1))
+    return (grouped - grouped.mean(1, keepdim=True)).view_as(rewards)
 
 
 def leave_one_out(rewards, groups: Groups):
@@ -44,6 +54,16 @@ def leave_one_out(rewards, groups: Groups):
     advantages = _less_the_others(rewards, c)
     advantages[:, :1] = attempts.repeat_interleave(c, 0)
     return advantages
+
+
+def leave_one_out_where_taken(rewards, groups: Groups):
+    """Rewards less the mean of the others of the problem that take the turn; 0 where it is not taken."""
+    grouped = rewards.view(-1, groups.rollouts, rewards.size(1))
+    missing = grouped.isnan()
+    paid = grouped.masked_fill(missing, 0)
+    others = (~missing).sum(1, keepdim=True) - 1
+    baselines = (paid.sum(1, keepdim=True) - paid) / others.clamp(min=1)
+    return (paid - baselines).masked_fill(missing, 0).view_as(rewards)
 
 
 def of_attempts(rewards, corrections: int):

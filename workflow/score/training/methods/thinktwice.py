@@ -7,20 +7,13 @@ at the same problems, both with GRPO's clipped ratio as a mean over tokens, adva
 group, which no deviation divides, and no KL. Whether the attempt was right is not said.
 """
 
-from score.training.methods.method import Groups, Method
-from score.training.methods.pieces import last_score, no_kl
-
-
-def from_group_mean(rewards, groups: Groups):
-    grouped = rewards.view(-1, groups.rollouts, rewards.size(1))
-    return (grouped - grouped.mean(1, keepdim=True)).view_as(rewards)
-
+from score.training.methods.method import Method
+from score.training.methods.pieces import from_group_mean, last_score
 
 METHOD = Method(
     name="thinktwice",
     rewards=last_score,
     advantages=from_group_mean,
-    kl_weights=no_kl,
     sections=("training", "thinktwice"),
     clipped=True,
     pays_first=False,

@@ -1,8 +1,7 @@
-"""Measurements of one part of the check, on disk as soon as each of them is taken."""
+"""Measurements of one part of a check or benchmark, on disk as soon as each of them is taken."""
 
 import argparse
 import gc
-import json
 import time
 import traceback
 from collections.abc import Callable
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from score.files.atomic import replace_file
+from score.benchmarks.machine import facts, load
+from score.benchmarks.parts import write_json
 from score.files.visible import in_markdown
-from score.gpu_check.machine import facts
 from score.jobs.command import Command, optional
 
 
@@ -46,6 +45,7 @@ class Measured:
             except Exception as error:  # whatever it is, the other measurements go on
                 traceback.print_exc()
                 values = {"failed": f"{type(error).__name__}: {str(error).strip()[:300]}"}
+        print(f"  {name}: {_said(values)}", flush=True)
         self.put(name, {**values, "took_seconds": round(time.monotonic() - start, 2)})
         gc.collect()
         if self.device == "cuda":
@@ -58,6 +58,7 @@ class Measured:
         self._write()
 
     def finish(self) -> None:
+        self.results["machine"]["load_at_end"] = load()
         self.results["finished"] = True
         self._write()
 
@@ -65,8 +66,14 @@ class Measured:
         write_json(self.path, self.results)
 
 
-def write_json(path: Path, results: dict) -> None:
-    replace_file(path, f"{json.dumps(results, indent=1)}\n".encode())
+def _said(values: dict) -> str:
+    """A line of progress: the figures of a measurement, or why it has none."""
+    for why in ("failed", "skipped"):
+        if why in values:
+            return f"{why}: {values[why]}"
+    figures = {n: v for n, v in values.items() if isinstance(v, dict) and "unit" in v}
+    told = [f"{name} {v['value']:.3g} {v['unit']}" for name, v in figures.items()]
+    return "; ".join(told) or "measured"
 
 
 def part_flags(spec: ModuleSpec, description: str) -> argparse.Namespace:

@@ -1,0 +1,135 @@
+"""An update of training against TRL's, against its floor, and against itself with nothing shared.
+
+All of a case run by turns in one process on the same model and sizes: SCoRe's update of Stage II, an
+update of TRL's GRPOTrainer with as many tokens and a reference pass (score.benchmarks.trainers), the
+floor (score.benchmarks.floor), and SCoRe's update with transformers' `generate` for each turn and
+whole rows in every pass.
+"""
+
+import tempfile
+from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+from score.benchmarks.clock import by_turns
+from score.benchmarks.figures import Target, phases, ratio
+from score.benchmarks.floor import floor_of
+from score.benchmarks.measured import Measured, part_flags
+from score.benchmarks.models import PUZZLE, random_policy, smollm2
+from score.benchmarks.trainers import Size, precision_on, updates
+
+OTHERS = {
+    "trl": "time over TRL's",
+    "floor": "time over the floor's",
+    "plain": "time over that with nothing shared",
+}
+
+
+class Case(NamedTuple):
+    """A model, what its update is compared with and the targets of these, seconds that it takes, and
+    rounds before those that count."""
+
+    name: str
+    model: str
+    size: Size
+    targets: dict[str, Target | None]
+    needs: float
+    warm_up: int = 1
+
+
+EQUAL, RAGGED = Target(most=0.6), Target(most=0.4)
+
+
+def cases(device: str, tiny: bool) -> list[Case]:
+    """The cases of a device, from the shortest to the longest."""
+    both = {"trl": EQUAL, "floor": None}, {"trl": RAGGED}
+    if tiny:
+        small = Size(16, 8, 6, words=20)
+        return [
+            Case("tiny, equal lengths", "tiny", small, {**both[0], "plain": None}, 0),
+            Case("tiny, ragged", "tiny", small._replace(equal=False), both[1], 0),
+        ]
+    if device == "cuda":
+        large = Size(64, 16, 128)
+        return [
+            Case("1.5B, equal lengths", "1.5B", large, both[0], 200),
+            Case("1.5B, ragged", "1.5B", large._replace(equal=False), both[1], 150),
+        ]
+    puzzle, middle, small = Size(64, 64, 10, words=20), Size(16, 16, 64), Size(16, 16, 8, words=40)
+    nothing = {"plain": Target(most=0.4)}
+    return [
+        Case("puzzle, equal lengths", PUZZLE, puzzle, both[0], 10),
+        Case("puzzle, ragged", PUZZLE, puzzle._replace(equal=False), both[1], 10),
+        Case("17M, equal lengths", "17M", middle, both[0], 60),
+        Case("17M, ragged", "17M", middle._replace(equal=False), both[1], 35),
+        Case("SmolLM2, 16 rollouts of 8 + 8", "smollm2", small, {"trl": EQUAL, **nothing}, 110),
+        Case(
+            "SmolLM2, 64 rollouts of 8 + 8",
+            "smollm2",
+            Size(64, 64, 8, words=40),
+            {"floor": Target(most=1.5)},
+            120,
+            warm_up=0,
+        ),
+        Case(
+            "SmolLM2, 8 rollouts of 128 + 128",
+            "smollm2",
+            Size(8, 8, 128, words=40),
+            {"floor": Target(most=1.25)},
+            200,
+            warm_up=0,
+        ),
+    ]
+
+
+def measure(case: Case, find, device: str, rounds: int) -> dict:
+    """The case's figures: a ratio of its update to each of the others, and the seconds of its phases."""
+    model = find(case.model)
+    names = [name for name in case.targets if name != "floor"]
+    measured = updates(model, device, case.size, ["score", *names])
+    calls = dict(measured)
+    if "floor" in case.targets:
+        calls["floor"] = floor_of(measured["score"], model)
+    taken = by_turns(calls, rounds, case.warm_up)
+    told = {
+        OTHERS[name]: ratio(taken["score"], taken[name], target)
+        for name, target in case.targets.items()
+    }
+    told |= {f"seconds, {name}": phases(taken[name]) for name in calls}
+    told |= {f"sampled tokens, {name}": update.sampled for name, update in measured.items()}
+    for update in measured.values():
+        update.close()
+    return told
+
+
+def model_finder(device: str, scratch: str, given: str | None):
+    """From the name of a model in a case to its folder, made once."""
+
+    @cache
+    def find(name: str) -> str:
+        if name == PUZZLE:
+            folder = Path(scratch) / "puzzle"
+            folder.mkdir(exist_ok=True)
+            for file in Path(PUZZLE).iterdir():
+                (folder / file.name).symlink_to(file)
+            return str(folder)
+        if name == "smollm2":
+            return smollm2(given, scratch)
+        return random_policy(name, str(Path(scratch) / name), device, precision_on(device))
+
+    return find
+
+
+def main() -> None:
+    flags = part_flags(__spec__, __doc__)
+    measured, rounds = Measured(flags.output, flags.device, flags.seconds), 1 if flags.tiny else 5
+    with tempfile.TemporaryDirectory() as scratch:
+        find = model_finder(flags.device, scratch, flags.model)
+        for case in cases(flags.device, flags.tiny):
+            taken = partial(measure, case, find, flags.device, rounds)
+            measured.take(case.name, taken, case.needs)
+    measured.finish()
+
+
+if __name__ == "__main__":
+    main()

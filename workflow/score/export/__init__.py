@@ -1,0 +1,1 @@
+"""A policy as an ordinary folder of transformers with a model card, which anybody can load."""
