@@ -115,7 +115,7 @@ def test_broken_files_end_no_report(run):
     [
         ("run.json", b'{"config": 3, "instances": "score", "analyses": null}'),
         ("self_correction.csv", b"\xff\xfe policy,delta\n"),
-        ("self_correction.csv", b"policy,delta\n" + b"x" * 200_000),
+        ("self_correction.csv", b"policy,delta\n," + b"x" * 200_000),
     ],
 )
 def test_files_of_other_kinds_than_a_run_writes_count_as_missing(run, name, content):

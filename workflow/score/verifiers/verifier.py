@@ -116,13 +116,12 @@ class Verifier:
             )
 
     def _reset(self) -> None:
-        self._counts = Counter[str]()
-        self._scores = OrderedDict[
-            bytes, float
-        ]()  # of pairs that workers have graded, by their hash
+        self._counts: Counter[str] = Counter()
+        # of pairs that workers have graded, by their hash
+        self._scores: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
         self._owner = getpid()
-        self._idle = queue.SimpleQueue[Worker | None]()
+        self._idle: queue.SimpleQueue[Worker | None] = queue.SimpleQueue()
         for _ in range(self.workers):
             self._idle.put(None)  # a place for a worker that is not started yet
 
