@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 from analysed import records_of
-from score.analyses.cost import attempt_length, costs, read_by_instance
+from score.analyses.cost import attempt_length, costs, plot, read_by_instance
 
 
 def test_costs_follow_the_chain_and_what_was_not_measured_is_unknown():
@@ -46,3 +46,14 @@ def test_files_of_rounds_that_tell_nothing_are_named(tmp_path):
     for path in ("c.json", "missing.json"):
         with pytest.raises(ValueError, match=f"--rounds of 'star', .*{path}"):
             read_by_instance("--rounds", [f"star={tmp_path / path}"], attempt_length)
+
+
+def test_what_nothing_is_known_of_has_no_panel():
+    known = {"seconds": [0.0, 60.0], "tokens": [0.0, 5000.0]}
+    unknown = {"attempts": [0.0, None], "updates": [0.0, None]}
+    accuracy = {"accuracy_t2": 0.5, "accuracy_t2_low": 0.4, "accuracy_t2_high": 0.6}
+    table = pd.DataFrame(
+        {"arm": ["base", "trained"], "num_seeds": 1, **accuracy, **known, **unknown}
+    )
+    headings = [axis.get_title() for axis in plot(table).axes]
+    assert headings == ["accuracy of attempt 2", "tokens sampled", "time it took"]

@@ -37,5 +37,5 @@ def test_quick_parts_measure_all_that_they_are_for(tmp_path):
 
 def test_unknown_part_ends_the_command_before_anything_is_measured(tmp_path):
     done = benchmarks("--only", "step,steps", "--output", str(tmp_path / "made"))
-    assert done.returncode == 1 and "--only names steps" in done.stderr
+    assert done.returncode == 2 and "--only names steps" in done.stderr
     assert not (tmp_path / "made").exists()

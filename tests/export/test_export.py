@@ -12,15 +12,13 @@ import torch
 import tried_policies as policies
 import yaml
 from safetensors.torch import load_file
-from score.chat.tried import TriedPolicy
 from score.export import export as exporting
 from score.export.__main__ import main
 from score.files.digests import file_digest
 from score.files.errors import SiteError
-from score.problems.problem import Problem, write_problems
 from score.sampling.few_shot import read_few_shot
 from transformers import AutoModelForCausalLM
-from tried_policies import PUZZLES, greedily, mark, puzzle_policy
+from tried_policies import PUZZLES, exported, greedily, mark, problems_file, puzzle_policy
 
 QUESTIONS = [
     "What is 6 times 7?",
@@ -28,18 +26,6 @@ QUESTIONS = [
     "How many primes are below 20?",
     "1+1",
 ]
-
-
-def problems_file(place: Path, questions: list[str]) -> str:
-    write_problems(place, [Problem(str(i), text, "1") for i, text in enumerate(questions)])
-    return str(place)
-
-
-def exported(path: str, output: Path, questions: list[str], *flags: str) -> str:
-    """The card of an export of the policy at `path`."""
-    problems = problems_file(output.parent / "asked.jsonl", questions)
-    main(["--policy", path, "--output", str(output), "--problems", problems, *flags])
-    return (output / "README.md").read_text()
 
 
 def code_of(card: str) -> str:
@@ -95,6 +81,29 @@ def test_chat_takes_an_exported_folder_as_it_took_the_policy(tmp_path, capsys):
     assert told[0] == told[1]
 
 
+# What a verifier turn says, and whether another attempt follows.
+_VERDICTS = {
+    "A slip in line 2. So, the answer is **wrong**.": True,
+    "Is the answer wrong? The answer is correct.": False,
+    "hm": False,
+}
+
+
+def _second_attempt(code: str, verdict: str) -> str:
+    """The text of attempt 2 by the card's code, where the policy says these things in turn."""
+    names, said = {}, iter(["first", verdict, "again"])
+    exec(code, names)
+    texts: list[str] = []
+
+    def attempt(ids):
+        texts.append(next(said))
+        return [len(texts) - 1, 1]  # 1 ends an attempt
+
+    names["attempt"], names["then"] = attempt, lambda ids, said, between: ids
+    names["tokenizer"].decode = lambda ids, **_: texts[ids[0]]
+    return texts[names["answer_twice"](PUZZLES[0])[1][0]]
+
+
 @pytest.mark.parametrize(
     ("variables", "asked"),
     [
@@ -102,7 +111,7 @@ def test_chat_takes_an_exported_folder_as_it_took_the_policy(tmp_path, capsys):
         ({"prompting": "pag"}, ["right?", "again"]),
     ],
 )
-def test_what_is_asked_between_attempts_stands_in_the_card(tmp_path, variables, asked):
+def test_what_is_asked_between_attempts_stands_in_the_card(tmp_path, monkeypatch, variables, asked):
     prompts = {"critique_prompt": "wrong?", "refine_prompt": "again"}
     prompts |= {"verify_prompt": "right?", "revise_prompt": "again"}
     path = puzzle_policy(tmp_path / "run" / "arm" / "policy", **prompts)
@@ -115,6 +124,10 @@ def test_what_is_asked_between_attempts_stands_in_the_card(tmp_path, variables, 
     told |= {"random_seed": 0, "samples": 1, "batch_size": 1}
     (tmp_path / "run/arm/test/sample_settings.json").write_text(json.dumps(told))
     card = exported(str(tmp_path / "run" / "arm"), tmp_path / "mine", PUZZLES)
+    if variables["prompting"] == "pag":
+        monkeypatch.chdir(tmp_path)
+        for verdict, revised in _VERDICTS.items():
+            assert _second_attempt(code_of(card), verdict) == ("again" if revised else "first")
     assert [f"> {text}" for text in asked] == re.findall("^> .*", card, re.MULTILINE)
 
 
@@ -220,81 +233,6 @@ def test_a_policy_that_answers_otherwise_afterwards_leaves_nothing(tmp_path, mon
     with pytest.raises(SiteError, match=r"answers 0 otherwise .* token 1 of attempt 1 is"):
         exported(path, tmp_path / "mine", PUZZLES)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["asked.jsonl", "policy"]
-
-
-class StubHub:
-    """What score.export.push asks of huggingface_hub's client, noted; nothing leaves this machine."""
-
-    def __init__(self):
-        self.asked = []
-
-    def whoami(self):
-        self.asked.append("whoami")
-
-    def create_repo(self, repository, **options):
-        self.asked.append((repository, options))
-        return f"https://hub/{repository}"
-
-    def upload_folder(self, *, repo_id, folder_path, commit_message):
-        self.asked.append((repo_id, sorted(p.name for p in Path(folder_path).iterdir())))
-
-
-def test_nothing_is_pushed_but_to_the_private_repository_that_is_named(
-    tmp_path, monkeypatch, capsys
-):
-    hub = StubHub()
-    monkeypatch.setattr("huggingface_hub.HfApi", lambda: hub)
-    path = puzzle_policy(tmp_path / "policy")
-    exported(path, tmp_path / "mine", PUZZLES[:1])
-    assert hub.asked == []
-    card = exported(path, tmp_path / "other", PUZZLES[:1], "--push", "owner/six")
-    whoami, created, uploaded = hub.asked
-    assert whoami == "whoami"
-    assert created == ("owner/six", {"private": True, "exist_ok": True})
-    assert {"README.md", "model.safetensors", "tokenizer.json"} <= {*uploaded[1]}
-    assert "PATH = 'owner/six'" in card
-    assert "pushed to https://hub/owner/six" in capsys.readouterr().out
-
-
-def test_who_is_not_logged_in_is_told_before_the_work(tmp_path, monkeypatch, capsys):
-    def nobody(self):
-        raise OSError("no token")
-
-    monkeypatch.setattr("huggingface_hub.HfApi.whoami", nobody)
-    path = puzzle_policy(tmp_path / "policy")
-    with pytest.raises(SystemExit) as ended:
-        main(["--policy", path, "--output", str(tmp_path / "mine"), "--push", "owner/six"])
-    assert ended.value.code == 2
-    assert "can't be written to: no token; expected somebody who is logged in" in (
-        capsys.readouterr().err
-    )
-    assert not (tmp_path / "mine").exists()
-
-
-@pytest.mark.parametrize(
-    ("output", "flags", "said"),
-    [
-        ("full", [], "which is not empty; expected a new folder"),
-        ("full/file", [], "which is a file"),
-        ("no/where", [], "whose folder is not there"),
-        ("mine", ["--push", "a/b/c"], "expected owner/name"),
-        ("mine", ["--check", "0"], "--check is 0"),
-        ("mine", ["--problems", "nowhere.jsonl"], "expected an existing file"),
-        ("mine", ["--policy", "nowhere/at/all"], "which is no folder"),
-    ],
-)
-def test_what_can_not_be_exported_is_refused_before_the_work(
-    tmp_path, monkeypatch, capsys, output, flags, said
-):
-    path = puzzle_policy(tmp_path / "policy")
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "file").write_text("mine")
-    monkeypatch.setattr(TriedPolicy, "__init__", None)  # nothing is loaded
-    with pytest.raises(SystemExit) as ended:
-        main(["--policy", path, "--output", str(tmp_path / output), *flags])
-    assert ended.value.code == 2
-    assert said in capsys.readouterr().err
-    assert (tmp_path / "full" / "file").read_text() == "mine"
 
 
 def test_a_policy_without_a_record_of_its_own_is_exported_as_its_task_is_named(tmp_path):

@@ -71,7 +71,7 @@ def test_trajectories_are_imitated_and_then_reinforced(tmp_path, parity, history
     common |= {"objective": "self_rewarding", "updates": 3, "num_warmup_steps": 0}
     imitating = FineTuneSettings(**common)
     fine_tune(imitating, Namespace(**where))
-    assert not same(load_policy(where["policy"]).state_dict(), load_policy(base).state_dict())
+    assert not same(*(load_policy(p, "float32").state_dict() for p in (where["policy"], base)))
 
     for objective, init in (("self_rewarding_rl", where["policy"]), ("pag", base)):
         folder = tmp_path / objective
@@ -93,7 +93,7 @@ def test_trajectories_are_imitated_and_then_reinforced(tmp_path, parity, history
         assert ("verifier_deviation" in lines[0]) == (objective == "pag")
         policy, shards = str(folder / "policy"), folder / "shards"
         attempts = verify(
-            sampled(policy, parity, history, problems, shards), VerifySettings(**told)
+            sampled(policy, parity, history, problems, shards), VerifySettings(task_type=parity)
         )
         metrics = evaluation_metrics(attempts, samples=100, seed=0)
         assert metrics["verifier_turns"]["2"]["taken"] == 64

@@ -78,7 +78,7 @@ def test_quick_work_draws_nothing_and_an_error_stands_in_a_clean_line(monkeypatc
     assert terminal.getvalue() == "\r" + "x" * 79 + "\x1b[K\r"
     with pytest.raises(SystemExit), command.errors():
         raise ValueError("no")
-    assert terminal.getvalue().endswith("\x1b[K\r\r\x1b[K")
+    assert terminal.getvalue().endswith("\x1b[K\r\r\x1b[Kscore.x: no\n")
 
 
 @pytest.mark.parametrize("term", ["dumb", None])

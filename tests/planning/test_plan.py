@@ -74,6 +74,11 @@ def test_rounds_of_fine_tuning_sample_and_train(config):
     ]
     assert works["star: corrections 1"].rollouts == 1024 * 8
     assert works["star: fine-tuning 1"].rollouts == 7 * 256
+    judged = {"objective": "self_rewarding", "number_output_corrections": 4}
+    config["policies"] = {"judged": config["policies"]["star"] | judged}
+    works = _tokens(config)
+    assert works["judged: corrections 1"].rollouts == 1024 * 8 * 4
+    assert "judged: fine-tuning 1" in works and "judged: corrections 2" not in works
 
 
 def test_more_work_takes_longer_and_a_faster_gpu_less(planned):

@@ -12,18 +12,25 @@ from xml.etree import ElementTree
 import pytest
 from reported_runs import attempts_frame as frame
 from reported_runs import write_attempts, write_run, write_table
+from score.experiment.plan import PROMPTED
+from score.fine_tuning.settings import FINE_TUNED
 from score.report.__main__ import write_report
 from score.report.markdown import markdown_elements
 from score.report.pictures import FLOWS, accuracy_picture, flow_picture
 from score.report.provenance import jobs
 from score.report.rollouts import DIFFERS, RIGHT_FIRST, RIGHT_SECOND, TRUNCATED, pack, read_rollouts
 from score.report.run_folder import open_run
-from score.report.sentence import sentence
+from score.report.sentence import WAYS, sentence
+from score.training.methods import METHODS
 
 
 @pytest.fixture
 def run(tmp_path):
     return write_run(tmp_path / "run")
+
+
+def test_every_objective_is_said_in_words():
+    assert {*METHODS, *FINE_TUNED, *PROMPTED} == set(WAYS)
 
 
 def test_first_sentence_says_what_was_trained_on_what_and_that_it_corrects_itself(run):
@@ -100,6 +107,19 @@ def test_broken_files_end_no_report(run):
     (run / "score/test/attempts.parquet").write_bytes(b"PAR1 no parquet")
     (run / "run.json").write_text("{ not json")
     (run / "self_correction.csv").write_text("policy,delta\nscore,much\n")
+    assert "half made" in write_report(run).read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", b'{"config": 3, "instances": "score", "analyses": null}'),
+        ("self_correction.csv", b"\xff\xfe policy,delta\n"),
+        ("self_correction.csv", b"policy,delta\n" + b"x" * 200_000),
+    ],
+)
+def test_files_of_other_kinds_than_a_run_writes_count_as_missing(run, name, content):
+    (run / name).write_bytes(content)
     assert "half made" in write_report(run).read_text()
 
 

@@ -33,7 +33,10 @@ ERROR = "score.training.train: the policy can't be read. Mend it.\n"
 
 def asked(capsys, *arguments):
     """The exit status, what is printed, and the jobs by name where that is JSON."""
-    code = status.main([*map(str, arguments)])
+    try:
+        code = status.main([*map(str, arguments)])
+    except SystemExit as ended:
+        code = ended.code
     out, err = capsys.readouterr()
     told = json.loads(out) if "--json" in arguments and code != 2 else {"jobs": []}
     return code, out + err, {one["rule"]: one for one in told["jobs"]}
@@ -88,7 +91,8 @@ def test_time_left_follows_from_the_last_updates_of_this_very_process(tmp_path, 
     path = tmp_path / "score/checkpoints" / LIVE
     before = path.read_text().replace('"started": 5.0', '"started": 4.0')
     write_progress(tmp_path / "score", range(31, 41), pace=3.0, ago=0.0)
-    path.write_text(before + path.read_text())
+    thinned = path.read_text().splitlines(keepends=True)[::3]
+    path.write_text(before + "".join(thinned))
     found = asked(capsys, run, "--json")[2]["train_stage_two"]
     assert found["seconds_left"] == pytest.approx(180, abs=2)
 

@@ -141,7 +141,7 @@ def token_gradient(trainer, batch):
     """Gradient (B, T) of the loss with respect to the log-probability of every token of a batch."""
     logps, entropy = token_logps(trainer.model, batch)
     logps = logps.detach().requires_grad_()
-    with patch.object(trainer_module, "token_logps", return_value=(logps, entropy)):
+    with patch.object(trainer_module, "logps_with_idle", return_value=(logps, entropy)):
         trainer._compute_loss(trainer.model, batch).backward()
     return logps.grad
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 from base_policies import save_policy
+from score.export.__main__ import main
 from score.files.made_with import POLICY_SETTINGS
-from score.problems.problem import Problem
+from score.problems.problem import Problem, write_problems
 from score.sampling.prompt_settings import PromptSettings
 from score.sampling.sample import sample_policy
 from score.sampling.sampling_plan import SamplingPlan
@@ -96,3 +97,15 @@ def dated_policy(folder: Path) -> str:
     template.write_text(prints_the_date(template.read_text()))
     variables = {"chat_template_kwargs": {"enable_thinking": False}}
     return mark(folder, "math", max_tokens=40, template_date="2021-03-04", **variables)
+
+
+def problems_file(place: Path, questions: list[str]) -> str:
+    write_problems(place, [Problem(str(i), text, "1") for i, text in enumerate(questions)])
+    return str(place)
+
+
+def exported(path: str, output: Path, questions: list[str], *flags: str) -> str:
+    """The card of an export of the policy at `path`."""
+    problems = problems_file(output.parent / "asked.jsonl", questions)
+    main(["--policy", path, "--output", str(output), "--problems", problems, *flags])
+    return (output / "README.md").read_text()

@@ -63,7 +63,7 @@ def test_thinktwice_corrects_one_of_the_attempts_that_it_has_just_trained(tmp_pa
         )
     assert sets[0].problems[0]["prompt"] != sets[2].problems[0]["prompt"]
     told = records(trainer)
-    assert [("reward_t2" in r, "kl_t1" in r) for r in told] == [(False, True)] * 2 + [
+    assert [("reward_t2" in r, "entropy_t1" in r) for r in told] == [(False, True)] * 2 + [
         (True, False)
     ] * 2 + [(False, True)] * 2 + [(True, False)] * 2
     assert [r["sampled_tokens"] for r in told[1::2]] == [0.0] * 4
@@ -134,6 +134,7 @@ def test_later_updates_of_a_set_are_held_to_the_policy_that_was_sampled(tmp_path
     trainer._compute_loss = watched
     trainer.train()
     trainer._compute_loss = compute
+    assert ["old_logps" in one for one in seen] == [False, True]
     trainer.current_gradient_accumulation_steps = 1
     batch = seen[1]
     gradient = token_gradient(trainer, batch)

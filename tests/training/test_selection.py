@@ -4,8 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 from launching import TRAINING
-from score.training.selection import Selection
+from score.jobs.progress import PROGRESS_LINE
+from score.training.records import ProgressLine
+from score.training.selection import Selection, expected_updates
 from score.training.settings import TrainSettings
+from transformers import TrainerState
 
 
 def selection(by="last", updates=8, save_steps=3, early_stop=None, kept=0):
@@ -100,3 +103,20 @@ def test_the_update_at_which_training_stops_early_is_its_last_candidate():
 def test_settings_that_choose_by_nothing_are_refused(changes, named):
     with pytest.raises(ValueError, match=named):
         TrainSettings(**{**TRAINING, **changes})
+
+
+def test_a_budget_of_tokens_tells_the_updates_to_come_by_those_so_far(capsys):
+    records = [{"learning_rate": 0.1, "step": n, "sampled_tokens": 400.0} for n in (1, 2, 3)]
+    ended = {"train_runtime": 1.0}
+    assert expected_updates([*records, ended], 100, 4000) == 10
+    assert expected_updates(records, 7, 4000) == 7  # which total_episodes end first
+    assert expected_updates(records, 100, 1100) == 3  # spent: no fewer than were made
+    assert expected_updates([], 100, 4000) == expected_updates(records, 100, None) == 100
+
+    line = ProgressLine("grpo", total_tokens=4000)
+    state = TrainerState(global_step=0, max_steps=100, log_history=records)
+    line.on_train_begin(None, state, None)
+    state.global_step = 3
+    line.on_log(None, state, None, logs=records[-1])
+    told = capsys.readouterr().out.strip()
+    assert told.startswith("grpo step 3 of about 10 ") and PROGRESS_LINE.search(told)

@@ -95,8 +95,13 @@ def test_the_workflow_takes_the_path_of_its_file(tmp_path, task_file, dry_run):
     assert str(tmp_path / "roman_initial.json") in jobs["sample_attempts", "base", "test"].input
 
 
+class NoWorker:
+    def __init__(self, *_):
+        raise TypeError("a worker was started")
+
+
 def test_a_quick_grader_needs_no_worker(tmp_path, task_file, monkeypatch):
-    monkeypatch.setattr(score.verifiers.verifier, "Worker", None)
+    monkeypatch.setattr(score.verifiers.verifier, "Worker", NoWorker)
     with Verifier("puzzle") as verifier:  # its quick_grade is its grade
         answer = "1 2 3 4 make 6 : -1 =5 -2 =3 -3 =0"
         stated = [

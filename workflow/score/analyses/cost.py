@@ -142,7 +142,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
     parts = [("accuracy of attempt 2", label, "o", [ranges(table, "accuracy_t2", 100)])]
     bars = []
     for name, units, heading, label in SHOWN:
-        if table[name].notna().any():
+        if table[name].fillna(0).any():  # of what nothing is known, base's 0 says nothing
             unit, word = unit_of(units, table[name].max())
             parts.append((heading, f"{word}{label}", "o", []))
             bars.append(table[name] / unit)

@@ -67,7 +67,7 @@ def plot(table: pd.DataFrame, arms: list[str] | None = None):
         f"1/{SMOOTHED} of a policy's updates"
     )
     label = f"tokens sampled ({word.strip(', ')})" if word else "tokens sampled"
-    figure, axes = panels(len(names), title, x=label, sharex=True)
+    figure, axes = panels(len(names), title, most=2, size=(4.0, 3.4), x=label, sharex=True)
     for axis, name in zip(axes, names, strict=True):
         kind, _, turn = name.rpartition("_t")
         axis.set_title(f"{KINDS[kind]}, turn {turn}")

@@ -1,6 +1,7 @@
 """One trainer's peak memory in this process, as a line of JSON; score.benchmarks.memory starts it.
 
-python -m score.benchmarks.peak --trainer score --folder POLICY --device cpu --size '[8, 8, 8, true, 20]'
+    python -m score.benchmarks.peak --trainer score --folder POLICY --device cpu \\
+        --size '[8, 8, 8, true, 20]'
 """
 
 import ctypes

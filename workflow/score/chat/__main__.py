@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 
-from score.chat.command import policy_flags, refusals, wanted_by
+from score.chat.command import policy_flags, wanted_by
 from score.files.visible import visible_lines
 from score.jobs.command import Command, optional
 
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         seed=optional("of the draws above temperature 0", type=int, default=0),
         max_tokens=optional("most tokens of an attempt; default: as evaluated", type=int),
     )
-    with refusals(COMMAND):
+    with COMMAND.errors():
         _check(flags)
         from score.chat.asking import asking_of  # here, as these take seconds
         from score.chat.policy_folder import find_policy

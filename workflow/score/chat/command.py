@@ -1,13 +1,8 @@
-"""Flags and refusals that the commands share which take a policy that somebody tries."""
+"""Flags that the commands share which take a policy that somebody tries."""
 
 import argparse
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from score.jobs.command import Command, optional
-
-REFUSED = 2  # exit status for wrong flags or input, as argparse has it
+from score.jobs.command import optional
 
 
 def policy_flags(dtype: str = "float32 or bfloat16; default: as trained, float32 without a GPU"):
@@ -33,16 +28,3 @@ def wanted_by(flags: argparse.Namespace, **more):
 
     names = ("task", "few_shot_dir", "dtype", "trust_remote_code")
     return Wanted(**{name: getattr(flags, name) for name in names}, **more)
-
-
-@contextmanager
-def refusals(command: Command) -> Iterator[None]:
-    """`command.errors()`, with exit status 2."""
-    try:
-        with command.errors():
-            yield
-    except SystemExit as ended:
-        if isinstance(ended.code, str):
-            print(ended.code, file=sys.stderr)
-            sys.exit(REFUSED)
-        raise

@@ -10,7 +10,7 @@ else nothing is left. Nothing leaves this machine without --push, which makes a 
 
 from pathlib import Path
 
-from score.chat.command import policy_flags, refusals, wanted_by
+from score.chat.command import policy_flags, wanted_by
 from score.jobs.command import Command, optional
 
 COMMAND = Command(__spec__, __doc__)
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
         license=optional("its licence, for the card; default: as its own card says"),
         push=optional("owner/name of a repository on the hub to upload it to"),
     )
-    with refusals(COMMAND):
+    with COMMAND.errors():
         from score.export.export import (
             export,  # here, as it takes seconds that --help need not take
         )

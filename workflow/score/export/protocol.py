@@ -94,7 +94,8 @@ def answer_twice(question):
     ids = then(ids, first, VERIFY)
     verdict = attempt(ids)
     said = tokenizer.decode(verdict, skip_special_tokens=True).strip(" \\n*_.!\\"'").lower()
-    is_wrong = "the answer is" in said[-30:] and said.endswith("wrong")
+    ended = verdict[-1] in model.generation_config.eos_token_id
+    is_wrong = ended and "the answer is" in said[-30:] and said.endswith("wrong")
     return first, attempt(then(ids, verdict, REVISE)) if is_wrong else first
 """,
     ),

@@ -13,7 +13,7 @@ import sys
 import time
 
 # The lines that are printed here, and those of ProgressLine in score.training.records.
-PROGRESS_LINE = re.compile(r"\d+(/| of )\d+\b.* left$|resumed after step \d+$")
+PROGRESS_LINE = re.compile(r"\d+(/| of | of about )\d+\b.* left$|resumed after step \d+$")
 _SECONDS = 10.0  # between two lines
 _QUICK, _FRAME, _BAR = 1.0, 0.1, 20  # seconds before a bar, seconds between two, and its characters
 _drawn = False  # whether a line of a terminal is to be erased

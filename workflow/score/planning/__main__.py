@@ -112,5 +112,9 @@ def _plan_or_why(works, room: Room, gpus: int, vllm: bool) -> RunPlan | str:
         return str(error)
 
 
-if __name__ == "__main__":
+def run() -> None:
     COMMAND.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -230,7 +230,7 @@ class RunWork:
         for number in range(1, rounds + 1):
             if objective in CORRECTING:
                 sampling = self.jobs.corrections(instance, number)
-                given = objective == "self_taught" and settings["variant"][0] == "F"
+                given = self.plan.pool(instance) is not None
                 name = f"{instance}: corrections {number}"
                 found.append(self._sampled(name, sampling, problems=problems, given=given))
             taught = self.conversation(limit, 2, given=True)

@@ -12,10 +12,14 @@ WAYS = {
     "summed_return": "reinforcement learning on the summed return",
     "grpo": "GRPO",
     "thinktwice": "ThinkTwice",
+    "pag": "PAG",
+    "self_rewarding_rl": "reinforcement learning of self-rewarding correction",
     "self_taught": "fine-tuning on its own corrections",
     "pair_sft": "fine-tuning on pairs of its own attempts",
+    "self_rewarding": "fine-tuning on its own verdicts and corrections",
     "supervised": "fine-tuning on given attempts",
     "self_refine": "prompting it to criticise and refine",
+    "pag_prompted": "prompting it to judge its attempts",
 }
 
 

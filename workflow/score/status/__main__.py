@@ -6,9 +6,6 @@
     python -m score.status results/puzzle --json
 
 It reads the files of the run alone, so it can be asked at any time, on any machine that sees them.
-
-Exit status 0: all jobs are done, or the run goes on well; 1: a job failed or was interrupted, or jobs
-wait and no Snakemake runs; 2: the arguments name no run.
 """
 
 import argparse
@@ -18,12 +15,15 @@ import shutil
 import sys
 import time
 
-from score.files.visible import visible_lines
 from score.jobs.command import Command, optional
 from score.status.run import newest_run, open_run
 from score.status.table import as_lines, goes_on, is_well, look_at
 
-COMMAND = Command(__spec__, __doc__)
+EXIT_STATUS = (
+    "exit status: 0 all jobs are done, or the run goes on well; 1 a job failed or was interrupted, or\n"
+    "jobs wait and no Snakemake runs; 2 wrong flags, or no run, named in one message."
+)
+COMMAND = Command(__spec__, __doc__, EXIT_STATUS)
 WIDTH = 100  # columns where no terminal says how many it has
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
@@ -52,6 +52,7 @@ def show(found: dict, as_json: bool, again: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Look at a run, once or again and again; the exit status."""
     flags = COMMAND.flags(
         arguments,
         run=optional(
@@ -62,19 +63,18 @@ def main(arguments: list[str] | None = None) -> int:
             "look again every so many seconds until the run ends", type=_seconds, metavar="SECONDS"
         ),
     )
+    found = None
     try:
-        path = flags.run or newest_run()
-        while True:
-            found = look_at(open_run(path))
-            show(found, flags.json, flags.watch is not None)
-            if flags.watch is None or not goes_on(found):
-                break
-            time.sleep(flags.watch)
-    except ValueError as error:
-        print(f"{COMMAND.name}: {visible_lines(str(error))}", file=sys.stderr)
-        return 2
+        with COMMAND.errors():
+            path = flags.run or newest_run()
+            while True:
+                found = look_at(open_run(path))
+                show(found, flags.json, flags.watch is not None)
+                if flags.watch is None or not goes_on(found):
+                    break
+                time.sleep(flags.watch)
     except KeyboardInterrupt:  # how one leaves --watch
-        if flags.watch is None:
+        if flags.watch is None or found is None:
             raise
     return 0 if is_well(found) else 1
 

@@ -45,9 +45,11 @@ def _training(job: Job) -> dict:
     started = modified([job.folder / "settings.json"])  # which the job writes first of all
     if started is not None and last["time"] < started:
         return told | {"starts_again": True}
-    times = [row["time"] for row in rows[-_LAST:] if row["started"] == last["started"]]
-    if len(times) > 1:
-        pace = statistics.median(b - a for a, b in pairwise(times))
+    recent = [row for row in rows[-_LAST:] if row["started"] == last["started"]]
+    if len(recent) > 1:  # between two of which there may be updates that were thinned out
+        pace = statistics.median(
+            (b["time"] - a["time"]) / max(1, b["step"] - a["step"]) for a, b in pairwise(recent)
+        )
         left = pace * (last["updates"] - last["step"]) - told["age"]
         told |= {"seconds_per_update": pace, "seconds_left": max(0.0, left)}
     return told

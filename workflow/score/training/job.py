@@ -109,13 +109,14 @@ def new_adapter(settings: TrainerSettings, init: str) -> LoraConfig | None:
     )
 
 
-def train_on(trainer, checkpoints: str) -> None:
+def train_on(trainer, checkpoints: str, total_tokens: int | None = None) -> None:
     """Train from the newest whole checkpoint, or from the start, to its end or a signal.
 
     A training that had ended, but had not saved its policy, is loaded and makes no update.
+    total_tokens: the tokens whose sampling ends it, from which status tells the updates to come.
     """
     silence_trainer(trainer)
-    trainer.add_callback(LiveRecords(checkpoints))
+    trainer.add_callback(LiveRecords(checkpoints, total_tokens))
     if not any(isinstance(one, EndsOnce) for one in trainer.callback_handler.callbacks):
         trainer.add_callback(EndsOnce())
     require_deepspeed(trainer.accelerator)

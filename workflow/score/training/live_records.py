@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 from score.files.step_lines import StepLines
 from score.training.health import updates_without
-from score.training.selection import is_update
+from score.training.selection import expected_updates, is_update
 
 LIVE = "progress.jsonl"
 _MOST_BYTES = 4_000_000
@@ -20,11 +20,13 @@ _MOST_BYTES = 4_000_000
 class LiveRecords(TrainerCallback):
     """Adds a line for each update, on the first process.
 
-    A line has the record of the update, its `step` of `updates` in all, `time` (seconds since 1970),
-    `started` (the time at which this process began) and `nothing_to_learn` (updates in a row).
+    A line has the record of the update, its `step` of `updates` that are expected in all, `time`
+    (seconds since 1970), `started` (the time at which this process began) and `nothing_to_learn`
+    (updates in a row).
     """
 
-    def __init__(self, checkpoints: str | Path):
+    def __init__(self, checkpoints: str | Path, total_tokens: int | None = None):
+        self.total_tokens = total_tokens
         self.lines, self.started = StepLines(Path(checkpoints) / LIVE, _MOST_BYTES), time.time()
 
     def on_train_begin(self, args, state, control, **kwargs):
@@ -36,7 +38,7 @@ class LiveRecords(TrainerCallback):
             return
         row = {
             "step": state.global_step,
-            "updates": state.max_steps,
+            "updates": expected_updates(state.log_history, state.max_steps, self.total_tokens),
             "time": round(time.time(), 3),
             "started": round(self.started, 3),
             "nothing_to_learn": updates_without(state.log_history),

@@ -14,7 +14,7 @@ from score.files.manifest import MANIFEST, read_checked, write_checked
 from score.jobs.progress import duration, shown
 from score.sampling.rollout import Rollout
 from score.training.loss import per_turn_sum
-from score.training.selection import is_update
+from score.training.selection import expected_updates, is_update
 
 _WHOLE = "/whole"
 
@@ -65,10 +65,13 @@ class TurnSums:
         self.sums["rollouts"] += float(len(rollouts))
 
     def add_tokens(
-        self, log_ratio: torch.Tensor, entropy: torch.Tensor, turn: torch.Tensor, turns: int
+        self, log_ratio: torch.Tensor | None, entropy: torch.Tensor, turn: torch.Tensor, turns: int
     ) -> None:
-        """log π − log π_ref, entropies and turns of a micro-batch, (B, T) each."""
-        for name, values in (("kl", log_ratio), ("entropy", entropy)):
+        """log π − log π_ref (None: not known), entropies and turns of a micro-batch, (B, T) each."""
+        known = {"kl": log_ratio, "entropy": entropy}
+        for name, values in known.items():
+            if values is None:
+                continue
             for t, total in enumerate(per_turn_sum(values, turn, turns).sum(0), start=1):
                 self.sums[f"{name}_t{t}"] += total
 
@@ -76,6 +79,10 @@ class TurnSums:
         """Which rollouts (B, N) are in groups that are paid alike, counted for these turns, 1 … N."""
         for t in turns:
             self.sums[f"equal_groups_t{t}"] += float(equal[:, t - 1].sum())
+
+    def add_idle_rows(self, idle: torch.Tensor) -> None:
+        """Which rows (S,) of a micro-batch had no gradient to compute."""
+        self._add_share("idle_rows", idle.sum(), len(idle))
 
     def add_sampler_gap(
         self, logps: torch.Tensor, sampler_logps: torch.Tensor, turn: torch.Tensor
@@ -114,7 +121,8 @@ class TurnSums:
         wholes = {n.removesuffix(_WHOLE): total.pop(n) for n in names if n.endswith(_WHOLE)}
         counts = dict.fromkeys(total, rollouts) | wholes
         counts |= {n: total[f"tokens_{n[-2:]}"] for n in total if "entropy" in n}
-        counts["kl_t1"] -= total.get("offline", 0.0)
+        if "kl_t1" in total:
+            counts["kl_t1"] -= total.get("offline", 0.0)
         counts["entropy_t1"] -= given
         return {name: value / counts[name] for name, value in total.items() if counts[name]}
 
@@ -123,10 +131,13 @@ _SECONDS = 5.0
 
 
 class ProgressLine(TrainerCallback):
-    """Prints stage, step, `shown` and time left from the first process; each validation in any case."""
+    """Prints stage, step, `shown` and time left from the first process; each validation in any case.
 
-    def __init__(self, stage: str):
-        self.stage = stage
+    total_tokens: tokens whose sampling ends the training, which then says how many updates it expects.
+    """
+
+    def __init__(self, stage: str, total_tokens: int | None = None):
+        self.stage, self.total_tokens = stage, total_tokens
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.start, self.first, self.last = time.monotonic(), state.global_step, 0.0
@@ -140,8 +151,10 @@ class ProgressLine(TrainerCallback):
         if not (state.is_world_process_zero and due and done and is_update(logs or {})):
             return
         self.last = now
-        left = (now - self.start) / done * (state.max_steps - state.global_step)
-        step = f"{state.global_step}/{state.max_steps}"
+        updates = expected_updates(state.log_history, state.max_steps, self.total_tokens)
+        left = (now - self.start) / done * (updates - state.global_step)
+        of = " of about " if updates < state.max_steps else "/"
+        step = f"{state.global_step}{of}{updates}"
         print(f"{self.stage} step {step}  {shown(logs)}  {duration(left)} left", flush=True)
 
 

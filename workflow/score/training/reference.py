@@ -27,8 +27,8 @@ class WithReference:
         reference = reference or recorded_reference(start, self.args.cache_dir)
         self.reference = reference or start
         self.reference_is_below_adapter = adapted and reference in (None, start)
-        if self.reference_is_below_adapter:
-            return
+        if self.reference_is_below_adapter or not self.holds:
+            return  # its weights are there already, or none are asked for: no turn's KL has a weight
         self.ref_model = self._load_reference(self.reference, below)
         self._prepare_scoring(self.ref_model)
         self.ref_model.requires_grad_(False)

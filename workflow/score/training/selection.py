@@ -6,6 +6,7 @@ training that was interrupted chooses as one that was not. No torch here: the co
 this module too.
 """
 
+import math
 from dataclasses import dataclass
 
 CHOSEN_BY = ("last", "training_reward", "validation")
@@ -53,6 +54,19 @@ class SelectionSettings:
 def is_update(record: dict) -> bool:
     """Whether the trainer recorded an update, and not the whole training at its end."""
     return "learning_rate" in record
+
+
+def expected_updates(records: list[dict], updates: int, total_tokens: int | None) -> int:
+    """How many updates a training will make, as far as those so far tell.
+
+    records: of the updates so far (the trainer's `log_history`). updates: the most there are. A budget
+    of tokens ends it sooner: the updates to come are taken to sample as many as those so far.
+    """
+    done = [record for record in records if is_update(record)]
+    sampled = sum(record["sampled_tokens"] for record in done) if total_tokens else 0
+    if not sampled:
+        return updates
+    return min(updates, max(done[-1]["step"], math.ceil(len(done) * total_tokens / sampled)))
 
 
 def of_last_turn(record: dict, quantity: str) -> float | None:

@@ -183,7 +183,7 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
             first_attempts=offline_attempts(settings, flags),
             processing_class=_tokenizer(settings, flags),
             peft_config=new_adapter(settings, flags.init),
-            callbacks=[ProgressLine(settings.objective), stop],
+            callbacks=[ProgressLine(settings.objective, settings.total_tokens), stop],
         )
         selection = Selection(settings)
         candidates = Candidates(trainer, selection, flags.checkpoints)
@@ -196,7 +196,7 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
         rollouts = ShowsRollouts(trainer, shown, settings.show_rollouts_steps)
         for callback in (disagreements, rollouts, candidates, EndsOnce(selection), nothing):
             trainer.add_callback(callback)
-        train_on(trainer, flags.checkpoints)
+        train_on(trainer, flags.checkpoints, settings.total_tokens)
         counts = ", ".join(f"{count} {verdict}" for verdict, count in verifier.counts.items())
         print(f"verifier of rank {trainer.accelerator.process_index}: {counts}", flush=True)
     if nothing.message is not None:

@@ -9,6 +9,7 @@ Which modules import trl is a contract of `make lint`.
 """
 
 import torch
+import trl.kernels.chunked_logprob
 import trl.trainer.utils
 from accelerate.utils import set_seed
 from datasets import Dataset
@@ -25,10 +26,12 @@ from score.sampling.vllm import stop_requests
 from score.training import loss
 from score.training.adaptive_kl import current_weight
 from score.training.advantages import divisor, in_equal_groups, rank_advantages
-from score.training.batches import ProblemSampler, Score, pad_batches, token_logps
+from score.training.batches import ProblemSampler, Score, pad_batches
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.fused_head import check_fused_head
+from score.training.head_tiles import work_in_place
+from score.training.idle_rows import idle_rows, logps_with_idle
 from score.training.methods import METHODS
 from score.training.methods.method import Groups
 from score.training.offline_attempts import OfflineAttempts
@@ -79,6 +82,7 @@ class SCoReTrainer(
             trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE = 4096
             # TRL scores labelled positions alone where it has Triton, and on a CPU all of them.
             trl.trainer.utils._use_triton = lambda device: True
+            work_in_place(trl.kernels.chunked_logprob)
         super().__init__(
             model=model,
             reward_funcs=[_no_reward_function],
@@ -120,6 +124,7 @@ class SCoReTrainer(
             set_seed(args.seed, device_specific=True)
         self._sums, self.newest_set = TurnSums(), None
         self.second_opinions = SecondOpinions(self.verifier, args.second_opinions)
+        self.holds = any(self._kl_weights(args.num_turns))
         self._prepare_reference(reference)
 
     def _prepare_scoring(self, model) -> None:
@@ -163,7 +168,7 @@ class SCoReTrainer(
         self.newest_set = self.state.global_step + 1, drawn  # for callbacks that show it
         problems, rollouts, scored, given, tokens, rounds = drawn
         self.turns = scored.scores.size(1)
-        self.kl_weights = self._kl_weights()
+        self.kl_weights = self._kl_weights(self.turns)
         self._count_tokens(tokens, rounds)
         judged = of_attempts_alone(scored) if self.method.verifies else scored
         opinions = self.second_opinions.ask(self.state.global_step + 1, problems, judged)
@@ -180,7 +185,7 @@ class SCoReTrainer(
         rewards = method.earned(scores, self.args, stated)
         rank = self.accelerator.process_index
         equal = in_equal_groups(rewards, order, self.groups, rank, offline)
-        if self.args.kl_estimator == "k1":
+        if self.holds and self.args.kl_estimator == "k1":
             rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
         advantages, self.reward_deviation = rank_advantages(
             rewards, order, self.groups, rank, offline, of=method.advantages, roles=method.roles
@@ -205,8 +210,9 @@ class SCoReTrainer(
         for batch in batches:
             batch["rollout"] += start
             batch["mean_tokens"] = mean_tokens
-            batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
-            if self.args.mini_batches > 1:
+            if self.holds:
+                batch["ref_logps"] = self._no_grad_logps(batch, reference=True)
+            if start:  # until the first update of a set the policy is the one that sampled it
                 batch["old_logps"] = self._no_grad_logps(batch, reference=False)
         return batches
 
@@ -215,25 +221,39 @@ class SCoReTrainer(
         tokens = sum(int((batch["turn"] > 0).sum()) for batch in update)
         return self._over_ranks(tokens) / (rollouts * self.accelerator.num_processes)
 
-    def _kl_weights(self) -> list[float]:
+    def _kl_weights(self, turns: int) -> list[float]:
         """β_t of the coming update, N values."""
         args = self.args
         init = current_weight(self.state.log_history, args.init_kl_coef, args.init_kl_target)
-        return self.method.kl_weights(self.turns, init, args.corr_kl_coef)
+        return self.method.kl_weights(turns, init, args.corr_kl_coef)
 
     # ---------------------------------------------------------------------------------------- loss
     def _compute_loss(self, model, inputs):
+        idle = self._idle_rows(inputs)
         with self.accelerator.autocast():
-            logps, entropy = token_logps(model, inputs)
+            logps, entropy = logps_with_idle(model, self._plain_model(), inputs, idle)
+        if idle is not None:
+            self._sums.add_idle_rows(idle)
         total = (self._clipped if self.method.clipped else self._reinforce)(logps, inputs)
-        log_ratio = logps.detach() - inputs["ref_logps"]
+        log_ratio = logps.detach() - inputs["ref_logps"] if self.holds else None
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.turns)
         if "sampler_logps" in inputs:
             self._sums.add_sampler_gap(logps.detach(), inputs["sampler_logps"], inputs["turn"])
         return total / self.current_gradient_accumulation_steps
 
+    def _idle_rows(self, inputs: dict) -> torch.Tensor | None:
+        """Rows (S,) of a micro-batch that have no gradient; None where all may have one.
+
+        Under ZeRO-3 every pass gathers weights from all ranks, which then need as many passes.
+        """
+        return None if self.holds or is_deepspeed_zero3_enabled() else idle_rows(inputs)
+
+    def _plain_model(self):
+        """The policy below what wraps it for several ranks, where a pass is a matter of one rank."""
+        return self.accelerator.unwrap_model(self.model)
+
     def _reinforce(self, logps: torch.Tensor, inputs: dict) -> torch.Tensor:
-        in_loss = self.args.kl_estimator == "k2"
+        in_loss = self.holds and self.args.kl_estimator == "k2"
         return loss.policy_loss(
             logps,
             inputs["turn"],
