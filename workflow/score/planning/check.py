@@ -71,8 +71,8 @@ def peak(
 
 
 def of_this_cpu() -> list[list[str]]:
-    """Rows of ratios. Each policy is measured in a process of its own, which begins with the memory of
-    this one; torch is imported here, with one thread."""
+    """Rows of ratios. Each policy is measured in processes of its own, for time and for memory, which
+    begin with the memory of this one; torch is imported here, with one thread."""
     import torch
 
     from score.planning import measured
@@ -81,19 +81,32 @@ def of_this_cpu() -> list[list[str]]:
     measured.measure(_small(64, 1, 2, 64, 160), 4, 20, 2, False)  # imports what an update needs
     rows, forked = [], multiprocessing.get_context("fork")
     for name in MEASURED:
-        with forked.Pool(1) as pool:
-            rows.append(pool.apply(_of_small, (name,)))
+        taken = []
+        for of_memory in (False, True):
+            with forked.Pool(1) as pool:
+                taken.append(pool.apply(_measured, (name, of_memory)))
+        rows.append(_of_small(name, taken[0] | {"bytes": taken[1]["bytes"]}))
     return rows
 
 
-def _of_small(name: str) -> list[str]:
+def _measured(name: str, of_memory: bool) -> dict:
     from score.planning import measured
 
     config, checkpointing, words = MEASURED[name]
-    operations, bandwidth = measured.operations_a_second(), measured.bytes_a_second()
+    if of_memory:
+        measured.free_at_once()
+        return measured.measure(config, NEW, words, 2, checkpointing)
+    before = measured.operations_a_second()
     taken = measured.measure(config, NEW, words, UPDATES, checkpointing)
-    operations = (operations + measured.operations_a_second()) / 2  # before and behind
-    device = Device("cpu", 1e12, operations, bandwidth, 1, trained=1, scored=1, read=1, launching=0)
+    taken["operations"] = (before + measured.operations_a_second()) / 2
+    return taken | {"bandwidth": measured.bytes_a_second()}
+
+
+def _of_small(name: str, taken: dict) -> list[str]:
+    from score.planning import measured
+
+    config, checkpointing, _ = MEASURED[name]
+    device = Device("cpu", 1e12, taken["operations"], taken["bandwidth"], 1, 1, 1, 1, 0)
     shape, setup = shape_of(config, name), Setup(None, 1, 4, None, checkpointing)
     one = conversation(taken["prompt"], taken["tokens"], taken["trained"], NEW, measured.K)
     clock = Clock(shape, setup, device, taken["trained"] / (2 * NEW))

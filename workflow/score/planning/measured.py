@@ -5,6 +5,7 @@ Times are those of the processor, so that other processes count less; memory is 
 resident at once, over what was before the policy was made.
 """
 
+import ctypes
 import random
 import tempfile
 import time
@@ -72,6 +73,18 @@ def bytes_a_second(size: int = 2**26, times: int = 4) -> float:
     for _ in range(times):
         other.copy_(one)
     return 2 * times * size / (time.process_time() - start)
+
+
+def free_at_once() -> None:
+    """Let this process give freed memory back to the system, so that what is resident is what is used.
+
+    glibc keeps blocks of some megabytes otherwise. It costs time, so times are measured without.
+    """
+    libc = ctypes.CDLL(None)
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    libc.mallopt(mmap_threshold, 2**16)
+    libc.mallopt(trim_threshold, 2**16)
+    libc.malloc_trim(0)
 
 
 def prompts(words: int) -> Dataset:
