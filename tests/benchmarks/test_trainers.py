@@ -30,9 +30,14 @@ def test_all_trainers_sample_and_train_exactly_as_many_tokens(policy, equal):
     want = sum(size.lengths().of_both())
     assert {name: update.sampled for name, update in made.items()} == dict.fromkeys(made, want)
     assert all(one["seconds"] > 0 and one["cpu_seconds"] > 0 for one in taken.values())
-    # TRL is measured with its own tiles of the head, though SCoRe's are set for the process.
-    assert made["trl"].tiles["_CHUNKED_LOGPROB_CHUNK_SIZE"] == 32768
-    assert made["score"].tiles["_CHUNKED_LOGPROB_CHUNK_SIZE"] == 4096
+    # TRL is measured with its own head, though SCoRe's is set for the process.
+    of_trl, of_score = (
+        {name: value for values in made[side].head.values() for name, value in values.items()}
+        for side in ("trl", "score")
+    )
+    assert of_trl["_CHUNKED_LOGPROB_CHUNK_SIZE"] == 32768
+    assert of_trl["_forward_tile"].__module__.startswith("trl.")
+    assert all(of_score[name] is not value for name, value in of_trl.items())
     assert made["plain"].tokens > made["score"].tokens  # prompts are read K times
 
 

@@ -8,12 +8,14 @@ states included (a real training has DeepSpeed keep float32 copies: 12 bytes a w
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import NamedTuple
 from unittest.mock import patch
 
 import torch
+import trl.kernels.chunked_logprob
 import trl.trainer.utils
 from transformers.trainer_callback import PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
@@ -30,8 +32,29 @@ from score.training.trainer import SCoReTrainer
 
 K = 8
 # SCoReTrainer sets these for all of the process on a CPU; TRL is measured as it comes.
-_TILES = ("_CHUNKED_LOGPROB_CHUNK_SIZE", "_use_triton")
-_TRLS_TILES = {name: getattr(trl.trainer.utils, name) for name in _TILES}
+_OF_HEAD = {
+    trl.trainer.utils: ("_CHUNKED_LOGPROB_CHUNK_SIZE", "_use_triton"),
+    trl.kernels.chunked_logprob: ("_forward_tile", "_backward_tile"),
+}
+
+
+def _head() -> dict:
+    """What the fused head of all trainers of this process works with now."""
+    return {
+        module: {name: getattr(module, name) for name in names}
+        for module, names in _OF_HEAD.items()
+    }
+
+
+@contextmanager
+def _with_head(head: dict) -> Iterator[None]:
+    with ExitStack() as stack:
+        for module, values in head.items():
+            stack.enter_context(patch.multiple(module, **values))
+        yield
+
+
+_TRLS_HEAD = _head()
 
 
 class Size(NamedTuple):
@@ -82,7 +105,7 @@ class Update:
 
     def __init__(self, trainer, clock: Clock, mask: str):
         self.trainer, self.clock, self.mask = trainer, clock, mask
-        self.tiles = {name: getattr(trl.trainer.utils, name) for name in _TILES}
+        self.head = _head()
         self.tokens = self.cells = 0
         self._compute_loss = trainer._compute_loss
         trainer._compute_loss = self._forward
@@ -100,7 +123,7 @@ class Update:
     def __call__(self) -> Taken:
         self.clock.seconds.clear()
         self.tokens = self.cells = 0
-        with patch.multiple(trl.trainer.utils, **self.tiles):
+        with _with_head(self.head):
             self.trainer.train()
         self.sampled = self.tokens
         seconds = dict(self.clock.seconds)
@@ -181,7 +204,7 @@ class TRLUpdate(Update):
 
     def __init__(self, model: str, device: str, size: Size):
         clock = Clock(device)
-        with patch.multiple(trl.trainer.utils, **_TRLS_TILES):
+        with _with_head(_TRLS_HEAD):
             trainer = GRPOTrainer(
                 model=load_policy(model, precision_on(device)),
                 reward_funcs=[lambda completions, **_: drawn_scores(completions, [])],
