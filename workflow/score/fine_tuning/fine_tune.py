@@ -22,7 +22,7 @@ from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
 from score.jobs.command import Command
 from score.jobs.distributed import is_first_process
 from score.jobs.interruption import StopOnSignal
-from score.policies.load import load_policy, policy_digest, vocabulary_size
+from score.policies.load import load_asked, policy_digest, vocabulary_size
 from score.sampling.tokenizers import load_tokenizer
 from score.training.job import (
     FLAGS,
@@ -86,14 +86,7 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     # Made before the policy is loaded: it has ZeRO-3 shard weights while they are loaded.
     args = trainer_config(settings, flags.checkpoints, len(examples))
     trainer = CorrectionTrainer(
-        model=load_policy(
-            flags.init,
-            settings.precision,
-            settings.cache_dir,
-            trainable=settings.use_lora,
-            attn_implementation=settings.attn_implementation,
-            trust_remote_code=settings.trust_remote_code,
-        ),
+        model=load_asked(flags.init, settings, trainable=settings.use_lora),
         args=args,
         examples=examples,
         processing_class=_tokenizer(settings, flags),
@@ -106,13 +99,12 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
 
 def keep_policy(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     """Save the policy that a training would start from, and no records."""
-    trusted = {"trust_remote_code": settings.trust_remote_code}
     draft = Path(f"{flags.policy}.writing")
     settings.require_file()
     shutil.rmtree(draft, ignore_errors=True)
     with written_to(draft):
         for saved in (
-            load_policy(flags.init, settings.precision, settings.cache_dir, **trusted),
+            load_asked(flags.init, settings),
             _tokenizer(settings, flags),
         ):
             saved.save_pretrained(draft)

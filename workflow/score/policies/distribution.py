@@ -4,6 +4,9 @@ Vendors fill up the embedding to a round number of rows, and every row of paddin
 Token ids that no tokenizer knows would be sampled then, and decode to nothing.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from transformers.integrations import is_deepspeed_zero3_enabled
 
@@ -44,3 +47,14 @@ def without_router_loss(policy):
         if getattr(config, "output_router_logits", False):
             config.output_router_logits = False
     return policy
+
+
+@contextmanager
+def without_dropout(policy) -> Iterator[None]:
+    """Have the policy compute as in evaluation, without gradient checkpointing too; then as before."""
+    training = policy.training
+    policy.eval()
+    try:
+        yield
+    finally:
+        policy.train(training)

@@ -62,6 +62,18 @@ def load_policy(
     return policy if apart else policy.merge_and_unload()
 
 
+def load_asked(path: str, settings, *, trainable: bool = False):
+    """`load_policy` as the settings of a job say: precision, cache_dir, attention and trusted code."""
+    return load_policy(
+        path,
+        settings.precision,
+        settings.cache_dir,
+        trainable=trainable,
+        attn_implementation=settings.attn_implementation,
+        trust_remote_code=settings.trust_remote_code,
+    )
+
+
 def base_of(path: str) -> str:
     """The path or name of the weights that the adapter at `path` was trained on."""
     from peft import PeftConfig

@@ -6,6 +6,7 @@ Legend of shapes: R rollouts, L positions of a padded batch.
 import torch
 from transformers import GenerationConfig
 
+from score.policies.distribution import without_dropout
 from score.sampling.cached import Conversations
 from score.sampling.decode import Choose, begin, decode
 from score.sampling.draws import draw_tokens, uniforms
@@ -82,19 +83,17 @@ class HFGenerate:
         batches = self._batches(prompts)
         keep = len(batches) == 1
         kept, self.kept = self.kept if keep else None, None
-        training = self.model.training
-        self.model.eval()
-        for places in batches:
-            rows, logits = begin(self.model, [prompts[i] for i in places], kept)
-            drawn = None if draws is None else draws[places].to(logits.device)
-            choose, told = self._chooser(drawn, len(places))
-            most = self.config.max_new_tokens
-            decoded = decode(self.model, rows, logits, choose, self._have_ended, most, keep)
-            sampled, self.kept = decoded
-            for i, attempt, row in zip(places, sampled, told, strict=True):
-                attempts[i] = cut_after_stop(attempt, self.stop)
-                logps[i] = row[: len(attempts[i])]
-        self.model.train(training)
+        with without_dropout(self.model):
+            for places in batches:
+                rows, logits = begin(self.model, [prompts[i] for i in places], kept)
+                drawn = None if draws is None else draws[places].to(logits.device)
+                choose, told = self._chooser(drawn, len(places))
+                most = self.config.max_new_tokens
+                decoded = decode(self.model, rows, logits, choose, self._have_ended, most, keep)
+                sampled, self.kept = decoded
+                for i, attempt, row in zip(places, sampled, told, strict=True):
+                    attempts[i] = cut_after_stop(attempt, self.stop)
+                    logps[i] = row[: len(attempts[i])]
         if self.tell:
             self.logps.append(logps)
         return attempts

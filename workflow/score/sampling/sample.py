@@ -32,7 +32,7 @@ from score.jobs.distributed import (
 from score.jobs.progress import Progress
 from score.jobs.writer_lock import sole_writer
 from score.policies.distribution import leave_out_padding_rows
-from score.policies.load import declared_generation, load_policy
+from score.policies.load import declared_generation, load_asked
 from score.problems.problem import read_problems
 from score.sampling.few_shot import read_few_shot
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
@@ -93,13 +93,7 @@ def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generat
 def load_sampler(plan: SamplingPlan) -> tuple:
     """The policy on no device yet, the GenerationConfig that it samples by, and the StopIds."""
     settings, tokenizer = plan.settings, plan.tokenizer
-    policy = load_policy(
-        plan.path,
-        settings.precision,
-        settings.cache_dir,
-        attn_implementation=settings.attn_implementation,
-        trust_remote_code=settings.trust_remote_code,
-    ).eval()
+    policy = load_asked(plan.path, settings).eval()
     leave_out_padding_rows(policy, tokenizer)
     stop_ids = stop_ids_of(policy.generation_config, tokenizer, plan.bridges[0])
     config = sampling_config(

@@ -7,6 +7,7 @@ another distribution than it is sampled from.
 
 import torch
 
+from score.policies.distribution import without_dropout
 from score.training.batches import token_logps
 
 # In nats: of float32's rounding, and of bfloat16's at logits of some tens.
@@ -17,15 +18,15 @@ _LENGTH = 8
 @torch.no_grad()
 def check_fused_head(model, temperature: float) -> None:
     """ValueError where the two differ on a few tokens. model: with a fused head of that temperature."""
-    training, device = model.training, next(model.parameters()).device
+    device = next(model.parameters()).device
     ids = torch.arange(2, 2 + _LENGTH, device=device)[None]
     turn = torch.ones_like(ids)
     turn[:, 0] = 0
     batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "turn": turn}
-    model.eval()
-    fused = token_logps(model, batch)[0][:, 1:].float()
-    logits = model(input_ids=ids, attention_mask=batch["attention_mask"], use_cache=False).logits
-    model.train(training)
+    with without_dropout(model):
+        fused = token_logps(model, batch)[0][:, 1:].float()
+        mask = batch["attention_mask"]
+        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
     plain = (logits.float() / temperature).log_softmax(-1)[:, :-1]
     plain = plain.gather(-1, ids[:, 1:, None]).squeeze(-1)
     off = (fused - plain).abs().max().item()

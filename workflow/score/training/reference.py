@@ -9,6 +9,7 @@ import torch
 from trl.models import prepare_deepspeed
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path, use_adapter
 
+from score.policies.distribution import without_dropout
 from score.policies.lineage import recorded_reference
 from score.policies.load import is_adapter, load_policy
 from score.training import loss
@@ -71,12 +72,9 @@ class WithReference:
         model = self.ref_model if reference and self.ref_model is not None else self.model
         below = reference and self.reference_is_below_adapter
         policy = self.accelerator.unwrap_model(self.model)
-        training = self.model.training
-        self.model.eval()  # without gradient checkpointing
-        with self.accelerator.autocast(), use_adapter(policy, None) if below else nullcontext():
-            logps = torch.cat([token_logps(model, part)[0] for part in parts])
-        self.model.train(training)
-        return logps
+        adapter = use_adapter(policy, None) if below else nullcontext()
+        with without_dropout(self.model), self.accelerator.autocast(), adapter:
+            return torch.cat([token_logps(model, part)[0] for part in parts])
 
     def _attempt_log_ratios(self, batches: list[dict[str, torch.Tensor]]) -> torch.Tensor:
         """log π(y_t) − log π_ref(y_t) of every attempt, (B, N); a sum over a rollout's sequences."""

@@ -18,7 +18,7 @@ from score.files.digests import file_digest
 from score.jobs.command import Command, optional
 from score.jobs.distributed import is_first_process, leave_launcher
 from score.jobs.interruption import StopOnSignal
-from score.policies.load import load_policy, policy_digest, vocabulary_size
+from score.policies.load import load_asked, policy_digest, vocabulary_size
 from score.problems.problem import read_problems
 from score.sampling.few_shot import read_few_shot
 from score.sampling.prompt_settings import BETWEEN, task_of
@@ -168,14 +168,7 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     args = trainer_config(settings, flags.checkpoints)
     with Verifier.from_settings(settings) as verifier:
         trainer = SCoReTrainer(
-            model=load_policy(
-                flags.init,
-                settings.precision,
-                settings.cache_dir,
-                trainable=settings.use_lora,
-                attn_implementation=settings.attn_implementation,
-                trust_remote_code=settings.trust_remote_code,
-            ),
+            model=load_asked(flags.init, settings, trainable=settings.use_lora),
             args=args,
             train_dataset=make_dataset(settings, flags),
             verifier=verifier,
