@@ -102,7 +102,7 @@ def test_snakemake_takes_it_from_a_configfile_and_the_command_line(repository, o
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    written = re.findall(r"printf '%s\\n' '(\{.*\})'", done.stdout + done.stderr)
+    written = re.findall(r"printf '%s\\n' '(\{[^']*\})'", done.stdout + done.stderr)
     told = [json.loads(text) for text in written]
     trained = {one["objective"]: one for one in told if "objective" in one}
     assert {one["learning_rate"] for one in trained.values()} == {1.5e-4}
