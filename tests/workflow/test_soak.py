@@ -16,10 +16,10 @@ OF_THE_CLOCK = {"step_time"}
 
 
 def contents(results) -> dict[str, bytes]:
-    """Every file of a run but logs, without what the clock decides."""
+    """Every file of a run but logs and the list of the last start, without what the clock decides."""
     found = {}
     for path in sorted(results.rglob("*")):
-        if path.is_file() and path.suffix != ".log":
+        if path.is_file() and path.suffix != ".log" and path.name != "jobs.json":
             found[str(path.relative_to(results))] = _without_clock(path)
     return found
 
