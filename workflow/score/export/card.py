@@ -153,7 +153,7 @@ def _use(plan: SamplingPlan, code: str, checked: str) -> str:
         "the first, so a server that reads an answer as text again may come to other tokens."
     )
     return (
-        f"Between the attempts stands this message, the same after a right and a wrong one:\n\n{asked}\n\n"
+        f"This message stands between the attempts, whether the first was right or wrong:\n\n{asked}\n\n"
         f"{fence}python\n{code.rstrip()}\n{fence}\n\n{checked}\n\n{served}"
     )
 
