@@ -93,8 +93,9 @@ def main() -> None:
         works, plans = run.all(), {}
         for gpus in flags.gpus:
             plans[gpus] = _plan_or_why(works, room, gpus, vllm)
-        if not any(isinstance(plan, RunPlan) for plan in plans.values()):
-            raise ValueError("\n".join(plans.values()))
+        refusals = [plan for plan in plans.values() if isinstance(plan, str)]
+        if len(refusals) == len(plans):
+            raise ValueError("\n".join(refusals))
     price = flags.price_per_gpu_hour
     if flags.json:
         print(json.dumps(as_json(plans, price), indent=2))

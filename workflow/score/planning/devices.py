@@ -5,6 +5,7 @@ gives operations with sparsity, half of them are dense.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 # Where the numbers of each are read.
 SOURCES = {
@@ -41,7 +42,8 @@ class Device:
             "operations": (tflops, 1e12),
             "bandwidth": (bandwidth, 1e9),
         }
-        return replace(self, **{k: v * unit for k, (v, unit) in given.items() if v is not None})
+        own: dict[str, Any] = {k: v * unit for k, (v, unit) in given.items() if v is not None}
+        return replace(self, **own)
 
 
 DEVICES = {

@@ -46,13 +46,13 @@ class Clock:
 
     def turn(self, turn: Turn, conversation: Conversation, rows: int) -> float:
         """Of one attempt of every row of a batch."""
-        count = max(1.0, rows * turn.taken)
+        count: float = max(1.0, rows * turn.taken)
         shape, device, limit = self.shape, self.device, conversation.limit
         mean = self.share * limit
         asked = max(1.0, count * turn.distinct) * turn.asked
         prefill = shape.operations(asked, turn.before + turn.asked / 2, count)
         going, context = count * self.share, turn.before + turn.asked + mean / 2
-        moved = self.setup.width * (shape.layers * shape.layer_weights + shape.embedding)
+        moved: float = self.setup.width * (shape.layers * shape.layer_weights + shape.embedding)
         moved += shape.cache(self.setup.width) * going * context * (1 if self.vllm else COPIED)
         step = max(
             shape.layers * (VLLM_LAUNCHING if self.vllm else device.launching),

@@ -41,6 +41,7 @@ def states(shape: Shape, setup: Setup) -> dict[str, float]:
     n, gpus, width = shape.weights, setup.gpus, setup.width
     trained = n if setup.rank is None else shape.adapter(setup.rank)
     added = 0 if setup.rank is None else trained
+    parts: dict[str, float]
     if setup.launcher is None:
         parts = {"weights": width * (n + added), "gradients": width * trained}
         parts["optimizer"] = 2 * width * trained

@@ -31,7 +31,13 @@ def _number(gpus: int) -> str:
 
 def _row(plan: RunPlan, price: float | None) -> list[str]:
     fit = plan.largest.fit
-    cells = [str(plan.gpus), fit.setup.launcher, str(fit.micro), str(fit.largest), str(fit.rows)]
+    cells = [
+        str(plan.gpus),
+        str(fit.setup.launcher),
+        str(fit.micro),
+        str(fit.largest),
+        str(fit.rows),
+    ]
     cells += [_millions(plan.tokens(kind)) for kind in ("generated", "scored")]
     cells += [_hours(plan.hours), _hours(plan.gpu_hours)]
     return cells + ([] if price is None else [f"{price * plan.gpu_hours:,.0f}"])
@@ -124,6 +130,7 @@ def as_json(plans: dict[int, RunPlan | str], price: float | None) -> list[dict]:
 
 
 def _plan(plan: RunPlan, price: float | None) -> dict:
+    totals: dict[str, float]
     totals = {kind: round(plan.tokens(kind)) for kind in ("generated", "scored")}
     totals |= {"hours": plan.hours, "gpu_hours": plan.gpu_hours}
     if price is not None:
