@@ -73,7 +73,7 @@ def preempt(slurm):
 
 
 def members(module, rank=None):
-    """Live processes of a launched module; `rank` picks one of its ranks."""
+    """Live processes of a launched module in jobs of Slurm; `rank` picks one of its ranks."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -81,7 +81,9 @@ def members(module, rank=None):
             words = process.cmdline()
         except psutil.Error:
             continue
-        if module in words and (rank is None or environment.get("RANK") == str(rank)):
+        if "SLURM_JOB_ID" not in environment or module not in words:
+            continue  # somebody else's training, which is not to be killed
+        if rank is None or environment.get("RANK") == str(rank):
             found.append(process)
     return found
 
