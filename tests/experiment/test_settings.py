@@ -15,6 +15,7 @@ import pytest
 from places import DEFAULT, ROOT
 from score.experiment.job_settings import JobSettings
 from score.experiment.plan import Plan
+from score.policies import load
 from score.sampling import settings as sampling_settings
 from score.sampling.prompt_settings import PROMPTS
 from score.training import train
