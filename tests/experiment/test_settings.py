@@ -150,10 +150,10 @@ def trained(repository, monkeypatch):
     for name, replacement in [
         ("SCoReTrainer", keep),
         ("Verifier", SimpleNamespace(from_settings=verifier)),
-        ("load_policy", load_policy),
         ("asking_tokenizer", lambda *_: None),
     ]:
         monkeypatch.setattr(train, name, replacement)
+    monkeypatch.setattr(load, "load_policy", load_policy)
 
     def run(job):
         flags = {
