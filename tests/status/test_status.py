@@ -298,16 +298,15 @@ def test_looking_does_not_get_in_the_way_of_a_job_that_starts(tmp_path):
             pass
 
 
-def test_it_starts_without_torch_in_a_moment(tmp_path):
+def test_it_loads_nothing_heavy(tmp_path):
     run = make_run(tmp_path, HERE, PREPARE)
-    code = "import sys, time; from score.status.__main__ import main; main([sys.argv[1]])\n"
+    code = "import sys; from score.status.__main__ import main; main([sys.argv[1]])\n"
     code += "heavy = {'torch', 'transformers', 'numpy', 'pandas', 'snakemake'} & set(sys.modules)\n"
-    code += "print(heavy, time.process_time())"
+    code += "print(heavy)"
     told = subprocess.run(
         [sys.executable, "-c", code, str(run)], capture_output=True, text=True, check=True
     ).stdout.splitlines()[-1]
-    heavy, _, seconds = told.rpartition(" ")
-    assert heavy == "set()" and float(seconds) < 1
+    assert told == "set()"
 
 
 def test_both_sides_call_the_live_records_alike():
