@@ -9,13 +9,11 @@ update is run under watch for arrays as large as the logits of all tokens of a b
 import json
 import subprocess
 import sys
-import tempfile
 from functools import partial
 
 from score.benchmarks.clock import by_turns
 from score.benchmarks.figures import Target, figure
-from score.benchmarks.measured import Measured, part_flags
-from score.benchmarks.step import Case, model_finder
+from score.benchmarks.step import Case, measure_cases
 from score.benchmarks.trainers import Size
 
 OVER_TRLS, NONE_KEPT = Target(most=0.3), Target(most=0.999)
@@ -64,16 +62,5 @@ def _of_passes(taken: dict) -> int:
     return max(taken["bytes"] - taken["states"], 1)
 
 
-def main() -> None:
-    flags = part_flags(__spec__, __doc__)
-    measured, rounds = Measured(flags.output, flags.device, flags.seconds), 1 if flags.tiny else 5
-    with tempfile.TemporaryDirectory() as scratch:
-        find = model_finder(flags.device, scratch, flags.model)
-        for case in cases(flags.device, flags.tiny):
-            taken = partial(measure, case, find, flags.device, rounds)
-            measured.take(case.name, taken, case.needs)
-    measured.finish()
-
-
 if __name__ == "__main__":
-    main()
+    measure_cases(__spec__, __doc__, cases, measure)

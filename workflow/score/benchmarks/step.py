@@ -120,8 +120,9 @@ def model_finder(device: str, scratch: str, given: str | None):
     return find
 
 
-def main() -> None:
-    flags = part_flags(__spec__, __doc__)
+def measure_cases(spec, doc: str, cases, measure) -> None:
+    """A part that measures its cases one by one. cases, measure: as those of this module."""
+    flags = part_flags(spec, doc)
     measured, rounds = Measured(flags.output, flags.device, flags.seconds), 1 if flags.tiny else 5
     with tempfile.TemporaryDirectory() as scratch:
         find = model_finder(flags.device, scratch, flags.model)
@@ -132,4 +133,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    measure_cases(__spec__, __doc__, cases, measure)
