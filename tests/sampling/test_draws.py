@@ -49,7 +49,8 @@ def test_rare_tokens_of_a_large_vocabulary_are_reached():
     logits = torch.full((1, 100_001), -torch.tensor(100_000.0).log().item())
     logits[0, 0] = 0.0
     numbers = 0.5 + 0.5 * (torch.arange(1000, dtype=torch.float64)[:, None] + 0.5) / 1000
-    drawn = draw_tokens(logits.expand(1000, -1), 1.0, numbers).flatten()
+    drawn = torch.cat([draw_tokens(logits.expand(20, -1), 1.0, n) for n in numbers.split(20)])
+    drawn = drawn.flatten()
     assert (drawn - (1 + 100 * torch.arange(1000) + 50)).abs().max() <= 2
 
 
@@ -71,3 +72,20 @@ def test_corrections_share_the_seed_of_their_first_attempt_and_critiques_change_
     assert [row[::2] for row in critical] == plain, "attempt 1, critique, attempt 2, critique, …"
     every = {seed for row in plain + critical for seed in row}
     assert len(every) == 1 + 3 * 2 + 3 * 2
+
+
+def test_tokens_are_those_at_which_the_whole_sum_passes_the_number():
+    """Also where the vocabulary is no multiple of a block, and whole blocks have no probability."""
+    drawn = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(50, 1000, generator=drawn)
+    logits[:, 200:600] = -torch.inf
+    logits[::2, 900:] = -torch.inf
+    numbers = torch.rand(50, 1, generator=drawn, dtype=torch.float64)
+    numbers[:4] = torch.tensor([[0.0], [0.0], [1 - 2**-53], [1 - 2**-53]])
+    sums = logits.softmax(-1).double().cumsum(-1)
+    tokens = draw_tokens(logits, 1.0, numbers)
+    expected = torch.searchsorted(sums, numbers * sums[:, -1:], right=True)
+    assert torch.equal(tokens[4:], expected[4:])
+    assert logits.gather(1, tokens).isfinite().all()
+    alone = [draw_tokens(logits[i : i + 1], 1.0, numbers[i : i + 1]) for i in range(50)]
+    assert torch.equal(torch.cat(alone), tokens)

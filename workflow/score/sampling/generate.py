@@ -10,6 +10,7 @@ from score.policies.distribution import without_dropout
 from score.sampling.cached import Conversations
 from score.sampling.decode import Choose, begin, decode
 from score.sampling.draws import draw_tokens, uniforms
+from score.sampling.grouped import attention_in_groups
 from score.sampling.plain_prompts import plain_prompts_of
 from score.sampling.prompts import Bridge
 from score.sampling.stop_strings import StopIds, StopStrings, attempt_end
@@ -83,7 +84,7 @@ class HFGenerate:
         batches = self._batches(prompts)
         keep = len(batches) == 1
         kept, self.kept = self.kept if keep else None, None
-        with without_dropout(self.model):
+        with without_dropout(self.model), attention_in_groups():
             for places in batches:
                 rows, logits = begin(self.model, [prompts[i] for i in places], kept)
                 drawn = None if draws is None else draws[places].to(logits.device)
