@@ -91,7 +91,9 @@ class Packing:
         key = block, window, like.dtype
         if key not in self._masks:
             seen = self._seen(block, window)[:, None]
-            if name == "eager" or like.device.type == "cpu":  # which would turn it into numbers itself
+            if (
+                name == "eager" or like.device.type == "cpu"
+            ):  # which would turn it into numbers itself
                 lowest = torch.finfo(like.dtype).min
                 seen = torch.zeros_like(seen, dtype=like.dtype).masked_fill_(~seen, lowest)
             self._masks[key] = seen
@@ -122,7 +124,7 @@ class Packing:
         """
         self.windows.add(options.get("sliding_window"))
         query, *others = arrays
-        own, keys, lengths = self._flat()
+        keys, lengths = self._flat()
         others = [array.index_select(2, keys) for array in others]
         return plain(module, query, *others, None, **options | lengths)[0]
 
@@ -139,7 +141,7 @@ class Packing:
             for kind, of in (("q", asked), ("k", told)):
                 ends = torch.nn.functional.pad(of.cumsum(0), (1, 0))
                 lengths[f"cu_seq_lens_{kind}"] = ends.to(torch.int32)
-            self._masks["flat"] = None, torch.cat([first, joined[joined >= 0]]), lengths
+            self._masks["flat"] = torch.cat([first, joined[joined >= 0]]), lengths
         return self._masks["flat"]
 
 

@@ -8,8 +8,8 @@ of the policy, in which only attention knows of rows (score.training.packed_atte
 with layers that are computed again in the backward pass and with weights that are shared out.
 """
 
+from collections.abc import Callable
 from functools import wraps
-from math import inf
 from types import MethodType
 
 import torch
@@ -20,7 +20,6 @@ from score.training.packed_attention import KNOWN, Packing, let_attention_unpack
 
 # Mean difference in nats of what may be rounding; attention that sees other rows is further off.
 _TOLERANCE = {torch.float32: 1e-3}, 0.1
-_SEEN_ALL = {"full_attention", "sliding_attention"}
 
 
 def add_shared_prefixes(model) -> None:
@@ -29,7 +28,7 @@ def add_shared_prefixes(model) -> None:
     model: with TRL's fused head, not yet wrapped by an adapter or a launcher, so that they see one pass.
     ids, mask (P, L): prefixes, padded on the left. of (B,): the prefix of each row of input_ids (B, T),
     which begins behind it, as attention_mask (B, T) and labels (B, T) do. Whether a policy can do this
-    says `longest_shared`.
+    says `can_share_prefixes`.
     """
     plain = model.forward
     if _attention(model) in KNOWN:
@@ -70,45 +69,64 @@ def _attention(model) -> str:
 
 
 @torch.no_grad()
-def longest_shared(model) -> float:
-    """How many tokens a row may have that is scored behind a shared prefix; 0 where none can.
+def can_share_prefixes(model, tell: Callable[[str], None] = print) -> bool:
+    """Whether rows that are scored behind shared prefixes have the log-probabilities of whole rows.
 
     model: with `add_shared_prefixes`, wrapped or not. Layers that carry a state from position to
-    position, or whose attention is not one of KNOWN, can't be given rows packed; what the code of a
-    policy does with them is seen on a few tokens. A window that no layer told of is never left.
+    position can't be given packed rows, nor can attention that is none of KNOWN or has a window that it
+    does not tell of. What else the code of a policy does with them shows on a few tokens. tell: is
+    told why not.
     """
+    why_not = _why_not(model)
+    if why_not:
+        tell(f"scoring passes compute every rollout with its whole prompt and padding: {why_not}")
+    return not why_not
+
+
+def _why_not(model) -> str | None:
     below = next(m for m in model.modules() if hasattr(m, "told_windows"))
     config = below.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    able = below._supports_attention_backend and _attention(below) in KNOWN
-    if not able or kinds - _SEEN_ALL or not _alike(model):
-        return 0
+    kinds = set(getattr(config, "layer_types", None) or [])
+    if _attention(below) not in KNOWN:
+        return f"attention is {_attention(below)}, which is none of {', '.join(KNOWN)}"
+    if others := kinds - {"full_attention", "sliding_attention"}:
+        return f"the policy has layers of {', '.join(sorted(others))}"
+    if not below._supports_attention_backend or not _alike(model):
+        return f"the code of a {config.model_type} can't compute rows one behind the other"
     window = getattr(config, "sliding_window", None)
-    slides = "sliding_attention" in kinds or not getattr(config, "layer_types", None)
-    return window if slides and window and window not in below.told_windows else inf
+    slides = bool(window) and (not kinds or "sliding_attention" in kinds)
+    if slides and window not in below.told_windows:
+        return (
+            f"the code of a {config.model_type} does not tell its attention of its sliding window"
+        )
+    return None
 
 
 def _alike(model) -> bool:
     """Whether a few packed rows have the log-probabilities of whole ones."""
     device = next(model.parameters()).device
-    prefix = torch.tensor([[2, 2, 3, 4], [5, 6, 7, 8]], device=device)
-    before = torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]], device=device)
-    rows = torch.tensor([[3, 5, 7, 2, 9], [9, 8, 2, 2, 2], [4, 3, 6, 2, 2]], device=device)
-    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0]], device=device)
-    turn, of = mask.clone(), torch.tensor([0, 1, 1], device=device)
-    turn[:, 0] = 0
-    packed = {"input_ids": rows, "attention_mask": mask, "turn": turn}
-    whole = {
-        "input_ids": torch.cat([prefix[of], rows], 1),
-        "attention_mask": torch.cat([before[of], mask], 1),
-        "turn": torch.cat([torch.zeros_like(before[of]), turn], 1),
+
+    def rows(*values: list[int]) -> torch.Tensor:
+        return torch.tensor(values, device=device)
+
+    own, empty = rows([3, 5, 7, 2, 9], [9, 8, 2, 2, 2], [4, 3, 6, 2, 2]), 2
+    mask = rows([1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0])
+    turn = rows([0, 1, 1, 1, 1], [0, 1, 0, 0, 0], [0, 1, 1, 0, 0])
+    packed = {
+        "input_ids": own,
+        "attention_mask": mask,
+        "turn": turn,
+        "prefix_ids": rows([empty, empty, 3, 4], [5, 6, 7, 8]),
+        "prefix_mask": rows([0, 0, 1, 1], [1, 1, 1, 1]),
+        "prefix_of": torch.tensor([0, 1, 1], device=device),
     }
-    # Whole rows have their padding on the right.
-    whole = {key: torch.stack([*map(torch.roll, value, [-2, 0, 0])]) for key, value in whole.items()}
-    packed |= {"prefix_ids": prefix, "prefix_mask": before, "prefix_of": of}
+    whole = {
+        "input_ids": rows([3, 4, 3, 5, 7, 2, 9], [5, 6, 7, 8, 9, 8, empty], [5, 6, 7, 8, 4, 3, 6]),
+        "attention_mask": rows([1] * 7, [1] * 6 + [0], [1] * 7),
+        "turn": rows([0, 0, 0, 1, 1, 1, 1], [0] * 5 + [1, 0], [0] * 5 + [1, 1]),
+    }
     with without_dropout(model):
-        found = [token_logps(model, batch)[0].float() for batch in (packed, whole)]
-    packed, whole = (logps[b["turn"] > 0] for logps, b in zip(found, (packed, whole), strict=True))
+        found = [token_logps(model, b)[0][b["turn"] > 0].float() for b in (packed, whole)]
     exact, rounded = _TOLERANCE
-    dtype = next(model.parameters()).dtype
-    return bool((packed - whole).abs().mean() <= exact.get(dtype, rounded))
+    allowed = exact.get(next(model.parameters()).dtype, rounded)
+    return bool((found[0] - found[1]).abs().mean() <= allowed)
