@@ -38,7 +38,7 @@ def test_gradient_is_that_of_all_rows_and_idle_ones_have_none(tmp_path, told, sh
 
 
 def computed(batch, rows):
-    """Positions of a pass over some rows: without padding, and of prefixes once, where these are apart."""
+    """Positions of a pass over some rows; without padding, and prefixes once, where they are apart."""
     lengths = batch["attention_mask"][rows].sum(1)
     if "prefix_of" not in batch:
         return len(lengths) * lengths.max()
