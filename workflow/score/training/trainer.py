@@ -42,7 +42,7 @@ from score.training.rollout_sets import SamplesSets
 from score.training.sampling import SamplesRollouts
 from score.training.second_opinions import SecondOpinions
 from score.training.self_verified import of_attempts_alone
-from score.training.shared_prefix import add_shared_prefixes
+from score.training.shared_prefix import add_shared_prefixes, can_share_prefixes
 from score.training.update_records import RecordsUpdates
 from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
@@ -91,8 +91,7 @@ class SCoReTrainer(
             **kwargs,
         )
         self._prepare_scoring(self.accelerator.unwrap_model(self.model))
-        # Layers that are computed again in the backward pass can't take keys and values from a cache.
-        self._shares_prefixes = not (args.gradient_checkpointing or is_deepspeed_zero3_enabled())
+        self._shares_prefixes = True
         self._head_is_checked = False
         self.first_attempts = first_attempts
         self.method = METHODS[args.objective]
@@ -163,6 +162,10 @@ class SCoReTrainer(
         if not self._head_is_checked:
             with self.accelerator.autocast():
                 check_fused_head(self.model, self.temperature)
+                shares = self._shares_prefixes and can_share_prefixes(
+                    self.model, self.accelerator.print
+                )
+                self._shares_prefixes = shares
             self._head_is_checked = True
         drawn = self._sample_set(problems)
         self.newest_set = self.state.global_step + 1, drawn  # for callbacks that show it
