@@ -6,13 +6,16 @@ them; with groups that are paid alike replaced where that is asked for.
 
 import json
 import random
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import torch
 from accelerate.utils import gather_object
 
 from score.sampling.rollout import Rollout
-from score.training.batches import Scored, score_attempts
+from score.training.batches import Scored
+from score.training.judging import Judging
 from score.training.self_verified import score_verified
 from score.training.shared_attempts import sampled_tokens
 
@@ -23,16 +26,21 @@ CHOSEN = "chosen_first_attempts"
 class RolloutSet(NamedTuple):
     """B rollouts of a rank in groups, with the row of each one's problem and what a verifier says.
 
-    given: of each its first attempt where that was not sampled here; None where none can be. tokens:
-    how many were sampled for the set on this rank. rounds: how often groups were replaced.
+    score: tells `scored`, and waits for verdicts that are still worked out. given: of each its first
+    attempt where that was not sampled here; None where none can be. tokens: how many were sampled for
+    the set on this rank. rounds: how often groups were replaced.
     """
 
     problems: list[dict]
     rollouts: list[Rollout]
-    scored: Scored
+    score: Callable[[], Scored]
     given: list[list[int] | None] | None
     tokens: int
     rounds: int = 0
+
+    @property
+    def scored(self) -> Scored:
+        return self.score()
 
 
 class SamplesSets:
@@ -54,14 +62,18 @@ class SamplesSets:
         self, problems: list[dict], given: list[list[int] | None] | None, turns: int
     ) -> RolloutSet:
         messages, shared = [problem["prompt"] for problem in problems], self.groups.corrections
-        rollouts = self._sample(messages, given, turns=turns, corrections=shared)
-        judged = self.verifier, rollouts, problems, self._tokenizer
-        if self.method.verifies:
-            scored = score_verified(*judged, self.read_verdicts)
-        else:
-            scored = score_attempts(*judged)
+        judging = Judging(self.verifier, problems, self._tokenizer, self._grading)
+        told = {"turns": turns, "corrections": shared, "judging": judging}
+        rollouts = self._sample(messages, given, **told)
+        read = self._tokenizer, self.read_verdicts
+
+        @cache
+        def score() -> Scored:
+            scored = judging.scored()
+            return score_verified(scored, rollouts, *read) if self.method.verifies else scored
+
         tokens = sampled_tokens(rollouts, shared, given)
-        return RolloutSet(problems, rollouts, scored, given, tokens)
+        return RolloutSet(problems, rollouts, score, given, tokens)
 
     # ----------------------------------------------------------------------------------- alternating
     def _corrects_next(self) -> bool:
@@ -133,6 +145,6 @@ class SamplesSets:
         return drawn._replace(
             problems=pick(drawn.problems, new.problems),
             rollouts=pick(drawn.rollouts, new.rollouts),
-            scored=scored,
+            score=lambda: scored,
             tokens=drawn.tokens + new.tokens,
         )

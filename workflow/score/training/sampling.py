@@ -10,6 +10,7 @@ from score.sampling.rollout import Rollout, begin_rollouts, sample_rollouts
 from score.sampling.sampler_logps import tell_logps
 from score.sampling.self_verified import as_attempts, continue_verified
 from score.sampling.vllm import TrainingGenerate
+from score.training.judging import JudgedTurns, Judging
 from score.training.offline_attempts import StartingFrom
 from score.training.shared_attempts import SharedFirst, repeated
 
@@ -55,11 +56,12 @@ class SamplesRollouts:
         temperature: float | None = None,
         turns: int | None = None,
         corrections: int = 1,
+        judging: Judging | None = None,
     ) -> list[Rollout]:
         """Rollouts of K in a row that have one prompt, `corrections` of which share a first attempt.
 
         given: first attempts that are not sampled. k, temperature, turns: where they differ from those
-        of training.
+        of training. judging: is told of attempts as soon as they are sampled.
         """
         k, turns = k or self.num_generations, turns or self.args.num_turns
         temperature = self.temperature if temperature is None else temperature
@@ -77,7 +79,11 @@ class SamplesRollouts:
                 begun = begin_rollouts(asked, generate, self.stop_ids, None)
                 then = self.bridges, engine, self.stop_ids, turns
                 rollouts = continue_verified(begun, *then, self.read_verdicts)
+                if judging is not None:
+                    judging.add(places, [as_attempts(rollout).attempts for rollout in rollouts])
             else:
+                if judging is not None:
+                    generate = JudgedTurns(generate, judging, places)
                 rollouts = sample_rollouts(asked, self.bridge, generate, self.stop_ids, turns)
             if engine.tell:
                 first, *later = engine.logps
