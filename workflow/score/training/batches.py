@@ -188,6 +188,13 @@ class ProblemSampler(Sampler[int]):
                 for index in order[start : start + self.problems]:
                     yield from [index] * self.k
 
+    def indices_of_set(self, number: int) -> list[int]:
+        """The indices of one set of a training, counted from 0 over all epochs, once."""
+        epoch, place = divmod(number, self.size // self.problems)
+        order = epoch_order(self.size, self.seed, epoch)
+        problems = order[place * self.problems : (place + 1) * self.problems]
+        return [index for index in problems for _ in range(self.k)]
+
     def __len__(self) -> int:
         return self.size // self.problems * self.problems * self.k * self.steps
 

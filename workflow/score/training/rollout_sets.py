@@ -14,6 +14,7 @@ import torch
 from accelerate.utils import gather_object
 
 from score.sampling.rollout import Rollout
+from score.sampling.self_verified import as_attempts
 from score.training.batches import Scored
 from score.training.judging import Judging
 from score.training.self_verified import score_verified
@@ -48,6 +49,8 @@ class SamplesSets:
 
     def _sample_set(self, problems: list[dict]) -> RolloutSet:
         """Rollouts for this rank's rows of problems, each of which stands there K times in a row."""
+        if self.args.one_step_off:
+            return self._next_set(problems)
         if not self.method.alternates:
             drawn = self._draw(problems, self._given(problems), self.args.num_turns)
             rounds = self.args.dynamic_sampling_rounds
@@ -59,12 +62,21 @@ class SamplesSets:
         return drawn
 
     def _draw(
-        self, problems: list[dict], given: list[list[int] | None] | None, turns: int
+        self,
+        problems: list[dict],
+        given: list[list[int] | None] | None,
+        turns: int,
+        rollouts: list[Rollout] | None = None,
     ) -> RolloutSet:
+        """Rollouts of the problems, which are judged meanwhile; those given are there already."""
         messages, shared = [problem["prompt"] for problem in problems], self.groups.corrections
         judging = Judging(self.verifier, problems, self._tokenizer, self._grading)
-        told = {"turns": turns, "corrections": shared, "judging": judging}
-        rollouts = self._sample(messages, given, **told)
+        if rollouts is None:
+            told = {"turns": turns, "corrections": shared, "judging": judging}
+            rollouts = self._sample(messages, given, **told)
+        else:
+            shown = map(as_attempts, rollouts) if self.method.verifies else rollouts
+            judging.add(range(len(rollouts)), [rollout.attempts for rollout in shown])
         read = self._tokenizer, self.read_verdicts
 
         @cache

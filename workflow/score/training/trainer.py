@@ -26,6 +26,7 @@ from score.sampling.vllm import stop_requests
 from score.training import loss
 from score.training.adaptive_kl import current_weight
 from score.training.advantages import divisor, in_equal_groups, rank_advantages
+from score.training.ahead import SamplesAhead
 from score.training.batches import ProblemSampler, Score, pad_batches
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
@@ -50,7 +51,13 @@ from score.verifiers.verifier import Verifier
 
 
 class SCoReTrainer(
-    WithReference, SamplesRollouts, SamplesSets, RecordsUpdates, WholeCheckpoints, GRPOTrainer
+    WithReference,
+    SamplesRollouts,
+    SamplesSets,
+    SamplesAhead,
+    RecordsUpdates,
+    WholeCheckpoints,
+    GRPOTrainer,
 ):
     """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the METHODS.
 
