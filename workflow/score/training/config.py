@@ -9,7 +9,7 @@ from trl import GRPOConfig
 from score.sampling.prompt_settings import BETWEEN
 from score.training.loss import KL_ESTIMATORS
 from score.training.methods import METHODS
-from score.training.methods.checks import check_method
+from score.training.methods.checks import check_method, check_one_step_off
 from score.training.methods.method import Method
 from score.training.settings import MethodSettings, check_second_opinions
 from score.verifiers.reasoning import TAGS
@@ -85,6 +85,8 @@ class SCoReConfig(MethodSettings, GRPOConfig):
             self.sampler_ratios = bool(self.bf16)
         check_method(self, self.num_generations)
         self._check_shares()
+        server = self.use_vllm and self.vllm_mode == "server"
+        check_one_step_off(self, server, self.world_size)
         if self.kl_estimator not in KL_ESTIMATORS:
             raise _error("kl_estimator", self.kl_estimator, f"one of {', '.join(KL_ESTIMATORS)}")
         for name in ("init_kl_coef", "corr_kl_coef", "stage2_alpha"):

@@ -6,7 +6,7 @@ from score.files.settings import Settings
 from score.sampling.prompt_settings import PromptSettings
 from score.sampling.settings import check_backend
 from score.training.methods import METHODS
-from score.training.methods.checks import check_method
+from score.training.methods.checks import check_method, check_one_step_off
 from score.training.selection import SelectionSettings
 from score.verifiers.settings import VerifierSettings
 
@@ -60,6 +60,9 @@ class MethodSettings:
     )
     importance_ratio_cap: float = field(
         default=2.0, metadata=_help("most that a token counts for by such a ratio")
+    )
+    one_step_off: bool = field(
+        default=False, metadata=_help("a vLLM server samples the next set while one is trained")
     )
 
 
@@ -167,6 +170,8 @@ class TrainSettings(
                 f"rollouts of an update. Try {max(1, self.total_episodes // self.batch) * self.batch}."
             )
         self._check_sets()
+        server = self.rollout_backend == "vllm" and self.vllm_server_url is not None
+        check_one_step_off(self, server)
         self.check_warm_up(self.updates)
         check_second_opinions(self.second_opinions)
         if self.show_rollouts_steps is not None and self.show_rollouts_steps < 1:

@@ -26,19 +26,21 @@ from score.sampling.vllm import stop_requests
 from score.training import loss
 from score.training.adaptive_kl import current_weight
 from score.training.advantages import divisor, in_equal_groups, rank_advantages
+from score.training.ahead import SamplesAhead
 from score.training.batches import ProblemSampler, Score, pad_batches
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.fused_head import check_fused_head
 from score.training.head_tiles import work_in_place
 from score.training.idle_rows import idle_rows, logps_with_idle
+from score.training.judging import begun_by
 from score.training.methods import METHODS
 from score.training.methods.method import Groups
 from score.training.offline_attempts import OfflineAttempts
 from score.training.prefixes import batch_order
 from score.training.records import TurnSums
 from score.training.reference import WithReference
-from score.training.rollout_sets import SamplesSets
+from score.training.rollout_sets import RolloutSet, SamplesSets
 from score.training.sampling import SamplesRollouts
 from score.training.second_opinions import SecondOpinions
 from score.training.self_verified import of_attempts_alone
@@ -49,7 +51,13 @@ from score.verifiers.verifier import Verifier
 
 
 class SCoReTrainer(
-    WithReference, SamplesRollouts, SamplesSets, RecordsUpdates, WholeCheckpoints, GRPOTrainer
+    WithReference,
+    SamplesRollouts,
+    SamplesSets,
+    SamplesAhead,
+    RecordsUpdates,
+    WholeCheckpoints,
+    GRPOTrainer,
 ):
     """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the METHODS.
 
@@ -167,29 +175,33 @@ class SCoReTrainer(
                 )
                 self._shares_prefixes = shares
             self._head_is_checked = True
-        drawn = self._sample_set(problems)
+        with begun_by(self.verifier) as self._grading:
+            return self._batches_of(self._sample_set(problems))
+
+    def _batches_of(self, drawn: RolloutSet) -> list[dict[str, torch.Tensor]]:
+        """Micro-batches of a set of rollouts; verdicts on it are awaited once its passes are done."""
+        rollouts, given = drawn.rollouts, drawn.given
         self.newest_set = self.state.global_step + 1, drawn  # for callbacks that show it
-        problems, rollouts, scored, given, tokens, rounds = drawn
-        self.turns = scored.scores.size(1)
+        self.turns = len(rollouts[0].attempts)
         self.kl_weights = self._kl_weights(self.turns)
-        self._count_tokens(tokens, rounds)
-        judged = of_attempts_alone(scored) if self.method.verifies else scored
-        opinions = self.second_opinions.ask(self.state.global_step + 1, problems, judged)
-        self._sums.add_second_opinions(opinions)
-        scores, stated = scored.scores, scored.stated
+        self._count_tokens(drawn.tokens, drawn.rounds)
         each = len(rollouts) // self.args.mini_batches
         starts = range(0, len(rollouts), each)
         order = [s + i for s in starts for i in self._order(rollouts[s : s + each])]
-        rollouts, stated = [rollouts[i] for i in order], [stated[i] for i in order]
+        rollouts = [rollouts[i] for i in order]
         offline = None if given is None else [given[i] is not None for i in order]
-        scores = scores[order].to(self.accelerator.device)
         batches = [b for start in starts for b in self._padded(rollouts, offline, start, each)]
+        in_rewards = self.holds and self.args.kl_estimator == "k1"
+        log_ratios = self._attempt_log_ratios(batches) if in_rewards else None
+        self._ask_second_opinions(drawn)
+        scores = drawn.scored.scores[order].to(self.accelerator.device)
+        stated = [drawn.scored.stated[i] for i in order]
         method = self.method
         rewards = method.earned(scores, self.args, stated)
         rank = self.accelerator.process_index
         equal = in_equal_groups(rewards, order, self.groups, rank, offline)
-        if self.holds and self.args.kl_estimator == "k1":
-            rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
+        if log_ratios is not None:
+            rewards = loss.charge_kl(rewards, log_ratios, self.kl_weights)
         advantages, self.reward_deviation = rank_advantages(
             rewards, order, self.groups, rank, offline, of=method.advantages, roles=method.roles
         )
@@ -197,6 +209,11 @@ class SCoReTrainer(
             batch["advantages"] = advantages[batch["rollout"]]
         self._sampled = rollouts, scores, stated, equal, offline
         return batches
+
+    def _ask_second_opinions(self, drawn: RolloutSet) -> None:
+        scored = of_attempts_alone(drawn.scored) if self.method.verifies else drawn.scored
+        opinions = self.second_opinions.ask(self.state.global_step + 1, drawn.problems, scored)
+        self._sums.add_second_opinions(opinions)
 
     def _order(self, rollouts: list[Rollout]) -> list[int]:
         return batch_order(rollouts, self.args.per_device_train_batch_size)
