@@ -74,17 +74,20 @@ def pad_batches(
     order = [*range(len(sequences))]
     if each > 1:
         order.sort(key=lambda i: len(sequences[i].ids))
-    batches = []
-    for start in range(0, len(order), size * each):
-        chosen = order[start : start + size * each]
-        rows = [sequences[i] for i in chosen]
-        prefixes = None
-        if share and positions_apart(rows) < positions_whole(rows):
-            prefixes, rows = apart(rows, pad_id)
-        batch = pad_sequences(rows, pad_id) | (prefixes or {})
-        batch["rollout"] = torch.tensor([i // each for i in chosen])
-        batches.append({key: value.to(device) for key, value in batch.items()})
-    return batches
+    chunks = [order[start : start + size * each] for start in range(0, len(order), size * each)]
+    return [pad_chosen(sequences, chosen, each, pad_id, device, share) for chosen in chunks]
+
+
+def pad_chosen(
+    sequences: list[Sequence], chosen: list[int], each: int, pad_id: int, device, share: bool
+) -> dict[str, torch.Tensor]:
+    """A batch of the chosen ones of the sequences of an update, each rollout of which has `each`."""
+    rows, prefixes = [sequences[i] for i in chosen], None
+    if share and positions_apart(rows) < positions_whole(rows):
+        prefixes, rows = apart(rows, pad_id)
+    batch = pad_sequences(rows, pad_id) | (prefixes or {})
+    batch["rollout"] = torch.tensor([i // each for i in chosen])
+    return {key: value.to(device) for key, value in batch.items()}
 
 
 def rows_of(batch: dict[str, torch.Tensor], start: int, count: int) -> dict[str, torch.Tensor]:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from score.files.settings import Settings
-from score.sampling.prompt_settings import PromptSettings
+from score.sampling.prompt_settings import BETWEEN, PromptSettings
 from score.sampling.settings import check_backend
+from score.training.longest_row import check_budget, longest_row
 from score.training.methods import METHODS
 from score.training.methods.checks import check_method, check_one_step_off
 from score.training.selection import SelectionSettings
@@ -137,6 +138,7 @@ class TrainSettings(
     total_episodes: int
     init_kl_coef: float
     corr_kl_coef: float
+    micro_batch_tokens: int | None = None
     total_tokens: int | None = None
     training_problems: int | None = None
     second_opinions: int = 64
@@ -172,6 +174,9 @@ class TrainSettings(
         self._check_sets()
         server = self.rollout_backend == "vllm" and self.vllm_server_url is not None
         check_one_step_off(self, server)
+        between = [0] * len(BETWEEN[METHODS[self.objective].prompting])
+        least = longest_row(1, between, self.num_turns, self.max_tokens)
+        check_budget(self.micro_batch_tokens, least)
         self.check_warm_up(self.updates)
         check_second_opinions(self.second_opinions)
         if self.show_rollouts_steps is not None and self.show_rollouts_steps < 1:

@@ -27,15 +27,17 @@ from score.training import loss
 from score.training.adaptive_kl import current_weight
 from score.training.advantages import divisor, in_equal_groups, rank_advantages
 from score.training.ahead import SamplesAhead
-from score.training.batches import ProblemSampler, Score, pad_batches
+from score.training.batches import ProblemSampler, Score
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.fused_head import check_fused_head
 from score.training.head_tiles import work_in_place
 from score.training.idle_rows import idle_rows, logps_with_idle
 from score.training.judging import begun_by
+from score.training.longest_row import check_budget, longest_row
 from score.training.methods import METHODS
 from score.training.methods.method import Groups
+from score.training.micro_batches import PacksByTokens
 from score.training.offline_attempts import OfflineAttempts
 from score.training.prefixes import batch_order
 from score.training.records import TurnSums
@@ -55,6 +57,7 @@ class SCoReTrainer(
     SamplesRollouts,
     SamplesSets,
     SamplesAhead,
+    PacksByTokens,
     RecordsUpdates,
     WholeCheckpoints,
     GRPOTrainer,
@@ -112,6 +115,10 @@ class SCoReTrainer(
         )
         self.bridge = self.bridges[0]
         self.rendered = RenderedPrompts(self._tokenizer, train_dataset["prompt"])
+        between = [len(bridge.ids) for bridge in self.bridges]
+        sizes = between, args.num_turns, args.max_completion_length
+        longest = longest_row(max(map(len, self.rendered.ids.values())), *sizes)
+        check_budget(args.micro_batch_tokens, longest)
         # The template may open a reasoning block before each attempt.
         ours = isinstance(verifier, Verifier)
         self.verifier = VerifierBehind(verifier, self.bridge.opening) if ours else verifier
@@ -157,7 +164,10 @@ class SCoReTrainer(
         )
 
     def _prepare_inputs(self, inputs):
-        """Micro-batch of this step: of a fresh set of rollouts, or of one whose updates go on."""
+        """Micro-batch of this step: of a fresh set of rollouts, or of one whose updates go on.
+
+        With micro_batch_tokens the step is a whole update, and has a list of them.
+        """
         step = self._step % self.args.steps_per_generation
         if step == 0 or self._buffered_inputs is None:
             self._buffered_inputs = self._make_batches(inputs)
@@ -190,7 +200,8 @@ class SCoReTrainer(
         order = [s + i for s in starts for i in self._order(rollouts[s : s + each])]
         rollouts = [rollouts[i] for i in order]
         offline = None if given is None else [given[i] is not None for i in order]
-        batches = [b for start in starts for b in self._padded(rollouts, offline, start, each)]
+        updates = [self._padded(rollouts, offline, start, each) for start in starts]
+        batches = [batch for update in updates for batch in update]
         in_rewards = self.holds and self.args.kl_estimator == "k1"
         log_ratios = self._attempt_log_ratios(batches) if in_rewards else None
         self._ask_second_opinions(drawn)
@@ -208,7 +219,7 @@ class SCoReTrainer(
         for batch in batches:
             batch["advantages"] = advantages[batch["rollout"]]
         self._sampled = rollouts, scores, stated, equal, offline
-        return batches
+        return batches if self.args.micro_batch_tokens is None else updates
 
     def _ask_second_opinions(self, drawn: RolloutSet) -> None:
         scored = of_attempts_alone(drawn.scored) if self.method.verifies else drawn.scored
@@ -222,10 +233,8 @@ class SCoReTrainer(
         self, rollouts: list[Rollout], offline: list[bool] | None, start: int, count: int
     ) -> list[dict[str, torch.Tensor]]:
         """The micro-batches of an update, `count` of a set's rollouts from `start` on."""
-        part, size = slice(start, start + count), self.args.per_device_train_batch_size
-        given = None if offline is None else offline[part]
-        pad_id, device = self._tokenizer.pad_token_id, self.accelerator.device
-        batches = pad_batches(rollouts[part], size, pad_id, device, given, self._shares_prefixes)
+        part = slice(start, start + count)
+        batches = self._micro_batches(rollouts[part], None if offline is None else offline[part])
         mean_tokens = self._mean_tokens(batches, count)
         for batch in batches:
             batch["rollout"] += start
@@ -259,7 +268,8 @@ class SCoReTrainer(
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.turns)
         if "sampler_logps" in inputs:
             self._sums.add_sampler_gap(logps.detach(), inputs["sampler_logps"], inputs["turn"])
-        return total / self.current_gradient_accumulation_steps
+        # by its rows: steps have equally many, micro-batches of a step may not
+        return total * inputs.get("share", 1.0) / self.current_gradient_accumulation_steps
 
     def _idle_rows(self, inputs: dict) -> torch.Tensor | None:
         """Rows (S,) of a micro-batch that have no gradient; None where all may have one.
