@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from score.files.settings import Settings
+from score.policies.compiling import check_compile_settings
 from score.sampling.prompt_settings import PromptSettings
 from score.sampling.settings import check_backend
 from score.training.methods import METHODS
@@ -60,6 +61,9 @@ class MethodSettings:
     )
     importance_ratio_cap: float = field(
         default=2.0, metadata=_help("most that a token counts for by such a ratio")
+    )
+    compile_decoding: bool = field(
+        default=False, metadata=_help("sample by a compiled token step, on a GPU a CUDA graph")
     )
 
 
@@ -146,6 +150,9 @@ class TrainSettings(
 
     def __post_init__(self):
         check_backend(self.rollout_backend)
+        check_compile_settings(
+            self.compile_decoding, self.rollout_backend, self.use_lora, self.attn_implementation
+        )
         check_method(self, self.number_output_initial_generations)
         self.check_selection()
         k = self.number_output_initial_generations
