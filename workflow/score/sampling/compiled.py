@@ -10,6 +10,7 @@ of 256. It grows where it is too small, which compiles the step anew, and never 
 
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from transformers import DynamicCache, StaticCache
@@ -53,8 +54,8 @@ class FixedCache:
                 getattr(fixed, name)[:rows, :, : self.length] = getattr(layer, name)
             fixed.cumulative_length.fill_(self.length)
 
-    def taken_out(self, ids: list[list[int]]) -> Conversations:
-        """A copy of the first rows, of which `ids` are the tokens that count."""
+    def taken_out(self, rows: Conversations, ids: list[list[int]]) -> Conversations:
+        """A copy of what is here of R conversations, of which `ids` are now the tokens that count."""
         cache = DynamicCache()
         for fixed in self.cache.layers:
             layer = DynamicLayer()
@@ -64,7 +65,8 @@ class FixedCache:
             layer.lazy_initialization(keys, values)
             layer.keys, layer.values = keys, values
             cache.layers.append(layer)
-        return Conversations(ids, cache, self.seen[: len(ids), : self.length].clone())
+        mask = self.seen[: len(ids), : self.length].clone()
+        return replace(rows, ids=ids, cache=cache, mask=mask)
 
     def step(self, model, tokens: list[int], going: list[bool]) -> torch.Tensor:
         """One more token of each of R rows; logits (R, V) behind it. going: whose token counts."""
@@ -144,7 +146,7 @@ def decode_compiled(
     places, going = list(range(len(ids))), [True] * len(ids)
     fixed = cache_for(model, len(ids), rows.mask.size(1) + most - 1)
     fixed.fill(rows)
-    del rows
+    rows.cache = None  # its memory is free while tokens are sampled
     for position in range(most):
         tokens = choose(logits, places, position)
         active = [i for i in places if going[i]]
@@ -158,4 +160,4 @@ def decode_compiled(
         for i, goes in enumerate(going):
             if goes:
                 ids[i].append(tokens[i])
-    return attempts, fixed.taken_out(ids) if keep else None
+    return attempts, fixed.taken_out(rows, ids) if keep else None
