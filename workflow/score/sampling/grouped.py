@@ -35,12 +35,17 @@ def _let_sdpa_group() -> None:
 
     @wraps(plain)
     def attention(module, query, key, value, attention_mask, **named):
-        if _IN_GROUPS.get() and _can_group(query, key, attention_mask, named):
+        if _is_asked_for() and _can_group(query, key, attention_mask, named):
             return _grouped(query, key, value, attention_mask, named), None
         return plain(module, query, key, value, attention_mask, **named)
 
     attention.groups = True
     AttentionInterface.register("sdpa", attention)
+
+
+def _is_asked_for() -> bool:
+    # Code that is compiled can't read a context variable.
+    return not torch.compiler.is_compiling() and _IN_GROUPS.get()
 
 
 def _can_group(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, named) -> bool:
