@@ -85,13 +85,9 @@ class Clock:
         return moved + back + self._reduced(each_pass=False)
 
     def _operations(self, conversation: Conversation, rows: int, each: int) -> float:
-        """Of a forward pass of a micro-batch; prompts are one pass for the rollouts of a problem where
-        layers are neither computed again nor shared out."""
+        """Of a forward pass of a micro-batch, with a prompt once for all rollouts of its problem."""
         own = conversation.tokens - conversation.prompt
-        prompts = rows
-        if not (self.setup.checkpointing or self.setup.sharded):
-            prompts = ceil(rows / each)
-        tokens = rows * own + prompts * conversation.prompt
+        tokens = rows * own + ceil(rows / each) * conversation.prompt
         return self.shape.operations(tokens, conversation.tokens / 2, rows * conversation.trained)
 
     def _trained(self) -> float:
