@@ -71,7 +71,13 @@ def update_of(folder, name, shares=True, **sizes):
     apart = name == "a sequence an attempt"
     trainer._sequences = lambda: 2 if apart else 1
     shape = trainer.args.num_turns, trainer.args.corrections_per_attempt, apart
-    trainer._sample = lambda *given, **named: drawn_rollouts(trainer, *shape)
+
+    def sample(*given, judging, **named):
+        rollouts = drawn_rollouts(trainer, *shape)
+        judging.add(range(len(rollouts)), [rollout.attempts for rollout in rollouts])
+        return rollouts
+
+    trainer._sample = sample
     return trainer, first_update(trainer)
 
 
@@ -96,12 +102,9 @@ def test_log_probabilities_and_gradient_are_those_of_one_plain_batch(tmp_path, n
     assert gradient.norm() > 0.01
     for budget in BUDGETS:
         trainer, (update,) = update_of(tmp_path, name, micro_batch_tokens=budget, **ROWS)
-        sizes = [len(batch["turn"]) for batch in update]
-        assert len(sizes) == 1 if budget == 10_000 else len(set(sizes)) > 1
-        for batch in update:
-            assert (
-                batch["turn"].numel() + batch.get("prefix_ids", batch["turn"][:0]).numel() <= budget
-            )
+        sizes = [computed(batch) for batch in update]
+        assert max(sizes) <= budget
+        assert (len(sizes) > 1) == (sum(sizes) > budget)
         ours, theirs = told(trainer, update)
         assert torch.allclose(ours, logps, atol=1e-5)
         assert (theirs - gradient).norm() < 1e-5 * gradient.norm()
@@ -176,6 +179,13 @@ def sequences(seed, count=60):
     return found
 
 
+def computed(batch):
+    """Positions of a pass: all that are not padding where prefixes are apart, else all."""
+    if "prefix_of" not in batch:
+        return batch["input_ids"].numel()
+    return int(batch["attention_mask"].sum() + batch["prefix_mask"].sum())
+
+
 @pytest.mark.parametrize("share", [True, False])
 def test_every_row_is_in_one_pack_and_a_pass_has_the_positions_that_were_counted(share):
     for seed in range(5):
@@ -185,8 +195,7 @@ def test_every_row_is_in_one_pack_and_a_pass_has_the_positions_that_were_counted
             assert sorted(row.place for pack in packs for row in pack) == [*range(60)]
             for pack in packs:
                 batch = pad_chosen(rows, [r.place for r in pack], 1, 0, "cpu", share)
-                sizes = [batch[n].numel() for n in ("input_ids", "prefix_ids") if n in batch]
-                assert sum(sizes) == positions(pack) <= 700
+                assert computed(batch) == positions(pack) <= 700
         assert len(packs) == len(found) + 5
         assert sum(map(positions, packs)) <= sum(map(positions, found)) * (1.5 if share else 1)
     assert len(split(found, 60)) == 60

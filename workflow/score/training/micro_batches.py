@@ -5,8 +5,8 @@ Legend of shapes: S sequences of an update on one rank.
 Attempts differ in length, so that a fixed number of rows is many positions at one time and few at
 another, and up to half of them are padding. Here rows are sorted by length, and a pass takes as many in
 a row as stay within the budget with their padding, `rows × longest`; where the pass computes prefixes
-once, it is the positions of the different prefixes and of what follows them that must. The loss of a
-pass counts by its share of the update's rows, so that the gradient of an update is that of one batch.
+once and no padding, it is the positions of the different prefixes and of what follows them. The loss of
+a pass counts by its share of the update's rows, so that the gradient of an update is that of one batch.
 """
 
 from bisect import bisect_right
@@ -25,11 +25,11 @@ _CUTS = 16
 
 class Row(NamedTuple):
     """A sequence by its sizes: its place in the update, its length, how many of its ids are a prefix
-    that is computed apart (0: none), and the number of that prefix."""
+    that is computed apart (None: whole rows are computed), and the number of that prefix."""
 
     place: int
     length: int
-    prefix: int
+    prefix: int | None
     of: int
 
 
@@ -40,18 +40,17 @@ def rows_from(sequences: list[Sequence], share: bool) -> list[Row]:
     for place, sequence in enumerate(sequences):
         prefix = prefix_length(sequence) if share else 0
         of = numbers.setdefault(tuple(sequence.ids[:prefix]), len(numbers))
-        found.append(Row(place, len(sequence.ids), prefix, of))
+        found.append(Row(place, len(sequence.ids), prefix if share else None, of))
     return found
 
 
 def positions(rows: list[Row]) -> int:
-    """What one pass over the rows computes, padding included; more rows never have fewer."""
+    """What one pass over the rows computes, any padding included; more rows never have fewer."""
     whole = len(rows) * max(row.length for row in rows)
-    prefixes = {row.of: row.prefix for row in rows}
-    if not all(prefixes.values()):
+    if rows[0].prefix is None:
         return whole
-    rest = max(row.length - row.prefix for row in rows)
-    return min(whole, len(rows) * rest + len(prefixes) * max(prefixes.values()))
+    prefixes = {row.of: row.prefix for row in rows}
+    return min(whole, sum(row.length - row.prefix for row in rows) + sum(prefixes.values()))
 
 
 def packed(rows: list[Row], budget: int) -> list[list[Row]]:
