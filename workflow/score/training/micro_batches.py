@@ -19,8 +19,9 @@ from score.sampling.rollout import Rollout, Sequence
 from score.training.batches import pad_batches, pad_chosen, sequences_of
 from score.training.prefixes import prefix_length
 
-# Places at which it is tried to split a pack in two.
-_CUTS = 16
+# Places at which it is tried to split a pack in two, and the share of the budget in positions that the
+# second pass must save: about what starting it costs.
+_CUTS, _WORTH = 16, 1 / 16
 
 
 class Row(NamedTuple):
@@ -58,14 +59,16 @@ def packed(rows: list[Row], budget: int) -> list[list[Row]]:
     """Packs of rows, the longest first, none of more positions than `budget` (but for a single row).
 
     Either rows of similar length share a pack or those with one prefix lie side by side, whichever has
-    fewer positions to compute.
+    fewer positions to compute. A full pack is split where a further pass saves much of its padding.
     """
     longest: dict[int, int] = {}
     for row in rows:
         longest[row.of] = max(row.length, longest.get(row.of, 0))
     by_length = sorted(rows, key=lambda row: -row.length)
     together = sorted(rows, key=lambda row: (-longest[row.of], row.of, -row.length))
-    found = [_filled(order, budget) for order in (by_length, together)]
+    found = [
+        split(_filled(order, budget), saving=budget * _WORTH) for order in (by_length, together)
+    ]
     return min(found, key=lambda packs: sum(map(positions, packs)))
 
 
@@ -79,16 +82,18 @@ def _filled(order: list[Row], budget: int) -> list[list[Row]]:
     return packs
 
 
-def split(packs: list[list[Row]], count: int) -> list[list[Row]]:
-    """The packs with some of them in two, so that there are `count`: those where it saves most."""
+def split(packs: list[list[Row]], count: int = 1, saving: float = float("inf")) -> list[list[Row]]:
+    """The packs with some of them in two, those where it saves most positions first, until there are
+    `count` and none saves `saving` more."""
     packs = list(packs)
     cuts = [_best_cut(pack) for pack in packs]
-    while len(packs) < count:
+    while True:
         i = max(range(len(packs)), key=lambda i: cuts[i][0])
-        at = cuts[i][1]
+        saved, at = cuts[i]
+        if len(packs) >= count and saved < saving:
+            return packs
         packs[i : i + 1] = packs[i][:at], packs[i][at:]
         cuts[i : i + 1] = _best_cut(packs[i]), _best_cut(packs[i + 1])
-    return packs
 
 
 def _best_cut(pack: list[Row]) -> tuple[float, int]:
