@@ -1,6 +1,6 @@
 """A small training in a launched process group; writes records and what ran, from every rank.
 
-torchrun or accelerate launch … tests/support/launched_training.py OUTPUT ROWS ACCUMULATION_STEPS [TOKENS]
+torchrun or accelerate launch … tests/support/launched_training.py OUTPUT ROWS STEPS [TOKENS]
 """
 
 import json
