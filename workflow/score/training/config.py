@@ -6,10 +6,11 @@ from datasets import Dataset
 from transformers.utils import is_torch_bf16_gpu_available
 from trl import GRPOConfig
 
+from score.policies.compiling import check_compile_settings
 from score.sampling.prompt_settings import BETWEEN
 from score.training.loss import KL_ESTIMATORS
 from score.training.methods import METHODS
-from score.training.methods.checks import check_method
+from score.training.methods.checks import check_method, check_one_step_off
 from score.training.methods.method import Method
 from score.training.settings import MethodSettings, check_second_opinions
 from score.verifiers.reasoning import TAGS
@@ -93,12 +94,15 @@ class SCoReConfig(MethodSettings, GRPOConfig):
             self.sampler_ratios = bool(self.bf16)
         check_method(self, self.num_generations)
         self._check_shares()
+        server = self.use_vllm and self.vllm_mode == "server"
+        check_one_step_off(self, server, self.world_size)
         if self.kl_estimator not in KL_ESTIMATORS:
             raise _error("kl_estimator", self.kl_estimator, f"one of {', '.join(KL_ESTIMATORS)}")
         for name in ("init_kl_coef", "corr_kl_coef", "stage2_alpha"):
             if getattr(self, name) < 0:
                 raise _error(name, getattr(self, name), "0 or more")
         check_second_opinions(self.second_opinions)
+        check_compile_settings(self.compile_decoding, "vllm" if self.use_vllm else "transformers")
         if self.importance_ratio_cap < 1:
             raise _error("importance_ratio_cap", self.importance_ratio_cap, "1 or more")
         if not self.temperature > 0:
