@@ -71,7 +71,13 @@ def update_of(folder, name, shares=True, **sizes):
     apart = name == "a sequence an attempt"
     trainer._sequences = lambda: 2 if apart else 1
     shape = trainer.args.num_turns, trainer.args.corrections_per_attempt, apart
-    trainer._sample = lambda *given, **named: drawn_rollouts(trainer, *shape)
+
+    def sample(*given, judging, **named):
+        rollouts = drawn_rollouts(trainer, *shape)
+        judging.add(range(ROLLOUTS), [rollout.attempts for rollout in rollouts])
+        return rollouts
+
+    trainer._sample = sample
     return trainer, first_update(trainer)
 
 
@@ -180,8 +186,8 @@ def sequences(seed, count=60):
 def test_every_row_is_in_one_pack_and_a_pass_has_the_positions_that_were_counted(share):
     for seed in range(5):
         rows = sequences(seed)
-        found = packed(rows_from(rows, share), 700)
-        for packs in (found, split(found, len(found) + 5)):
+        found = packed(rows_from(rows, share), 700, share)
+        for packs in (found, split(found, share, len(found) + 5)):
             assert sorted(row.place for pack in packs for row in pack) == [*range(60)]
             for pack in packs:
                 batch = pad_chosen(rows, [r.place for r in pack], 1, 0, "cpu", share)
@@ -189,8 +195,8 @@ def test_every_row_is_in_one_pack_and_a_pass_has_the_positions_that_were_counted
                 assert sum(sizes) == positions(pack) <= 700
         assert len(packs) == len(found) + 5
         assert sum(map(positions, packs)) <= sum(map(positions, found)) * (1.5 if share else 1)
-    assert len(split(found, 60)) == 60
-    alone = packed(rows_from(rows, share), 1)  # less than any row, which then stands alone
+    assert len(split(found, share, 60)) == 60
+    alone = packed(rows_from(rows, share), 1, share)  # less than any row, which then stands alone
     assert [len(pack) for pack in alone] == [1] * 60
 
 
@@ -201,10 +207,10 @@ def test_rollouts_of_one_prompt_share_a_pass_where_that_saves_most():
         for n in range(1, 9)
         for prompt in prompts
     ]
-    packs = packed(rows_from(rows, share=True), 200)
+    packs = packed(rows_from(rows, share=True), 200, share=True)
     assert len(packs) == 6
     assert all(len({row.of for row in pack}) == 1 for pack in packs)
-    assert len(packed(rows_from(rows, share=False), 200)) == 24
+    assert len(packed(rows_from(rows, share=False), 200, share=False)) == 24
 
 
 def test_budget_below_the_longest_row_is_refused_before_anything_is_sampled(tmp_path):

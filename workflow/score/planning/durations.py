@@ -86,15 +86,13 @@ class Clock:
 
     def rows(self, conversation: Conversation, budget: int, each: int) -> int:
         """How many rollouts a pass of at most so many positions has."""
-        prompt = conversation.prompt / (each if self.setup.shares_prefixes else 1)
-        return max(1, int(budget / (conversation.tokens - conversation.prompt + prompt)))
+        own = conversation.tokens - conversation.prompt
+        return max(1, int(budget / (own + conversation.prompt / each)))
 
     def _operations(self, conversation: Conversation, rows: int, each: int) -> float:
-        """Of a forward pass of a micro-batch; prompts are one pass for the rollouts of a problem where
-        layers are neither computed again nor shared out."""
+        """Of a forward pass of a micro-batch, with a prompt once for all rollouts of its problem."""
         own = conversation.tokens - conversation.prompt
-        prompts = ceil(rows / each) if self.setup.shares_prefixes else rows
-        tokens = rows * own + prompts * conversation.prompt
+        tokens = rows * own + ceil(rows / each) * conversation.prompt
         return self.shape.operations(tokens, conversation.tokens / 2, rows * conversation.trained)
 
     def _trained(self) -> float:

@@ -120,10 +120,9 @@ class Room:
         """Bytes of a pass whose positions reach the budget, with keys and values that its rows have of
         prompts which they share."""
         need = activations(self.shape, setup, budget, budget)
-        if setup.shares_prefixes:
-            rows = Clock(self.shape, setup, self.device).rows(one, budget, work.each)
-            copied = 2 * setup.width * self.shape.queries * self.shape.layers
-            need["activations"] += copied * rows * one.prompt
+        rows = Clock(self.shape, setup, self.device).rows(one, budget, work.each)
+        layers = 1 if setup.checkpointing else self.shape.layers
+        need["activations"] += 2 * setup.width * self.shape.queries * layers * rows * one.prompt
         return need
 
     def _longest(self, one: Conversation) -> float:
