@@ -120,6 +120,14 @@ def test_decoding_takes_the_longer_of_starting_kernels_and_reading_the_weights()
     assert read == pytest.approx(100 * 2 * weights / (20e9 * 0.5), rel=0.01)
 
 
+@pytest.mark.parametrize("setup", [Setup("zero2", 8), Setup("zero2", 8, checkpointing=True)])
+def test_a_prompt_is_scored_once_for_its_rollouts_with_checkpoints_too(setup):
+    clock = Clock(read_shape("Qwen2.5-1.5B"), setup, DEVICES["h100"])
+    talk = Conversation((Turn(0, 10000),), 11000, 10000, 1, 100)
+    once, every_time = (clock.scoring(talk, 8, each) for each in (8, 1))
+    assert once / every_time == pytest.approx((10000 + 8 * 1000) / (8 * 11000), rel=0.01)
+
+
 @pytest.mark.parametrize("name", [n for n in names_in(ROOT / "configs") if n.endswith(".yaml")])
 def test_every_shipped_config_can_be_planned(name, monkeypatch, capsys):
     gpus = "128" if name.startswith("grpo-") else "8" if "qwen" in name else "1"

@@ -115,8 +115,9 @@ class Update:
 
     def _forward(self, model, inputs):
         for mask in {self.mask, "prefix_mask"} & inputs.keys():
-            self.tokens += int(inputs[mask].sum())
-            self.cells += inputs[mask].numel()
+            tokens, packed = int(inputs[mask].sum()), "prefix_mask" in inputs
+            self.tokens += tokens
+            self.cells += tokens if packed else inputs[mask].numel()
         with self.clock.during("forward"):
             return self._compute_loss(model, inputs)
 

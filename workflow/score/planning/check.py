@@ -62,9 +62,8 @@ def predicted(
 def peak(
     shape, setup: Setup, one: Conversation, rollouts: int, rows: int, k: int, held: dict
 ) -> float:
-    """Bytes at the peak of an update, prompts apart where they are. held: bytes of states."""
-    own, prompts = one.tokens - one.prompt, rows if setup.checkpointing else rows / k
-    tokens = rows * own + prompts * one.prompt
+    """Bytes at the peak of an update, prompts once for k rollouts. held: bytes of states."""
+    tokens = rows * (one.tokens - one.prompt) + rows / k * one.prompt
     training = activations(shape, setup, tokens, rows * one.trained)
     decoding = sampling(shape, setup, rollouts, one.tokens, one.prompt * rollouts / k)
     return sum(held.values()) + max(sum(training.values()), sum(decoding.values()))

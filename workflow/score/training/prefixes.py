@@ -59,11 +59,11 @@ def apart(sequences: list[Sequence], pad_id: int) -> tuple[dict[str, torch.Tenso
     return tensors, rest
 
 
-def batch_order(rollouts: list[Rollout], size: int) -> list[int]:
+def batch_order(rollouts: list[Rollout], size: int, share: bool = True) -> list[int]:
     """An order of rollouts in which batches of `size` have few positions to compute.
 
     Either rollouts of similar length share a batch, each padded only to its own longest row, or those
-    with one prompt lie side by side, whichever is less.
+    with one prompt lie side by side, whichever is less. share: whether passes compute prefixes apart.
     """
     lengths = [len(rollout.tokens()[0]) for rollout in rollouts]
     by_length = sorted(range(len(rollouts)), key=lengths.__getitem__)
@@ -75,10 +75,11 @@ def batch_order(rollouts: list[Rollout], size: int) -> list[int]:
     together = sorted(
         range(len(rollouts)), key=lambda i: (longest[prompts[i]], first[prompts[i]], lengths[i])
     )
-    return min((by_length, together), key=lambda order: _positions(rollouts, order, size))
+    return min((by_length, together), key=lambda order: _positions(rollouts, order, size, share))
 
 
-def _positions(rollouts: list[Rollout], order: list[int], size: int) -> int:
+def _positions(rollouts: list[Rollout], order: list[int], size: int, share: bool) -> int:
     sequences = [rollout.sequences()[0] for rollout in rollouts]
     chunks = [[sequences[i] for i in order[j : j + size]] for j in range(0, len(order), size)]
-    return sum(min(positions_whole(chunk), positions_apart(chunk)) for chunk in chunks)
+    counts = (positions_whole, positions_apart) if share else (positions_whole,)
+    return sum(min(count(chunk) for count in counts) for chunk in chunks)

@@ -230,7 +230,8 @@ class SCoReTrainer(
         self._sums.add_second_opinions(opinions)
 
     def _order(self, rollouts: list[Rollout]) -> list[int]:
-        return batch_order(rollouts, self.args.per_device_train_batch_size)
+        size = self.args.per_device_train_batch_size
+        return batch_order(rollouts, size, self._shares_prefixes)
 
     def _padded(
         self, rollouts: list[Rollout], offline: list[bool] | None, start: int, count: int
