@@ -75,6 +75,7 @@ TABLE = [
         "config.local_rollout_forward_batch_size",
         3,
     ),
+    ("micro_batch_tokens", "training", 999, BOTH, "config.micro_batch_tokens", 999),
     ("total_episodes", "stage_one", 30 * BATCH * STEPS, {ONE}, "config.max_steps", 30),
     ("learning_rate", "stage_one", 0.25, {ONE}, "config.learning_rate", 0.25),
     ("num_warmup_steps", "training", 3, BOTH, "config.warmup_steps", 3),

@@ -1,6 +1,6 @@
 """A small training in a launched process group; writes records and what ran, from every rank.
 
-torchrun or accelerate launch … tests/support/launched_training.py OUTPUT ROWS ACCUMULATION_STEPS
+torchrun or accelerate launch … tests/support/launched_training.py OUTPUT ROWS STEPS [TOKENS]
 """
 
 import json
@@ -27,7 +27,7 @@ CHOICE = SimpleNamespace(
 )
 
 
-def main(output: Path, rows: int, accumulation: int) -> None:
+def main(output: Path, rows: int, accumulation: int, tokens: int | None = None) -> None:
     join_launcher()
     seen = []
 
@@ -39,6 +39,7 @@ def main(output: Path, rows: int, accumulation: int) -> None:
         output,
         per_device_train_batch_size=rows,
         gradient_accumulation_steps=accumulation,
+        micro_batch_tokens=tokens,
         verifier=watch,
         seed=11,
     )
@@ -65,4 +66,4 @@ def main(output: Path, rows: int, accumulation: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

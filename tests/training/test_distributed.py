@@ -23,9 +23,10 @@ from training_runs import BASE, make_trainer, problems, records
 from transformers import AutoModelForCausalLM
 
 pytestmark = pytest.mark.slow
+TOKENS = 150  # of a pass: each rank's 16 rollouts have several passes
 
 
-def launch(folder, launcher, rows=8, accumulation=1, processes=2):
+def launch(folder, launcher, rows=8, accumulation=1, processes=2, tokens=None):
     folder.mkdir()
     script = (
         []
@@ -34,7 +35,8 @@ def launch(folder, launcher, rows=8, accumulation=1, processes=2):
     )
     # Nothing may be compiled: an empty place for it, and no compiler that could.
     compiled = {"TORCH_EXTENSIONS_DIR": str(folder / "compiled"), "CXX": "no-compiler"}
-    run([*launcher, *script, str(folder), str(rows), str(accumulation)], **compiled)
+    sizes = [rows, accumulation, *([] if tokens is None else [tokens])]
+    run([*launcher, *script, str(folder), *map(str, sizes)], **compiled)
     assert not (folder / "compiled").exists()
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(processes)]
 
@@ -50,6 +52,9 @@ def runs(tmp_path_factory):
         "zero3": launch(tmp_path / "zero3", accelerate("zero3")),
         "zero3-offload": launch(tmp_path / "offload", accelerate("zero3-offload")),
         "cpu in steps": launch(tmp_path / "cpu", accelerate("cpu"), 1, 8),
+        "ddp by tokens": launch(tmp_path / "ddpt", [*torchrun, "--standalone"], tokens=TOKENS),
+        "zero2 by tokens": launch(tmp_path / "zero2t", accelerate("zero2"), 1, 8, tokens=TOKENS),
+        "zero3 by tokens": launch(tmp_path / "zero3t", accelerate("zero3"), 1, 8, tokens=TOKENS),
         "single_gpu": launch(
             tmp_path / "single", accelerate("single_gpu", 1), rows=16, processes=1
         ),
@@ -70,7 +75,7 @@ def alone(tmp_path_factory):
 
 def test_every_launcher_is_started(runs):
     there = {path.stem for path in (ROOT / "configs/accelerate").glob("*.yaml")}
-    assert there == {name.removesuffix(" in steps") for name in runs} - {"ddp"}
+    assert there == {name.removesuffix(" in steps") for name in runs if "by" not in name} - {"ddp"}
 
 
 def test_each_runs_as_what_it_was_asked_to_be(runs):
@@ -85,12 +90,20 @@ def test_each_runs_as_what_it_was_asked_to_be(runs):
         "zero3": ("DEEPSPEED", 3, 2),
         "zero3-offload": ("DEEPSPEED", 3, 2),
         "cpu in steps": ("DEEPSPEED", 2, 2),
+        "ddp by tokens": ("MULTI_CPU", None, 2),
+        "zero2 by tokens": ("DEEPSPEED", 2, 2),
+        "zero3 by tokens": ("DEEPSPEED", 3, 2),
         "single_gpu": ("DEEPSPEED", 2, 1),
         "one_cpu": ("NO", None, 1),
     }
 
 
-@pytest.mark.parametrize("name", ["zero1", "zero2", "zero3", "zero3-offload", "cpu in steps"])
+BY_TOKENS = ["ddp by tokens", "zero2 by tokens", "zero3 by tokens"]
+
+
+@pytest.mark.parametrize(
+    "name", ["zero1", "zero2", "zero3", "zero3-offload", "cpu in steps", *BY_TOKENS]
+)
 def test_numbers_equal_those_of_ddp(runs, name):
     loss_of_last_row = name == "cpu in steps"  # the mean over that row alone
     _assert_equal(runs[name], runs["ddp"][0]["records"], {"loss"} if loss_of_last_row else set())

@@ -74,7 +74,7 @@ def update_of(folder, name, shares=True, **sizes):
 
     def sample(*given, judging, **named):
         rollouts = drawn_rollouts(trainer, *shape)
-        judging.add(range(len(rollouts)), [rollout.attempts for rollout in rollouts])
+        judging.add(range(ROLLOUTS), [rollout.attempts for rollout in rollouts])
         return rollouts
 
     trainer._sample = sample
@@ -102,9 +102,12 @@ def test_log_probabilities_and_gradient_are_those_of_one_plain_batch(tmp_path, n
     assert gradient.norm() > 0.01
     for budget in BUDGETS:
         trainer, (update,) = update_of(tmp_path, name, micro_batch_tokens=budget, **ROWS)
-        sizes = [computed(batch) for batch in update]
-        assert max(sizes) <= budget
-        assert (len(sizes) > 1) == (sum(sizes) > budget)
+        sizes = [len(batch["turn"]) for batch in update]
+        assert len(sizes) == 1 if budget == 10_000 else len(set(sizes)) > 1
+        for batch in update:
+            assert (
+                batch["turn"].numel() + batch.get("prefix_ids", batch["turn"][:0]).numel() <= budget
+            )
         ours, theirs = told(trainer, update)
         assert torch.allclose(ours, logps, atol=1e-5)
         assert (theirs - gradient).norm() < 1e-5 * gradient.norm()
@@ -179,27 +182,21 @@ def sequences(seed, count=60):
     return found
 
 
-def computed(batch):
-    """Positions of a pass: all that are not padding where prefixes are apart, else all."""
-    if "prefix_of" not in batch:
-        return batch["input_ids"].numel()
-    return int(batch["attention_mask"].sum() + batch["prefix_mask"].sum())
-
-
 @pytest.mark.parametrize("share", [True, False])
 def test_every_row_is_in_one_pack_and_a_pass_has_the_positions_that_were_counted(share):
     for seed in range(5):
         rows = sequences(seed)
-        found = packed(rows_from(rows, share), 700)
-        for packs in (found, split(found, len(found) + 5)):
+        found = packed(rows_from(rows, share), 700, share)
+        for packs in (found, split(found, share, len(found) + 5)):
             assert sorted(row.place for pack in packs for row in pack) == [*range(60)]
             for pack in packs:
                 batch = pad_chosen(rows, [r.place for r in pack], 1, 0, "cpu", share)
-                assert computed(batch) == positions(pack) <= 700
+                sizes = [batch[n].numel() for n in ("input_ids", "prefix_ids") if n in batch]
+                assert sum(sizes) == positions(pack) <= 700
         assert len(packs) == len(found) + 5
         assert sum(map(positions, packs)) <= sum(map(positions, found)) * (1.5 if share else 1)
-    assert len(split(found, 60)) == 60
-    alone = packed(rows_from(rows, share), 1)  # less than any row, which then stands alone
+    assert len(split(found, share, 60)) == 60
+    alone = packed(rows_from(rows, share), 1, share)  # less than any row, which then stands alone
     assert [len(pack) for pack in alone] == [1] * 60
 
 
@@ -210,10 +207,10 @@ def test_rollouts_of_one_prompt_share_a_pass_where_that_saves_most():
         for n in range(1, 9)
         for prompt in prompts
     ]
-    packs = packed(rows_from(rows, share=True), 200)
+    packs = packed(rows_from(rows, share=True), 200, share=True)
     assert len(packs) == 6
     assert all(len({row.of for row in pack}) == 1 for pack in packs)
-    assert len(packed(rows_from(rows, share=False), 200)) == 24
+    assert len(packed(rows_from(rows, share=False), 200, share=False)) == 24
 
 
 def test_budget_below_the_longest_row_is_refused_before_anything_is_sampled(tmp_path):

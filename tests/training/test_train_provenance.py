@@ -2,6 +2,7 @@
 
 import shutil
 from argparse import Namespace
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -53,6 +54,15 @@ def given(tmp_path):
     lines = problems.read_text().splitlines(keepends=True)
     (tmp_path / "fewer.jsonl").write_text("".join(lines[:-1]))
     return {"init": BASE, "reference": BASE, "problems": str(problems)}
+
+
+def test_budget_of_tokens_below_the_longest_row_is_refused_at_the_start(given):
+    """With prompts the longest is known; from the settings alone, what all attempts can have."""
+    none = {"first_attempts": None, "validation": None, "few_shot_dir": None}
+    with pytest.raises(ValueError, match="micro_batch_tokens is 30; expected"):
+        provenance(replace(SETTINGS, micro_batch_tokens=30), Namespace(**given, **none))
+    with pytest.raises(ValueError, match="micro_batch_tokens is 20; expected 21 or more"):
+        replace(SETTINGS, micro_batch_tokens=20)
 
 
 @pytest.mark.parametrize(

@@ -122,8 +122,7 @@ class Room:
         need = activations(self.shape, setup, budget, budget)
         rows = Clock(self.shape, setup, self.device).rows(one, budget, work.each)
         layers = 1 if setup.checkpointing else self.shape.layers
-        copied = 2 * setup.width * self.shape.queries * layers
-        need["activations"] += copied * rows * one.prompt
+        need["activations"] += 2 * setup.width * self.shape.queries * layers * rows * one.prompt
         return need
 
     def _longest(self, one: Conversation) -> float:

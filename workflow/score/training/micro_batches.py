@@ -4,9 +4,10 @@ Legend of shapes: S sequences of an update on one rank.
 
 Attempts differ in length, so that a fixed number of rows is many positions at one time and few at
 another, and up to half of them are padding. Here rows are sorted by length, and a pass takes as many in
-a row as stay within the budget with their padding, `rows × longest`; where the pass computes prefixes
-once and no padding, it is the positions of the different prefixes and of what follows them. The loss of
-a pass counts by its share of the update's rows, so that the gradient of an update is that of one batch.
+a row as stay within the budget with their padding, `rows × longest`. Where it computes prefixes once,
+the different prefixes and what follows them must, padded apart: so attention lays them out, though all
+other layers leave padding out. The loss of a pass counts by its share of the update's rows, so that the
+gradient of an update is that of one batch.
 """
 
 from bisect import bisect_right
@@ -19,17 +20,18 @@ from score.sampling.rollout import Rollout, Sequence
 from score.training.batches import pad_batches, pad_chosen, sequences_of
 from score.training.prefixes import prefix_length
 
-# Places at which it is tried to split a pack in two.
-_CUTS = 16
+# Places at which it is tried to split a pack in two, and the share of the budget in positions that the
+# second pass must save: about what starting it costs.
+_CUTS, _WORTH = 16, 1 / 16
 
 
 class Row(NamedTuple):
     """A sequence by its sizes: its place in the update, its length, how many of its ids are a prefix
-    that is computed apart (None: whole rows are computed), and the number of that prefix."""
+    that is computed apart (0: none), and the number of that prefix."""
 
     place: int
     length: int
-    prefix: int | None
+    prefix: int
     of: int
 
 
@@ -40,32 +42,43 @@ def rows_from(sequences: list[Sequence], share: bool) -> list[Row]:
     for place, sequence in enumerate(sequences):
         prefix = prefix_length(sequence) if share else 0
         of = numbers.setdefault(tuple(sequence.ids[:prefix]), len(numbers))
-        found.append(Row(place, len(sequence.ids), prefix if share else None, of))
+        found.append(Row(place, len(sequence.ids), prefix, of))
     return found
 
 
 def positions(rows: list[Row]) -> int:
-    """What one pass over the rows computes, any padding included; more rows never have fewer."""
-    whole = len(rows) * max(row.length for row in rows)
-    if rows[0].prefix is None:
-        return whole
+    """Of one pass over the rows, padding included; more rows never have fewer."""
     prefixes = {row.of: row.prefix for row in rows}
-    return min(whole, sum(row.length - row.prefix for row in rows) + sum(prefixes.values()))
+    if len(prefixes) == len(rows):  # no two share one
+        return len(rows) * max(row.length for row in rows)
+    rest = max(row.length - row.prefix for row in rows)
+    return len(rows) * rest + len(prefixes) * max(prefixes.values())
 
 
-def packed(rows: list[Row], budget: int) -> list[list[Row]]:
+def computed(rows: list[Row], share: bool) -> int:
+    """The positions that layers compute: with prefixes apart they leave padding out."""
+    if not share:
+        return positions(rows)
+    prefixes = {row.of: row.prefix for row in rows}
+    return sum(row.length - row.prefix for row in rows) + sum(prefixes.values())
+
+
+def packed(rows: list[Row], budget: int, share: bool) -> list[list[Row]]:
     """Packs of rows, the longest first, none of more positions than `budget` (but for a single row).
 
     Either rows of similar length share a pack or those with one prefix lie side by side, whichever has
-    fewer positions to compute.
+    fewer positions to compute. A full pack is split where a further pass saves much of its padding.
     """
     longest: dict[int, int] = {}
     for row in rows:
         longest[row.of] = max(row.length, longest.get(row.of, 0))
     by_length = sorted(rows, key=lambda row: -row.length)
     together = sorted(rows, key=lambda row: (-longest[row.of], row.of, -row.length))
-    found = [_filled(order, budget) for order in (by_length, together)]
-    return min(found, key=lambda packs: sum(map(positions, packs)))
+    found = [
+        split(_filled(order, budget), share, saving=budget * _WORTH)
+        for order in (by_length, together)
+    ]
+    return min(found, key=lambda packs: sum(computed(pack, share) for pack in packs))
 
 
 def _filled(order: list[Row], budget: int) -> list[list[Row]]:
@@ -78,26 +91,30 @@ def _filled(order: list[Row], budget: int) -> list[list[Row]]:
     return packs
 
 
-def split(packs: list[list[Row]], count: int) -> list[list[Row]]:
-    """The packs with some of them in two, so that there are `count`: those where it saves most."""
+def split(
+    packs: list[list[Row]], share: bool, count: int = 1, saving: float = float("inf")
+) -> list[list[Row]]:
+    """The packs with some of them in two, those where it saves most positions first, until there are
+    `count` and none saves `saving` more."""
     packs = list(packs)
-    cuts = [_best_cut(pack) for pack in packs]
-    while len(packs) < count:
+    cuts = [_best_cut(pack, share) for pack in packs]
+    while True:
         i = max(range(len(packs)), key=lambda i: cuts[i][0])
-        at = cuts[i][1]
+        saved, at = cuts[i]
+        if len(packs) >= count and saved < saving:
+            return packs
         packs[i : i + 1] = packs[i][:at], packs[i][at:]
-        cuts[i : i + 1] = _best_cut(packs[i]), _best_cut(packs[i + 1])
-    return packs
+        cuts[i : i + 1] = _best_cut(packs[i], share), _best_cut(packs[i + 1], share)
 
 
-def _best_cut(pack: list[Row]) -> tuple[float, int]:
+def _best_cut(pack: list[Row], share: bool) -> tuple[float, int]:
     """Positions that two passes in place of one save, and the row that the second begins with."""
     if len(pack) == 1:
         return float("-inf"), 0
     places = range(1, len(pack), max(1, len(pack) // _CUTS))
-    parts = [positions(pack[:at]) + positions(pack[at:]) for at in places]
+    parts = [computed(pack[:at], share) + computed(pack[at:], share) for at in places]
     least = min(parts)
-    return positions(pack) - least, places[parts.index(least)]
+    return computed(pack, share) - least, places[parts.index(least)]
 
 
 class PacksByTokens:
@@ -112,10 +129,10 @@ class PacksByTokens:
             size = self.args.per_device_train_batch_size
             return pad_batches(rollouts, size, pad_id, device, given, share)
         sequences, each = sequences_of(rollouts, given), len(rollouts[0].sequences())
-        packs = packed(rows_from(sequences, share), budget)
+        packs = packed(rows_from(sequences, share), budget, share)
         counts = self.accelerator.gather(torch.tensor([len(packs)], device=device))
         batches = []
-        for pack in split(packs, int(counts.max())):
+        for pack in split(packs, share, int(counts.max())):
             chosen = [row.place for row in pack]
             batch = pad_chosen(sequences, chosen, each, pad_id, device, share)
             batches.append({**batch, "share": len(chosen) / len(sequences)})
