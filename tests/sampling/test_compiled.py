@@ -42,12 +42,14 @@ def same_as_plain(policy, prompts, **how):
     )
     assert torch.allclose(told, expected, atol=2e-5)
     if plain_kept is not None:
-        assert kept.ids == plain_kept.ids
-        for row in range(len(kept.ids)):
-            for layer, other in zip(kept.cache.layers, plain_kept.cache.layers, strict=True):
-                keys = layer.keys[row][:, kept.mask[row]]
-                others = other.keys[row][:, plain_kept.mask[row]]
-                assert torch.allclose(keys, others, atol=1e-4)
+        plain_kept.wake()
+        for row, place in enumerate(kept.places):
+            other = plain_kept.places.index(place)
+            assert kept.ids[row] == plain_kept.ids[other]
+            for ours, theirs in zip(kept.cache.layers, plain_kept.cache.layers, strict=True):
+                keys = ours.keys[row][:, kept.mask[row]]
+                expected = theirs.keys[other][:, plain_kept.mask[other]]
+                assert torch.allclose(keys, expected, atol=1e-4)
     return rollouts
 
 
