@@ -61,6 +61,7 @@ def test_settings_of_a_training_say_all_that_asking_needs():
     needed = {*SampleSettings.names()} - {
         *("random_seed", "samples", "batch_size", "num_problems"),
         *("corrections", "history", "prompting"),
+        *("vllm_tensor_parallel_size", "vllm_prefix_caching"),
     }
     assert needed <= {*TrainSettings.names()}
 

@@ -42,14 +42,14 @@ def same_as_plain(policy, prompts, **how):
     )
     assert torch.allclose(told, expected, atol=2e-5)
     if plain_kept is not None:
-        plain_kept.wake()  # rows that ended early have changed places with others
+        plain_kept.wake()
         for row, place in enumerate(kept.places):
-            other_row = plain_kept.places.index(place)
-            assert kept.ids[row] == plain_kept.ids[other_row]
-            for layer, other in zip(kept.cache.layers, plain_kept.cache.layers, strict=True):
-                keys = layer.keys[row][:, kept.mask[row]]
-                others = other.keys[other_row][:, plain_kept.mask[other_row]]
-                assert torch.allclose(keys, others, atol=1e-4)
+            other = plain_kept.places.index(place)
+            assert kept.ids[row] == plain_kept.ids[other]
+            for ours, theirs in zip(kept.cache.layers, plain_kept.cache.layers, strict=True):
+                keys = ours.keys[row][:, kept.mask[row]]
+                expected = theirs.keys[other][:, plain_kept.mask[other]]
+                assert torch.allclose(keys, expected, atol=1e-4)
     return rollouts
 
 

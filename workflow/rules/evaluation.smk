@@ -20,6 +20,7 @@ rule sample_attempts:
         nodes=1,
         mpi="",
     params:
+        gpus_each=lambda w, output: SAMPLING_GPUS,
         policy=lambda w: FILES.policy(w.policy),
         contents=lambda w: contents(
             FILES.as_input(FILES.policy(w.policy)), FILES.prompts()
@@ -38,7 +39,7 @@ rule sample_attempts:
         python -m score.jobs.launch \
             --config {params.launcher:q} \
             --processes {resources.gpu} \
-            --gpus-each {SAMPLING_GPUS} \
+            --gpus-each {params.gpus_each} \
             --nodes {resources.nodes} \
             --cpus {threads} \
             -m score.sampling.sample \

@@ -23,6 +23,7 @@ use rule sample_attempts as sample_first_attempts with:
     wildcard_constraints:
         policy=one_of(i for i in PLAN.trained if PLAN.pool(i)),
     params:
+        gpus_each=lambda w, output: SAMPLING_GPUS,
         policy=lambda w: FILES.policy(PLAN.pool(w.policy)),
         shards=f"{RESULTS}/{{policy}}/first_attempts_shards",
         fixed=[],
@@ -58,6 +59,7 @@ use rule sample_attempts as sample_corrections with:
     wildcard_constraints:
         policy=one_of(PLAN.trained_by(*CORRECTING)),
     params:
+        gpus_each=lambda w, output: SAMPLING_GPUS,
         policy=lambda w: FILES.policy_after(w.policy, int(w.iteration) - 1),
         shards=f"{RESULTS}/{{policy}}/iteration{{iteration}}/shards",
         fixed=lambda w: FILES.first_attempts_flag(w.policy),

@@ -30,6 +30,7 @@ _ALONE = {
     "batch_size": 1,
     "num_problems": None,
     "rollout_backend": "transformers",
+    "compile_decoding": False,  # it would compile for minutes, for one conversation
 }
 
 

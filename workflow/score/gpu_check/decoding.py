@@ -17,7 +17,7 @@ from score.benchmarks.measured import Measured, part_flags
 from score.benchmarks.models import PUZZLE, random_policy
 from score.benchmarks.trainers import forget_peak, peak_gib
 from score.gpu_check.trainers import puzzle_problems
-from score.policies.compiling import check_compilable
+from score.policies.compiling import check_compilable, compiler
 from score.policies.load import load_policy
 from score.sampling.draws import turn_seeds
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
@@ -106,6 +106,12 @@ def main() -> None:
     measured, device = Measured(flags.output, flags.device, flags.seconds), flags.device
     shapes = {"tiny": 0} if flags.tiny else {"1.5B": 60, "0.5B": 45}
     rows, new = (4, 8) if flags.tiny else (64, 128)
+    if compiler() is None:
+        reason = "No C++ compiler is here, with which torch.compile builds kernels and launchers."
+        for name in ("same_tokens", *(f"{shape}_bfloat16" for shape in shapes)):
+            measured.put(name, {"skipped": reason})
+        measured.finish()
+        return
     with tempfile.TemporaryDirectory() as folder:
         measured.take("same_tokens", lambda: same_tokens(device, 8 if flags.tiny else 32))
         for shape, seconds in shapes.items():

@@ -13,8 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from transformers import DynamicCache, StaticCache
-from transformers.cache_utils import DynamicLayer
+from transformers import StaticCache
 
 from score.policies.compiling import check_compilable
 from score.sampling.cached import Conversations
@@ -54,19 +53,15 @@ class FixedCache:
                 getattr(fixed, name)[:rows, :, : self.length] = getattr(layer, name)
             fixed.cumulative_length.fill_(self.length)
 
-    def taken_out(self, rows: Conversations, ids: list[list[int]]) -> Conversations:
+    def taken_out(self, model, rows: Conversations, ids: list[list[int]]) -> Conversations:
         """A copy of what is here of R conversations, of which `ids` are now the tokens that count."""
-        cache = DynamicCache()
-        for fixed in self.cache.layers:
-            layer = DynamicLayer()
-            keys, values = (
-                part[: len(ids), :, : self.length].clone() for part in (fixed.keys, fixed.values)
+        taken = Conversations.none(len(ids), model)
+        for fixed, layer in zip(self.cache.layers, taken.cache.layers, strict=True):
+            layer.update(
+                *(part[: len(ids), :, : self.length] for part in (fixed.keys, fixed.values))
             )
-            layer.lazy_initialization(keys, values)
-            layer.keys, layer.values = keys, values
-            cache.layers.append(layer)
         mask = self.seen[: len(ids), : self.length].clone()
-        return replace(rows, ids=ids, cache=cache, mask=mask)
+        return replace(taken, ids=ids, mask=mask, places=rows.places)
 
     def step(self, model, tokens: list[int], going: list[bool]) -> torch.Tensor:
         """One more token of each of R rows; logits (R, V) behind it. going: whose token counts."""
@@ -138,21 +133,21 @@ def decode_compiled(
     most: int,
     keep: bool = True,
 ) -> tuple[list[list[int]], Conversations | None]:
-    """`decode` by the compiled step: the same attempts and conversations but for rounding.
+    """`decode` by the compiled step: the same attempts but for rounding, and the same conversations.
 
     Rows that have ended stay in the batch until all have. ValueError where the policy can't have it.
     """
     ids, attempts = [list(row) for row in rows.ids], [[] for _ in rows.ids]
-    places, going = list(range(len(ids))), [True] * len(ids)
+    places, going = list(rows.places), [True] * len(ids)
     fixed = cache_for(model, len(ids), rows.mask.size(1) + most - 1)
     fixed.fill(rows)
     rows.cache = None  # its memory is free while tokens are sampled
     for position in range(most):
         tokens = choose(logits, places, position)
-        active = [i for i in places if going[i]]
+        active = [i for i, goes in enumerate(going) if goes]
         for i in active:
-            attempts[i].append(tokens[i])
-        for i, ended in zip(active, have_ended([attempts[i] for i in active]), strict=True):
+            attempts[places[i]].append(tokens[i])
+        for i, ended in zip(active, have_ended([attempts[places[i]] for i in active]), strict=True):
             going[i] = not ended
         if position + 1 == most or not any(going):
             break
@@ -160,4 +155,4 @@ def decode_compiled(
         for i, goes in enumerate(going):
             if goes:
                 ids[i].append(tokens[i])
-    return attempts, fixed.taken_out(rows, ids) if keep else None
+    return attempts, fixed.taken_out(model, rows, ids) if keep else None
