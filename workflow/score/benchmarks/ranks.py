@@ -16,7 +16,7 @@ from statistics import median
 
 from score.benchmarks.clock import Taken, by_turns
 from score.benchmarks.figures import Target, figure
-from score.benchmarks.measured import Measured, part_flags
+from score.benchmarks.measured import Left, Measured, Wanted, part_flags
 from score.benchmarks.models import random_policy
 from score.files.places import REPOSITORY
 
@@ -83,12 +83,12 @@ def train(policy: str, settings: dict, ranks: int, threads: int) -> Taken:
     return {"seconds": median(seconds[1:] or seconds), "whole": whole}
 
 
-def measure(scratch: str, tiny: bool) -> dict:
+def measure(scratch: str, tiny: bool, left: Left) -> dict:
     policy = random_policy("tiny" if tiny else "17M", scratch, "cpu", "float32")
     settings = {**SETTINGS, **({"max_tokens": 8} if tiny else {})}
     shapes = {"one rank": (1, 1), "two ranks": (2, 1)}
     calls = {name: partial(train, policy, settings, *shape) for name, shape in shapes.items()}
-    taken = by_turns(calls, 1 if tiny else 5, warm_up=0)
+    taken = by_turns(calls, 1 if tiny else 5, 0, left)
     pairs = zip(taken["one rank"], taken["two ranks"], strict=True)
     ratios = [one["seconds"] / two["seconds"] for one, two in pairs]
     return {
@@ -104,7 +104,7 @@ def main() -> None:
         measured.put("17M on two ranks", {"skipped": "this machine has one core."})
     else:
         with tempfile.TemporaryDirectory() as scratch:
-            measured.take("17M on two ranks", partial(measure, scratch, flags.tiny))
+            measured.take_all([Wanted("17M on two ranks", partial(measure, scratch, flags.tiny))])
     measured.finish()
 
 
