@@ -42,6 +42,7 @@ class Case(NamedTuple):
 
 
 EQUAL, RAGGED = Target(most=0.6), Target(most=0.4)
+MIXED = (("precision: mixed", {"bf16": True, "sampler_ratios": None}),)
 
 
 def cases(device: str, tiny: bool) -> list[Case]:
@@ -49,7 +50,7 @@ def cases(device: str, tiny: bool) -> list[Case]:
     both = {"trl": EQUAL, "floor": None}, {"trl": RAGGED}
     if tiny:
         small = Size(16, 8, 6, words=20)
-        switches = (("the same", {}),)
+        switches = (("micro_batch_tokens", {"micro_batch_tokens": 200}),)
         return [
             Case("tiny, equal lengths", "tiny", small, {**both[0], "plain": None}, 0),
             Case(
@@ -66,22 +67,25 @@ def cases(device: str, tiny: bool) -> list[Case]:
     short, small = Size(64, 64, 8, words=40), Size(16, 16, 8, words=40)
     long = small._replace(rollouts=8, rows=8, new=128)
     of_short, of_long = {"floor": Target(most=1.5)}, {"floor": Target(most=1.25)}
-    nothing = {"plain": Target(most=0.4)}
+    of_small = {"plain": Target(most=0.4), "trl": EQUAL}
     return [
-        Case("17M, equal lengths", "17M", middle, both[0], 145),
-        Case("17M, ragged", "17M", middle._replace(equal=False), both[1], 60),
-        Case("SmolLM2, 64 rollouts of 8 + 8", "smollm2", short, of_short, 250, 0),
+        Case("17M, equal lengths", "17M", middle, both[0], 125),
+        Case("17M, ragged", "17M", middle._replace(equal=False), both[1], 50),
+        Case("SmolLM2, 64 rollouts of 8 + 8", "smollm2", short, of_short, 220, 0),
         Case("SmolLM2, 8 rollouts of 128 + 128", "smollm2", long, of_long, 200, 0),
-        # Whole rows of 64 rollouts in one pass would take 20 GB.
+        # Of 16 rollouts, since 64 with nothing shared take four times as long, and 20 GB in one pass.
+        Case("SmolLM2, 16 rollouts of 8 + 8", "smollm2", small, of_small, 200, 0),
+        Case("SmolLM2, 16 rollouts, mixed", "smollm2", small, {}, 60, 0, 5, MIXED),
         Case(
-            "SmolLM2, 64 rollouts of 8 + 8, 16 a pass",
-            "smollm2",
-            short._replace(rows=16),
-            nothing,
-            350,
+            "17M, ragged, 32 rollouts, 8 a pass",
+            "17M",
+            middle._replace(rollouts=32, rows=8, equal=False),
+            {},
+            60,
             0,
+            # About the positions of 8 rows of the longest attempts and their prompt.
+            switches=(("micro_batch_tokens: 1300", {"micro_batch_tokens": 1300}),),
         ),
-        Case("SmolLM2, 16 rollouts of 8 + 8", "smollm2", small, {"trl": EQUAL}, 90, 0),
         Case("puzzle, equal lengths", PUZZLE, puzzle, both[0], 12),
         Case("puzzle, ragged", PUZZLE, puzzle._replace(equal=False), both[1], 10),
     ]
