@@ -1,6 +1,6 @@
 """An update on two ranks against one, in trainings that the workflow's launcher starts.
 
-The same 32 rollouts an update of Stage II, of a random 17 M Llama, on configs/accelerate/cpu.yaml. Each
+The same 16 rollouts an update of Stage II, of a random 17 M Llama, on configs/accelerate/cpu.yaml. Each
 rank has one thread. Seconds are those that training.jsonl has of an update, without the first.
 """
 
@@ -20,7 +20,7 @@ from score.benchmarks.measured import Left, Measured, Wanted, part_flags
 from score.benchmarks.models import random_policy
 from score.files.places import REPOSITORY
 
-UPDATES = 4
+UPDATES = 3
 SETTINGS = {
     "run_name": "benchmark",
     "task_type": "puzzle",
@@ -30,10 +30,10 @@ SETTINGS = {
     "number_output_initial_generations": 8,
     "temperature": 1.0,
     "max_tokens": 32,
-    "per_device_train_batch_size": 16,
+    "per_device_train_batch_size": 8,
     "gradient_accumulation_steps": 2,
-    "local_rollout_forward_batch_size": 32,
-    "total_episodes": 32 * UPDATES,
+    "local_rollout_forward_batch_size": 16,
+    "total_episodes": 16 * UPDATES,
     "learning_rate": 1e-6,
     "lr_scheduler_type": "linear",
     "num_warmup_steps": 1,
