@@ -6,6 +6,7 @@ from datasets import Dataset
 from transformers.utils import is_torch_bf16_gpu_available
 from trl import GRPOConfig
 
+from score.policies.compiling import check_compile_settings
 from score.sampling.prompt_settings import BETWEEN
 from score.training.loss import KL_ESTIMATORS
 from score.training.methods import METHODS
@@ -101,6 +102,7 @@ class SCoReConfig(MethodSettings, GRPOConfig):
             if getattr(self, name) < 0:
                 raise _error(name, getattr(self, name), "0 or more")
         check_second_opinions(self.second_opinions)
+        check_compile_settings(self.compile_decoding, "vllm" if self.use_vllm else "transformers")
         if self.importance_ratio_cap < 1:
             raise _error("importance_ratio_cap", self.importance_ratio_cap, "1 or more")
         if not self.temperature > 0:

@@ -115,7 +115,8 @@ class SamplesRollouts:
             )
             rows = self.args.local_rollout_forward_batch_size
             tell = self.args.sampler_ratios and temperature > 0
-            engine = HFGenerate(policy, config, rows, tell, self.stop_ids.strings)
+            compiled = self.args.compile_decoding
+            engine = HFGenerate(policy, config, rows, tell, self.stop_ids.strings, compiled)
             sampled: dict[int, Rollout] = {}
             for places in in_parts(prompts, rows, corrections):
                 found = sample(engine, lambda lacking: max(gather_object([lacking])), places)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from score.files.settings import Settings
+from score.policies.compiling import check_compile_settings
 from score.sampling.prompt_settings import BETWEEN, PromptSettings
 from score.sampling.settings import check_backend
 from score.training.longest_row import check_budget, longest_row
@@ -64,6 +65,9 @@ class MethodSettings:
     )
     one_step_off: bool = field(
         default=False, metadata=_help("a vLLM server samples the next set while one is trained")
+    )
+    compile_decoding: bool = field(
+        default=False, metadata=_help("sample by a compiled token step, on a GPU a CUDA graph")
     )
 
 
@@ -151,6 +155,9 @@ class TrainSettings(
 
     def __post_init__(self):
         check_backend(self.rollout_backend)
+        check_compile_settings(
+            self.compile_decoding, self.rollout_backend, self.use_lora, self.attn_implementation
+        )
         check_method(self, self.number_output_initial_generations)
         self.check_selection()
         k = self.number_output_initial_generations

@@ -16,6 +16,7 @@ from datasets import Dataset
 from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
+from score.policies.compiling import check_compilable
 from score.policies.distribution import leave_out_padding_rows, without_router_loss
 from score.policies.lineage import write_lineage
 from score.sampling.generate import stop_ids_of
@@ -147,6 +148,8 @@ class SCoReTrainer(
         without_router_loss(model)
         if not self.use_vllm:
             leave_out_padding_rows(model, self._tokenizer)
+        if self.args.compile_decoding:
+            check_compilable(model)
 
     # ------------------------------------------------------------------------------------ rollouts
     def _get_train_sampler(self, dataset=None):
