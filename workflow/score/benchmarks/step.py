@@ -73,7 +73,7 @@ def cases(device: str, tiny: bool) -> list[Case]:
         Case("17M, ragged", "17M", middle._replace(equal=False), both[1], 50),
         Case("SmolLM2, 64 rollouts of 8 + 8", "smollm2", short, of_short, 220, 0),
         Case("SmolLM2, 8 rollouts of 128 + 128", "smollm2", long, of_long, 200, 0),
-        # Of 16 rollouts, since 64 with nothing shared take four times as long, and 20 GB in one pass.
+        # Of 16 rollouts, since 64 with nothing shared take four times as long.
         Case("SmolLM2, 16 rollouts of 8 + 8", "smollm2", small, of_small, 200, 0),
         Case("SmolLM2, 16 rollouts, mixed", "smollm2", small, {}, 60, 0, 5, MIXED),
         Case(
