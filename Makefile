@@ -29,7 +29,7 @@ lint: .venv/installed-dev
 docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
 
-# How fast the project is, by ratios, beside its targets: results/benchmarks/table.md. About 25 minutes on
+# How fast the project is, by ratios, beside its targets: results/benchmarks/table.md. About 34 minutes on
 # two quiet cores; ARGS="--only step,memory --minutes 20" for a part of it.
 bench: .venv/installed-dev
 	python -m score.benchmarks $(ARGS)

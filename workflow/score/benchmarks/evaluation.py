@@ -9,7 +9,7 @@ from functools import partial
 from score.benchmarks.clock import by_turns, timed
 from score.benchmarks.figures import figure, ratio
 from score.benchmarks.lengths import generated
-from score.benchmarks.measured import Measured, part_flags
+from score.benchmarks.measured import Left, Measured, Wanted, part_flags
 from score.benchmarks.models import PUZZLE
 from score.files.places import REPOSITORY
 from score.policies.load import load_policy
@@ -57,13 +57,13 @@ class Evaluation:
             return [float(verdict) for verdict in verifier(texts, answers)]
 
 
-def measure(device: str, count: int, rounds: int) -> dict:
+def measure(device: str, count: int, rounds: int, left: Left) -> dict:
     evaluation = Evaluation(count, device)
     same = evaluation.run(shared=True) == evaluation.run(shared=False)
     calls = {
         name: timed(partial(evaluation.run, name == "score"), device) for name in ("score", "plain")
     }
-    taken = by_turns(calls, rounds)
+    taken = by_turns(calls, rounds, left=left)
     a_second = [count / one["seconds"] for one in taken["score"]]
     return {
         "times as fast as two generations": ratio(taken["plain"], taken["score"]),
@@ -76,7 +76,7 @@ def main() -> None:
     flags = part_flags(__spec__, __doc__)
     measured = Measured(flags.output, flags.device, flags.seconds)
     count, rounds = (20, 1) if flags.tiny else (1000, 5)
-    measured.take("puzzle policy", partial(measure, flags.device, count, rounds))
+    measured.take_all([Wanted("puzzle policy", partial(measure, flags.device, count, rounds))])
     measured.finish()
 
 

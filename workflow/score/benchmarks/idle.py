@@ -13,7 +13,7 @@ from pathlib import Path
 
 from score.benchmarks.clock import Taken, by_turns
 from score.benchmarks.figures import Target, figure
-from score.benchmarks.measured import Measured, part_flags
+from score.benchmarks.measured import Left, Measured, Wanted, part_flags
 from score.files.places import REPOSITORY
 
 
@@ -51,9 +51,9 @@ def nothing_to_do(folder: Path) -> Taken:
     return {"seconds": time.perf_counter() - started}
 
 
-def measure(folder: Path, rounds: int) -> dict:
+def measure(folder: Path, rounds: int, left: Left) -> dict:
     finished_copy(folder)
-    taken = by_turns({"idle": partial(nothing_to_do, folder)}, rounds)["idle"]
+    taken = by_turns({"idle": partial(nothing_to_do, folder)}, rounds, left=left)["idle"]
     return {"seconds": figure([one["seconds"] for one in taken], "s", Target(most=5.0))}
 
 
@@ -62,7 +62,8 @@ def main() -> None:
     measured = Measured(flags.output, "cpu", flags.seconds)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "repository"
-        measured.take("snakemake", partial(measure, folder, 1 if flags.tiny else 5))
+        rounds = 1 if flags.tiny else 5
+        measured.take_all([Wanted("snakemake", partial(measure, folder, rounds))])
     measured.finish()
 
 

@@ -5,15 +5,27 @@ import gc
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from score.benchmarks.machine import facts, load
-from score.benchmarks.parts import write_json
+from score.benchmarks.parts import allotted, write_json
 from score.files.visible import in_markdown
 from score.jobs.command import Command, optional
+
+Left = Callable[[], float]  # the seconds that are left for a measurement
+
+
+class Wanted(NamedTuple):
+    """A measurement: its name, what takes it in the time that is left, and the seconds that it needs."""
+
+    name: str
+    measure: Callable[[Left], dict]
+    needs: float = 0.0
 
 
 class Measured:
@@ -32,11 +44,21 @@ class Measured:
         """Seconds until this part must be done."""
         return self.until - time.monotonic()
 
+    def take_all(self, wanted: list[Wanted]) -> None:
+        """Take one after the other, each in its share of the time that is left: too little for a quarter
+        of it, and it is skipped."""
+        for i, (name, measure, needs) in enumerate(wanted):
+            seconds = allotted([one.needs for one in wanted[i:]], self.left())
+            if seconds < needs / 4:
+                self.put(name, {"skipped": _no_room(seconds, needs)})
+            else:
+                self.take(name, partial(measure, _until(time.monotonic() + seconds)))
+
     def take(self, name: str, measure: Callable[[], dict], needs: float = 0.0) -> dict:
         """What `measure` gives, recorded under `name`; needs: seconds it takes, or it is skipped."""
         start = time.monotonic()
         if self.left() < needs:
-            values = {"skipped": f"{max(self.left(), 0):.0f} s are left, and it takes {needs:.0f}."}
+            values = {"skipped": _no_room(self.left(), needs)}
         else:
             try:
                 values = measure()
@@ -64,6 +86,14 @@ class Measured:
 
     def _write(self) -> None:
         write_json(self.path, self.results)
+
+
+def _until(end: float) -> Left:
+    return lambda: end - time.monotonic()
+
+
+def _no_room(left: float, needs: float) -> str:
+    return f"{max(left, 0):.0f} s are left for it, and it takes {needs:.0f}."
 
 
 def _said(values: dict) -> str:

@@ -14,13 +14,25 @@ from score.jobs.command import REFUSED, Command
 GRACE = 5.0  # seconds that a part may take to end after its time is over
 
 
+def allotted(needs: list[float], left: float) -> float:
+    """Of the seconds left those for the first of several that need so many: its share where they are too
+    few for all, else also what the others do not need."""
+    whole, left = sum(needs), max(left, 0.0)
+    return left - whole + needs[0] if left >= whole else left * needs[0] / whole
+
+
 def run_part(
-    module: str, path: Path, flags: argparse.Namespace, seconds: float, shown: bool = False
+    module: str,
+    path: Path,
+    flags: argparse.Namespace,
+    seconds: float,
+    shown: bool = False,
+    grace: float = GRACE,
 ) -> dict:
     """What the module measured in that time; `ended` says how, where it was not by itself.
 
     path: the JSON file that it writes. shown: whether what it prints is seen; else that goes to log.txt
-    beside the file, where errors always go.
+    beside the file, where errors always go. grace: seconds until a part that goes on is cut.
     """
     path.unlink(missing_ok=True)
     command = [sys.executable, "-m", module, "--output", str(path)]
@@ -31,10 +43,10 @@ def run_part(
             command, stdout=None if shown else log, stderr=log, start_new_session=True
         )
         try:
-            status = started.wait(seconds + GRACE)
+            status = started.wait(seconds + grace)
             ended = f"ended with status {status}, see log.txt"
         except subprocess.TimeoutExpired:
-            ended = f"cut after {seconds + GRACE:.0f} s"
+            ended = f"cut after {seconds + grace:.0f} s"
         finally:
             _end_group(started)
     results = json.loads(path.read_text()) if path.is_file() else {"finished": False}

@@ -1,7 +1,7 @@
 """One trainer's peak memory in this process, as a line of JSON; score.benchmarks.memory starts it.
 
     python -m score.benchmarks.peak --trainer score --folder POLICY --device cpu \\
-        --size '[8, 8, 8, true, 20]'
+        --size '[8, 8, 8, true, 20]' --watched
 """
 
 import ctypes
@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from score.benchmarks.trainers import Size, Update, updates
-from score.jobs.command import Command
+from score.jobs.command import Command, optional
 
 COMMAND = Command(__spec__, __doc__)
 _STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -79,14 +79,18 @@ def taken_by(update: Update) -> int:
 
 def main() -> None:
     flags = COMMAND.flags(
-        trainer="score, trl or plain", folder="of the policy", device="cpu or cuda", size="as JSON"
+        trainer="score, trl or plain",
+        folder="of the policy",
+        device="cpu or cuda",
+        size="as JSON",
+        watched=optional("run a second update for its largest array", action="store_true"),
     )
     size = Size(*json.loads(flags.size))
     (update,) = updates(flags.folder, flags.device, size, [flags.trainer]).values()
     weights = [*update.trainer.model.parameters()]
     told = {"bytes": taken_by(update)}
     told["states"] = sum(3 * weight.nbytes for weight in weights)
-    if flags.trainer == "score":
+    if flags.watched:
         with LargestArray({weight.numel() for weight in weights}) as largest:
             update()
         vocabulary = update.trainer.model.get_output_embeddings().out_features

@@ -3,7 +3,8 @@
 That is a whole `python -m COMMAND --help`, which has imported all that its module imports and read its
 flags; a command that the workflow launches (score.jobs.launch) is launched. And two whole commands with
 next to no work to do, from their start to the end of what they write: a rollout sampled, and an update
-of 8 rollouts trained under the default launcher.
+of 8 rollouts trained under the default launcher. The median of three, or of five where it comes near the
+target.
 """
 
 import json
@@ -12,17 +13,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from score.benchmarks.clock import Taken, by_turns
+from score.benchmarks.clock import Taken
 from score.benchmarks.figures import Target, figure
-from score.benchmarks.measured import Measured, part_flags
+from score.benchmarks.measured import Left, Measured, Wanted, part_flags
 from score.benchmarks.models import PUZZLE
 from score.benchmarks.ranks import SETTINGS, train
 from score.files.places import REPOSITORY
 
-TARGET = Target(most=5.0)
+TARGET, NEAR = Target(most=5.0), 3.5
 _LAUNCH = ["-m", "score.jobs.launch", "--config", "configs/accelerate/one_cpu.yaml"]
 LAUNCHED = [*_LAUNCH, "--processes", "1", "--cpus", "2"]
 SAMPLING = {
@@ -91,14 +93,21 @@ def main() -> None:
         if not flags.tiny:
             calls["score.sampling.sample, one rollout"] = partial(sampling, scratch)
             calls["score.training.train, one update"] = one_update
-        for name, call in calls.items():
-            measured.take(name, partial(_measure, call, 1 if flags.tiny else 5))
+        several = 1 if flags.tiny else 3
+        measured.take_all(
+            [Wanted(name, partial(_measure, call, several), 6.0) for name, call in calls.items()]
+        )
     measured.finish()
 
 
-def _measure(call, rounds: int) -> dict:
-    taken = by_turns({"call": call}, rounds, warm_up=0)["call"]
-    return {"start-up": figure([one["seconds"] for one in taken], "s", TARGET)}
+def _measure(call: Callable[[], Taken], several: int, left: Left) -> dict:
+    """So many times the call, and five times where one of them came near the target."""
+    seconds: list[float] = []
+    while len(seconds) < several and left() > max(seconds, default=0.0):
+        seconds.append(call()["seconds"])
+        if several > 1 and seconds[-1] > NEAR:
+            several = 5
+    return {"start-up": figure(seconds, "s", TARGET)}
 
 
 if __name__ == "__main__":

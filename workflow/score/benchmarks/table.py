@@ -1,8 +1,21 @@
-"""The figures of all parts as one table in Markdown."""
+"""The figures of all parts as tables in Markdown: all of them, and those with targets in few lines.
+
+python -m score.benchmarks.table --folder results/benchmarks
+"""
+
+import json
+from pathlib import Path
 
 from score.files.visible import in_markdown
+from score.jobs.command import Command, optional
 
+COMMAND = Command(__spec__, __doc__)
 _PINS = ("torch", "transformers", "trl", "accelerate", "deepspeed", "python")
+_COLUMNS = [
+    *("part", "of", "figure", "median", "lowest to highest", "rounds", "by CPU time"),
+    *("seconds", "CPU seconds", "target", ""),
+]
+SEVERAL = 6  # measurements of a part with one figure and target of which only the worst is told
 
 
 def table(parts: dict[str, dict], quick: bool = False) -> str:
@@ -11,13 +24,40 @@ def table(parts: dict[str, dict], quick: bool = False) -> str:
     lines = [*_about(parts), ""]
     if quick:
         lines += ["Smallest sizes, to test the parts: these figures say nothing.", ""]
-    lines += ["| part | of | figure | median | lowest to highest | by CPU time | target | |"]
-    lines += ["| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    lines += [_row(*_COLUMNS), _row(*["---"] * len(_COLUMNS))]
     for part, results in parts.items():
         for name, values in results.get("measurements", {}).items():
-            lines += [_row(part, name, *cells) for cells in _figures(values, quick)]
+            lines += [_full_row(part, name, *cells) for cells in _figures(values, quick)]
         if not results.get("finished"):
-            lines.append(_row(part, "", results.get("ended", "not finished"), *[""] * 5))
+            lines.append(_full_row(part, "", results.get("ended", "not finished")))
+    return "\n".join(lines) + "\n"
+
+
+def table_of_targets(parts: dict[str, dict], quick: bool = False) -> str:
+    """A row a figure with a target: what it is, its median and spread, and the target with its verdict.
+
+    Of SEVERAL or more measurements of a part with the same figure and target, the worst.
+    """
+    groups: dict[tuple[str, str, str], list[tuple[str, dict]]] = {}
+    for part, results in parts.items():
+        for name, values in results.get("measurements", {}).items():
+            for what, value in values.items():
+                if isinstance(value, dict) and "target" in value:
+                    groups.setdefault((part, what, value["target"]), []).append((name, value))
+    lines = [_row("figure", "median (lowest to highest)", "target"), _row(*["---"] * 3)]
+    for (_, what, target), found in groups.items():
+        worst_first = sorted(
+            found, key=lambda pair: pair[1]["value"], reverse=target.startswith("at most")
+        )
+        told = [(f"{name}: {what}", value) for name, value in found]
+        if len(found) >= SEVERAL:
+            name, value = worst_first[0]
+            told = [(f"{what}, the worst of {len(found)}: {name}", value)]
+        for name, value in told:
+            verdict = "" if quick else ": met" if value["verdict"] == "passed" else ": missed"
+            spread = f"{_number(value['value_low'])} to {_number(value['value_high'])}"
+            cell = f"{_number(value['value'])} {value['unit']} ({spread})"
+            lines.append(_row(name, cell, f"{target}{verdict}"))
     return "\n".join(lines) + "\n"
 
 
@@ -52,10 +92,10 @@ def _end(machine: dict) -> float:
 
 
 def _figures(values: dict, quick: bool) -> list[list[str]]:
-    """The cells of each figure of a measurement: what, median, spread, by CPU time, target, verdict."""
+    """The cells of each figure of a measurement, from the third column on."""
     for why in ("failed", "skipped"):
         if why in values:
-            return [[f"{why}: {values[why]}", *[""] * 5]]
+            return [[f"{why}: {values[why]}"]]
     rows = []
     for what, value in values.items():
         if isinstance(value, dict) and "unit" in value:
@@ -65,19 +105,56 @@ def _figures(values: dict, quick: bool) -> list[list[str]]:
                     what,
                     f"{_number(value['value'])} {value['unit']}",
                     f"{_number(value['value_low'])} to {_number(value['value_high'])}",
+                    value["rounds"],
                     "" if cpu is None else f"{_number(cpu)} x",
+                    _both_sides(value, "seconds"),
+                    "" if cpu is None else _both_sides(value, "cpu_seconds"),
                     value.get("target", ""),
                     "" if quick else value.get("verdict", ""),
                 ]
             )
         elif what.startswith("exponent"):
-            rows.append([what, _number(value), *[""] * 4])
+            rows.append([what, _number(value)])
     return rows
+
+
+def _both_sides(value: dict, name: str) -> str:
+    """What the two sides of a ratio took."""
+    if name not in value:
+        return ""
+    return f"{_number(value[name])} against {_number(value[f'{name}_of_the_other'])}"
 
 
 def _number(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def _row(*cells: str) -> str:
+def _row(*cells) -> str:
     return f"| {' | '.join(in_markdown(str(c).replace(chr(10), ' '), None) for c in cells)} |"
+
+
+def _full_row(*cells) -> str:
+    """A row of the large table, its last cells empty where not all are given."""
+    return _row(*cells, *[""] * (len(_COLUMNS) - len(cells)))
+
+
+def main() -> None:
+    flags = COMMAND.flags(
+        folder=optional(
+            "what score.benchmarks wrote; default: results/benchmarks",
+            type=Path,
+            default=Path("results/benchmarks"),
+        )
+    )
+    parts = {
+        path.stem: json.loads(path.read_text()) for path in sorted(flags.folder.glob("*.json"))
+    }
+    if not parts:
+        COMMAND.end(
+            f"{flags.folder} holds no figures; expected those of python -m score.benchmarks."
+        )
+    print(f"{table_of_targets(parts)}\n{table(parts)}", end="")
+
+
+if __name__ == "__main__":
+    COMMAND.run(main)

@@ -151,24 +151,35 @@ def _shared(folder: str, device: str, size: Size) -> dict:
 
 
 class OurUpdate(Update):
-    """One of Stage II. plain: with transformers' `generate` for each turn, and whole rows in passes."""
+    """One of Stage II. plain: with transformers' `generate` for each turn, and whole rows in passes;
+    settings: those of SCoReConfig that differ from what a measured update has."""
 
-    def __init__(self, model: str, device: str, size: Size, plain: bool = False):
+    def __init__(
+        self,
+        model: str,
+        device: str,
+        size: Size,
+        plain: bool = False,
+        settings: dict | None = None,
+    ):
         self.size, self.sampler = size, PlainGenerate if plain else ProductGenerate
         task = load_task("puzzle")
         trainer = SCoReTrainer(
             model=load_policy(model, precision_on(device)),
             args=SCoReConfig(
-                **_shared(f"{model}/score", device, size),
-                objective="stage_two",
-                max_completion_length=size.new,
-                kl_estimator="k2",
-                init_kl_coef=0.1,
-                corr_kl_coef=0.1,
-                scale_advantages=True,
-                sampler_ratios=False,  # the other trainer has none either
-                local_rollout_forward_batch_size=size.rollouts,
-                correction_prompt=task.CORRECTION_PROMPT,
+                **{
+                    **_shared(f"{model}/score", device, size),
+                    "objective": "stage_two",
+                    "max_completion_length": size.new,
+                    "kl_estimator": "k2",
+                    "init_kl_coef": 0.1,
+                    "corr_kl_coef": 0.1,
+                    "scale_advantages": True,
+                    "sampler_ratios": False,  # the other trainer has none either
+                    "local_rollout_forward_batch_size": size.rollouts,
+                    "correction_prompt": task.CORRECTION_PROMPT,
+                    **(settings or {}),
+                }
             ),
             train_dataset=prompts(size.rollouts // K, size.words, largest=9),
             verifier=drawn_scores,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from score.benchmarks.clock import by_turns, timed
 from score.benchmarks.figures import Target, figure, ratio
-from score.benchmarks.measured import Measured, part_flags
+from score.benchmarks.measured import Left, Measured, Wanted, part_flags
 from score.tasks import math as task
 from score.verifiers.verifier import Verifier
 
@@ -90,7 +90,7 @@ def on_one_core() -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
-def measure(count: int, rounds: int) -> dict:
+def measure(count: int, rounds: int, left: Left) -> dict:
     texts = written(count)
     verdicts: dict[str, list[bool]] = {}
 
@@ -109,7 +109,7 @@ def measure(count: int, rounds: int) -> dict:
         verdicts["math-verify"] = one_by_one(texts)
 
     calls = {"score": lambda: timed(fresh(), "cpu")(), "math-verify": timed(plain, "cpu")}
-    taken = by_turns(calls, rounds)
+    taken = by_turns(calls, rounds, left=left)
     ours, theirs = taken["score"], taken["math-verify"]
     right = [text.right for text in texts]
     of_clock = ratio(theirs, ours, Target(least=5.0))
@@ -133,8 +133,8 @@ def main() -> None:
     else:
         logging.disable(logging.CRITICAL)
         on_one_core()
-        sizes = (40, 1) if flags.tiny else (2000, 5)
-        measured.take("stated answers", partial(measure, *sizes))
+        sizes = (40, 1) if flags.tiny else (500, 5)
+        measured.take_all([Wanted("stated answers", partial(measure, *sizes))])
     measured.finish()
 
 
