@@ -58,6 +58,12 @@ class MethodSettings:
         default=None,
         metadata=_help("count tokens with π / π_sampler; vLLM: always; None: also in bfloat16"),
     )
+    sampling_copy: bool | None = field(
+        default=None,
+        metadata=_help(
+            "sample from a copy, adapters merged; None: with adapters or mixed precision"
+        ),
+    )
     importance_ratio_cap: float = field(
         default=2.0, metadata=_help("most that a token counts for by such a ratio")
     )
