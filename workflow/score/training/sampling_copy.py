@@ -6,6 +6,7 @@ copy has neither. It is brought up to date in place whenever rollouts are sample
 differ have weights of their own; embeddings, norms and the head are the policy's.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ from torch import nn
 from transformers.integrations import is_deepspeed_zero3_enabled
 from trl.models import unwrap_model_for_generation
 
+from score.sampling.grouped_attention import use_grouped_attention
 from score.training.mixed_precision import is_cast, plain_head_in_float32
 
 
@@ -52,7 +54,7 @@ class WithSamplingCopy:
         if self.args.sampling_copy is False or is_deepspeed_zero3_enabled():
             return False
         if not hasattr(policy, "peft_config"):
-            return self.mixed
+            return self.mixed or bool(self.args.sampling_copy)
         exact = policy.get_base_model().dtype == torch.float32 and not self.mixed
         return mergeable(policy) and (exact or bool(self.args.sampler_ratios))
 
@@ -78,8 +80,10 @@ class SamplingCopy:
 
     def __init__(self, policy, mixed: bool):
         self.base = policy.get_base_model() if hasattr(policy, "peft_config") else policy
+        config = copy.deepcopy(self.base.config)
+        use_grouped_attention(config)
         with torch.device("meta"):
-            self.model = type(self.base)(self.base.config)
+            self.model = type(self.base)(config)
         self.model.eval().requires_grad_(False)
         head = self.model.get_output_embeddings()
         self.own: list[tuple[nn.Module, nn.Parameter]] = []

@@ -60,9 +60,7 @@ class MethodSettings:
     )
     sampling_copy: bool | None = field(
         default=None,
-        metadata=_help(
-            "sample from a copy, adapters merged; None: with adapters or mixed precision"
-        ),
+        metadata=_help("sample from a copy: None: with adapters merged, or in mixed precision"),
     )
     importance_ratio_cap: float = field(
         default=2.0, metadata=_help("most that a token counts for by such a ratio")
