@@ -56,7 +56,9 @@ class MethodSettings:
     )
     sampler_ratios: bool | None = field(
         default=None,
-        metadata=_help("count tokens with π / π_sampler; vLLM: always; None: also in bfloat16"),
+        metadata=_help(
+            "count tokens with π / π_sampler; vLLM: always; None: unless all is float32"
+        ),
     )
     sampling_copy: bool | None = field(
         default=None,
