@@ -46,6 +46,7 @@ def test_launchers_differ_only_in_what_they_are_for():
             {"distributed_type": "NO", "precision": "bfloat16"},
             ["without DeepSpeed", "score_stage_one, score", "single_gpu.yaml"],
         ),
+        ({"precision": "mixed"}, ["uses DeepSpeed", "Write precision: bfloat16", "one_cpu.yaml"]),
         (
             {"deepspeed_config": {"zero_stage": 3}, "compile_decoding": True},
             ["compile_decoding is true", "by ZeRO-3", "zero2.yaml"],
@@ -148,6 +149,12 @@ def test_adapters_may_be_trained_in_bfloat16_without_deepspeed(config, tmp_path)
     (tmp_path / "own.yaml").write_text('distributed_type: "NO"\nmixed_precision: no\n')
     config |= {"launcher": str(tmp_path / "own.yaml"), "precision": "bfloat16"}
     config["training"]["use_lora"] = True
+    check_inputs(config)
+
+
+def test_all_weights_may_be_trained_in_mixed_precision_without_deepspeed(config):
+    config |= {"launcher": "configs/accelerate/one_cpu.yaml", "precision": "mixed"}
+    check_config(config, ROOT / "workflow/schemas/config.schema.yaml")
     check_inputs(config)
 
 

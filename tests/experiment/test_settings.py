@@ -335,6 +335,14 @@ def test_reasoning_tags_reach_sampling_where_the_history_is_stripped_by_them_alo
         )
 
 
+def test_policy_trained_in_mixed_precision_is_sampled_in_bfloat16(config):
+    config["precision"] = "mixed"
+    jobs = JobSettings(Plan(config))
+    assert jobs.training("score").precision == "mixed"
+    assert jobs.sampling("score", "test").precision == "bfloat16"
+    assert jobs.first_attempts("score").precision == "bfloat16"
+
+
 def test_without_lora_all_weights_are_trained(default, trained):
     assert trained(default[ONE, "score_stage_one"]).lora is None
 

@@ -43,6 +43,16 @@ def test_batch_size_does_not_show(whole, tmp_path, batch_size, count):
     assert rows == whole[: 2 * count]
 
 
+def test_attempts_in_bfloat16_are_mostly_those_of_float32(whole, tmp_path):
+    settings = replace(SETTINGS, precision="bfloat16")
+    rows = sample(settings, PROBLEMS[:20], tmp_path)
+    assert rows == sample(settings, PROBLEMS[:20], tmp_path / "again")
+    same = [
+        one["attempt_t1"] == other["attempt_t1"] for one, other in zip(rows, whole, strict=False)
+    ]
+    assert 0.5 < sum(same) / 40 < 1
+
+
 def test_choice_of_problems_does_not_show(whole, tmp_path):
     rows = sample(SETTINGS, PROBLEMS[7:20], tmp_path)
     assert rows == whole[14:40]

@@ -16,7 +16,7 @@ from score.policies.load import DTYPES, base_of, is_adapter
 from score.policies.weight_files import read_object
 from score.sampling.bridge_text import Messages
 from score.sampling.few_shot import read_few_shot
-from score.sampling.settings import SampleSettings
+from score.sampling.settings import SampleSettings, sampled_in
 from score.tasks import known_tasks
 from score.training.methods import METHODS
 from score.verifiers.settings import VerifierSettings
@@ -170,6 +170,7 @@ def _precision(stated: str, wanted: str | None, told: list[str]) -> str:
     """The precision to load in: the one that is stated, float32 where there is no GPU, or the wanted."""
     if wanted is not None:
         return wanted
+    stated = sampled_in(stated)
     if stated != "float32" and not torch.cuda.is_available():
         told.append(f"float32, since there is no GPU here (trained in {stated})")
         return "float32"

@@ -11,7 +11,7 @@ from score.files.digests import digest
 from score.fine_tuning.settings import CHOOSING, CorrectionSettings, FineTuneSettings, GivenSettings
 from score.problems.settings import PrepareSettings
 from score.sampling.prompt_settings import BETWEEN
-from score.sampling.settings import SampleSettings
+from score.sampling.settings import SampleSettings, sampled_in
 from score.training.settings import TrainSettings
 
 # What a policy's entry may say beside the settings of its own training: how its rounds sample and
@@ -67,6 +67,7 @@ class JobSettings:
             self._prompts(prompting),
             _led(prompting),
             self.plan.evaluations[evaluation].settings,
+            precision=sampled_in(self.config["precision"]),
         )
 
     def gpus_of_sampling(self) -> int:
@@ -152,12 +153,13 @@ class JobSettings:
         """Sampling in training: its temperature and limit, and draws of their own in each round."""
         settings = self.plan.settings(instance)
         engine = {k: v for k, v in self.config["evaluation"].items() if k.startswith("vllm_")}
-        common = ["task_type", "cache_dir", "precision", "rollout_backend"]
+        common = ["task_type", "cache_dir", "rollout_backend"]
         common += ["attn_implementation", "trust_remote_code", "compile_decoding"]
         return SampleSettings.from_config(
             {key: self.config[key] for key in common},
             self._prompts(prompting),
             _led(prompting),
+            precision=sampled_in(self.config["precision"]),
             temperature=settings["temperature"],
             max_tokens=settings["max_tokens"],
             num_problems=settings["training_problems"],

@@ -22,7 +22,7 @@ def check_launcher(config: dict) -> None:
     launcher = _read(path)
     deepspeed = launcher["distributed_type"] == "DEEPSPEED"
     mixed = launcher.get("mixed_precision") or "no"  # YAML reads a bare no as false
-    if mixed not in ("no", {"bfloat16": "bf16"}.get(precision)):
+    if mixed not in ("no", {"bfloat16": "bf16", "mixed": "bf16"}.get(precision)):
         raise ValueError(
             f"launcher {path!r} has mixed_precision {mixed!r} and precision is {precision!r}; expected "
             'the two to agree. Write mixed_precision: "no", so that precision decides.'
@@ -31,6 +31,12 @@ def check_launcher(config: dict) -> None:
         raise ValueError(
             f"launcher {path!r} has use_cpu: true; expected false, since it turns DeepSpeed off "
             "without a word. Take configs/accelerate/cpu.yaml on a machine without GPUs."
+        )
+    if deepspeed and precision == "mixed":
+        raise ValueError(
+            f"launcher {path!r} uses DeepSpeed and precision is 'mixed'; expected bfloat16, with which "
+            "DeepSpeed keeps float32 copies of the weights, or a launcher without DeepSpeed. Write "
+            "precision: bfloat16, or take configs/accelerate/one_cpu.yaml."
         )
     _check_kernels(config, launcher)
     plan = Plan(config)

@@ -12,6 +12,7 @@ from score.problems.sources import looks_like_path
 from score.report.sentence import WAYS
 from score.sampling.plain_prompts import PlainBridge
 from score.sampling.sampling_plan import SamplingPlan
+from score.sampling.settings import sampled_in
 
 # Settings that say how a policy was trained, in the order of the card.
 _TRAINED = (
@@ -107,9 +108,10 @@ def _results(origin: Origin, plan: SamplingPlan, dtype: str) -> str:
         notes.append(
             "These weights are not those that the numbers were reported of: they were made anew."
         )
-    trained = origin.settings.get("precision", dtype)
-    if trained != dtype:
-        notes.append(f"The numbers are of weights in {trained}, these are rounded to {dtype}.")
+    measured = sampled_in(origin.settings.get("precision", dtype))
+    if measured != dtype:
+        rounded = "rounded to" if dtype == "bfloat16" else "in"
+        notes.append(f"The numbers are of weights in {measured}, these are {rounded} {dtype}.")
     if origin.settings.get("use_lora"):
         notes.append(
             "It was trained as a LoRA adapter, which is merged into the base's weights here."

@@ -63,7 +63,7 @@ def _stored(folder: PolicyFolder) -> str:
     """What the policy holds; of an adapter, what it was trained in, as it is merged in that."""
     trained = read_object(Path(folder.weights) / POLICY_SETTINGS).get("precision")
     if is_adapter(folder.weights) and trained is not None:
-        return trained
+        return "float32" if trained == "mixed" else trained
     return held_precision(folder.weights)
 
 

@@ -264,7 +264,7 @@ def main() -> None:
         take("same_seed_same_tokens", same_tokens, device, rows)
         take("sampler_gap_puzzle_bfloat16", puzzle_gap, device, rows)
         take("adapter", adapter, device)
-        for precision in ("bfloat16", "float32"):
+        for precision in ("bfloat16", "mixed", "float32"):
             name = f"sampler_gap_{'model' if flags.model else 'puzzle'}_{precision}"
             if flags.model:
                 take(name, model_gap, device, flags.model, precision, rows, needs=10)

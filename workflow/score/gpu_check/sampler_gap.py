@@ -48,7 +48,7 @@ def sums_trainer(folder: str, device: str, model: str, precision: str, rows: int
     questions = [first_messages(sums.question(numbers), task, []) for numbers in drawn]
     config = SCoReConfig(
         output_dir=folder,
-        **{**plain_settings(device), "bf16": precision == "bfloat16"},
+        **{**plain_settings(device), "bf16": precision != "float32"},
         per_device_train_batch_size=rows,
         num_generations=2,
         max_completion_length=40,

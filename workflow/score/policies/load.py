@@ -18,7 +18,8 @@ from score.files.made_with import POLICY_SETTINGS
 from score.files.manifest import MANIFEST, read_checked
 from score.policies.distribution import without_router_loss
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+# Of weights, by precision; mixed has its products in bfloat16.
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "mixed": torch.float32}
 LINEAGE = "score_policy.json"  # what `score.policies.lineage` says of a policy
 # files beside a policy that hold paths, say what it was trained with, or are made from the others
 _NO_WEIGHTS = ("training_args.bin", "README.md", LINEAGE, POLICY_SETTINGS, MANIFEST)

@@ -69,6 +69,11 @@ class SampleSettings(PromptSettings):
         )
 
 
+def sampled_in(precision: str) -> str:
+    """The precision of weights that are sampled apart from a training, by that of the training."""
+    return "bfloat16" if precision == "mixed" else precision
+
+
 BACKENDS = ("transformers", "vllm")
 
 

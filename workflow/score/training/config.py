@@ -30,8 +30,9 @@ class SCoReConfig(MethodSettings, GRPOConfig):
     Of the inherited fields, `num_generations` is K, the rollouts of one problem, and
     `max_completion_length` the token limit of one attempt. An update covers
     per_device_train_batch_size × gradient_accumulation_steps × processes rollouts. `bf16` is true where
-    it is not given and a GPU can do it. With micro_batch_tokens a step of the trainer is a whole update,
-    so that the first of the three takes in the second.
+    it is not given and a GPU can do it; with float32 weights and without DeepSpeed that is mixed
+    precision. With micro_batch_tokens a step of the trainer is a whole update, so that the first of
+    the three takes in the second.
     """
 
     objective: str = field(

@@ -74,7 +74,7 @@ def trainer_arguments(settings: TrainerSettings, kind: type, checkpoints: str) -
     return {name: value for name, value in values.items() if name in known} | {
         "output_dir": checkpoints,
         "gradient_accumulation_steps": settings.accumulation(processes()),
-        "bf16": settings.precision == "bfloat16",
+        "bf16": settings.precision in ("bfloat16", "mixed"),
         "use_cpu": not torch.cuda.is_available(),
         "save_total_limit": 2,
         "report_to": track(settings, folder),

@@ -31,8 +31,8 @@ class WithReference:
         if self.reference_is_below_adapter or not self.holds:
             return  # its weights are there already, or none are asked for: no turn's KL has a weight
         self.ref_model = self._load_reference(self.reference, below)
-        self._prepare_scoring(self.ref_model)
         self.ref_model.requires_grad_(False)
+        self._prepare_scoring(self.ref_model)
         if self.is_deepspeed_enabled:
             self.ref_model = prepare_deepspeed(self.ref_model, self.accelerator)
         else:

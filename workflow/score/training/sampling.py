@@ -4,7 +4,6 @@ from collections.abc import Callable
 from itertools import groupby
 
 from accelerate.utils import gather_object
-from trl.models import unwrap_model_for_generation
 
 from score.sampling.generate import HFGenerate, sampling_config
 from score.sampling.rollout import Rollout, begin_rollouts, sample_rollouts
@@ -102,11 +101,7 @@ class SamplesRollouts:
             # The engine wants whole groups of first attempts, in their order.
             whole = 0 if self._all_first_are_given(given) else len(prompts) // corrections
             return sample(engine, lambda lacking: whole, range(len(prompts)))
-        with unwrap_model_for_generation(
-            self.model_wrapped,
-            self.accelerator,
-            gather_deepspeed3_params=self.args.ds3_gather_for_generation,
-        ) as policy:
+        with self._sampler() as policy:
             config = sampling_config(
                 self.max_completion_length,
                 temperature,

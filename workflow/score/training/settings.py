@@ -58,7 +58,13 @@ class MethodSettings:
     )
     sampler_ratios: bool | None = field(
         default=None,
-        metadata=_help("count tokens with π / π_sampler; vLLM: always; None: also in bfloat16"),
+        metadata=_help(
+            "count tokens with π / π_sampler; vLLM: always; None: unless all is float32"
+        ),
+    )
+    sampling_copy: bool | None = field(
+        default=None,
+        metadata=_help("sample from a copy: None: with adapters merged, or in mixed precision"),
     )
     importance_ratio_cap: float = field(
         default=2.0, metadata=_help("most that a token counts for by such a ratio")

@@ -39,12 +39,14 @@ from score.training.longest_row import check_budget, longest_row
 from score.training.methods import METHODS
 from score.training.methods.method import Groups
 from score.training.micro_batches import PacksByTokens
+from score.training.mixed_precision import compute_head_in_float32, hold_frozen_in_bfloat16
 from score.training.offline_attempts import OfflineAttempts
 from score.training.prefixes import batch_order
 from score.training.records import TurnSums
 from score.training.reference import WithReference
 from score.training.rollout_sets import RolloutSet, SamplesSets
 from score.training.sampling import SamplesRollouts
+from score.training.sampling_copy import WithSamplingCopy
 from score.training.second_opinions import SecondOpinions
 from score.training.self_verified import of_attempts_alone
 from score.training.shared_prefix import add_shared_prefixes, can_share_prefixes
@@ -56,6 +58,7 @@ from score.verifiers.verifier import Verifier
 class SCoReTrainer(
     WithReference,
     SamplesRollouts,
+    WithSamplingCopy,
     SamplesSets,
     SamplesAhead,
     PacksByTokens,
@@ -144,12 +147,22 @@ class SCoReTrainer(
 
     def _prepare_scoring(self, model) -> None:
         """Sampling and scoring are of the tokenizer's tokens; vLLM's engine has its own weights."""
-        add_shared_prefixes(model.get_base_model() if hasattr(model, "peft_config") else model)
+        below = model.get_base_model() if hasattr(model, "peft_config") else model
+        if self.mixed:
+            compute_head_in_float32(below, self.temperature)
+            hold_frozen_in_bfloat16(model)
+        add_shared_prefixes(below)
         without_router_loss(model)
         if not self.use_vllm:
             leave_out_padding_rows(model, self._tokenizer)
         if self.args.compile_decoding:
             check_compilable(model)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether float32 weights are trained with products in bfloat16."""
+        weights = self.accelerator.unwrap_model(self.model).get_input_embeddings().weight
+        return self.args.bf16 and not self.is_deepspeed_enabled and weights.dtype == torch.float32
 
     # ------------------------------------------------------------------------------------ rollouts
     def _get_train_sampler(self, dataset=None):
