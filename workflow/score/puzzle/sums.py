@@ -2,8 +2,9 @@
 
     python -m score.puzzle.sums --folder data/sums
 
-writes train.csv and test.csv, problems with their answers, and demonstrations.csv, questions with a
-worked solution as attempt 1, for a policy of objective `supervised`. No sum is in two of the files.
+writes train.csv and test.csv, problems with their answers, and questions with a solution as attempt 1,
+for a policy of objective `supervised`: demonstrations.csv has both steps of it, and
+one_step_demonstrations.csv, of the same questions, has one. No other sum is in two of the files.
 """
 
 import csv
@@ -40,10 +41,15 @@ def question(numbers: Numbers) -> str:
 
 
 def solution(numbers: Numbers) -> str:
-    """The worked solution that a warm start imitates."""
+    """The worked solution, in two steps, that a warm start imitates."""
     first, second, third = numbers
     total = first + second
     return f"{first} + {second} = {total}, {total} + {third} = {total + third}"
+
+
+def one_step_solution(numbers: Numbers) -> str:
+    """The shortest solution: the sum and what it comes to, half as many tokens, and harder to get right."""
+    return " + ".join(map(str, numbers)) + f" = {sum(numbers)}"
 
 
 def write(path: Path, columns: tuple[str, str], rows: Sequence[tuple[str, str | int]]) -> None:
@@ -69,8 +75,9 @@ def main() -> None:
     asked = [(question(numbers), sum(numbers)) for numbers in problems]
     write(flags.folder / "train.csv", ("question", "answer"), asked[: flags.train])
     write(flags.folder / "test.csv", ("question", "answer"), asked[flags.train :])
-    worked = [(question(numbers), solution(numbers)) for numbers in demonstrated]
-    write(flags.folder / "demonstrations.csv", ("question", "attempt_1"), worked)
+    for name, of in (("demonstrations", solution), ("one_step_demonstrations", one_step_solution)):
+        worked = [(question(numbers), of(numbers)) for numbers in demonstrated]
+        write(flags.folder / f"{name}.csv", ("question", "attempt_1"), worked)
 
 
 def run() -> None:
