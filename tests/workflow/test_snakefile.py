@@ -88,7 +88,9 @@ def test_make_real_compares_arms_of_one_base_at_equal_attempts_updates_rates_and
     told = {name[0]: job for (rule, *name), job in jobs.items() if rule.startswith("train_")}
     assert told.keys() == arms.keys()
     attempts = {arm: told[arm].settings["total_episodes"] * turns for arm, turns in arms.items()}
-    batches = {arm: told[arm].settings["per_device_train_batch_size"] * n for arm, n in arms.items()}
+    batches = {
+        arm: told[arm].settings["per_device_train_batch_size"] * n for arm, n in arms.items()
+    }
     attempts["score"] += attempts.pop("score_stage_one")
     assert len(set(attempts.values())) == 1 and len(set(batches.values())) == 1
     assert len({job.settings["learning_rate"] for job in told.values()}) == 1
