@@ -31,7 +31,7 @@ from score.problems.problem import read_problems
 from score.sampling.prompts import first_messages
 from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
-from score.training.batches import score_attempts
+from score.training.judging import Judging
 from score.training.records import silence_trainer
 
 BASE, TASK = "data/puzzle/policy", load_task("puzzle")
@@ -124,7 +124,9 @@ def accuracies(objective: str, corrections: int, tokens: int, seed: int) -> dict
         )
         trainer.train()
         rollouts = trainer.sample_greedily(test["prompt"], turns=2)
-    scores = score_attempts(judge, rollouts, list(test), trainer.processing_class).scores
+    judging = Judging(judge, list(test), trainer.processing_class)
+    judging.add(range(len(rollouts)), [rollout.attempts for rollout in rollouts])
+    scores = judging.scored().scores
     return dict(zip(("t1", "t2"), scores.mean(0).tolist(), strict=True))
 
 

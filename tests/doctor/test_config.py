@@ -42,3 +42,26 @@ def test_gpu_launcher_wants_a_gpu_or_slurm(monkeypatch, path):
     only(doctor_config._gpus(config), "FAIL", "no GPU here and no Slurm", "cpu.yaml")
     command(path, "sbatch", "exit 0")
     assert amiss(doctor_config._gpus(config)) == []
+
+
+def test_flash_attention_wants_a_gpu_that_it_has_kernels_for(monkeypatch):
+    config = {"attn_implementation": "flash_attention_3", "compile_decoding": False}
+
+    def told(capabilities):
+        monkeypatch.setattr(doctor_config, "ask_python", lambda code: Answer(capabilities, None))
+        return doctor_config._kernels(config)
+
+    assert amiss(told("[[9, 0], [10, 0]]")) == []
+    only(told("[[9, 0], [8, 0]]"), "FAIL", "capability 8.0, and it wants an H100", "to null")
+    only(told("[]"), "warn", "no GPU here", "srun --gpus 1")
+    config["attn_implementation"] = "flash_attention_2"
+    assert amiss(told("[[8, 0]]")) == []
+    only(told("[[7, 5]]"), "FAIL", "capability 7.5, and it wants an A100", "to null")
+
+
+def test_compiled_decoding_wants_a_compiler(monkeypatch, path):
+    config = {"attn_implementation": None, "compile_decoding": True}
+    monkeypatch.delenv("CXX", raising=False)
+    only(doctor_config._kernels(config), "FAIL", "no C++ compiler here", "compile_decoding: false")
+    command(path, "g++", "exit 0")
+    assert amiss(doctor_config._kernels(config)) == []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from architectures import saved_policy
 from base_policies import byte_level, save_policy
 from huggingface_hub.errors import RepositoryNotFoundError
 from own_code import policy_with_own_code
@@ -282,6 +283,21 @@ def test_attention_that_the_policy_cannot_have_is_refused_before_any_job(own):
     check_inputs(own | {"attn_implementation": "eager"})
     own |= {"attn_implementation": "flash_attention_2"}
     says(refusal(check_inputs, own), ["'flash_attention_2'", "precision: bfloat16"])
+
+
+def test_policy_whose_layers_or_heads_do_not_suit_how_it_is_sampled_is_refused_before_any_job(
+    own, tmp_path
+):
+    check_inputs(own | {"compile_decoding": True})
+    sliding = saved_policy("mistral", tmp_path)
+    told = refusal(check_inputs, own | {"compile_decoding": True, "model_path": sliding})
+    says(told, ["model_path is", "layers of sliding_attention", "compile_decoding: false"])
+    own |= {"rollout_backend": "vllm"}
+    shared = own["evaluation"] | {"vllm_tensor_parallel_size": 4}
+    check_inputs(own | {"evaluation": shared})
+    shared["vllm_tensor_parallel_size"] = 3
+    told = refusal(check_inputs, own | {"evaluation": shared})
+    says(told, ["vllm_tensor_parallel_size is 3 and the policy has 4 heads", "a divisor"])
 
 
 def test_hub_policy_is_refused_where_the_hub_has_none_and_left_to_its_jobs_where_out_of_reach(

@@ -46,12 +46,26 @@ def test_launchers_differ_only_in_what_they_are_for():
             {"distributed_type": "NO", "precision": "bfloat16"},
             ["without DeepSpeed", "score_stage_one, score", "single_gpu.yaml"],
         ),
+        (
+            {"deepspeed_config": {"zero_stage": 3}, "compile_decoding": True},
+            ["compile_decoding is true", "by ZeRO-3", "zero2.yaml"],
+        ),
+        (
+            {
+                "distributed_type": "NO",
+                "use_cpu": True,
+                "precision": "bfloat16",
+                "attn_implementation": "flash_attention_2",
+            },
+            ["'flash_attention_2'", "runs on the CPU", "attn_implementation to null"],
+        ),
     ],
 )
 def test_launcher_that_would_fail_late_or_train_wrongly_is_refused(
     config, tmp_path, changes, parts
 ):
     config["precision"] = changes.pop("precision", "float32")
+    config |= {key: changes.pop(key) for key in config.keys() & changes.keys()}
     config["launcher"] = str(tmp_path / "own.yaml")
     (tmp_path / "own.yaml").write_text(yaml.safe_dump({**_told("zero2"), **changes}))
     with pytest.raises(ValueError) as error:

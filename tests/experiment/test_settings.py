@@ -86,10 +86,11 @@ TABLE = [
     ("corr_kl_coef", "stage_one", 9.0, {ONE}, "config.corr_kl_coef", 9.0),
     ("stage2_alpha", "stage_two", 9.0, {TWO}, "config.stage2_alpha", 9.0),
 ]
-# Settings of ours about how a policy is loaded, likewise.
+# Settings of ours about how a policy is loaded and sampled, likewise.
 LOADING = [
     ("attn_implementation", None, "eager", {SAMPLE, *BOTH}, "how.attn_implementation", "eager"),
     ("trust_remote_code", None, True, {SAMPLE, *BOTH}, "how.trust_remote_code", True),
+    ("compile_decoding", None, True, {SAMPLE, *BOTH}, "config.compile_decoding", True),
 ]
 # A task that takes both of evaluator_mode and evaluator_answer_marker, which the default does not.
 MARKED = {
@@ -253,6 +254,21 @@ def test_rollout_backend_reaches_sampling_and_training(
     assert (config.use_vllm, config.vllm_mode, config.vllm_server_base_url) == (True, mode, url)
     assert (config.vllm_gpu_memory_utilization, config.importance_ratio_cap) == (0.2, 3.0)
     assert trained(default[ONE, "score_stage_one"]).config.use_vllm is False
+
+
+def test_engine_over_several_gpus_has_the_jobs_that_sample_ask_for_them(
+    default, dry_run, monkeypatch
+):
+    monkeypatch.setattr(sampling_settings, "find_spec", lambda name: object())
+    asked = {"vllm_tensor_parallel_size": 2, "vllm_prefix_caching": False}
+    jobs = dry_run({"rollout_backend": "vllm", "evaluation": asked})
+    job = jobs[SAMPLE, "score", "test"]
+    assert asked.items() <= job.settings.items()
+    assert re.search(r"--processes 2\s.*--gpus-each 2\s", job.command, re.DOTALL)
+    assert "--gpus-each" not in jobs[ONE, "score_stage_one"].command
+    jobs = dry_run({"evaluation": asked})  # which transformers has no use for
+    job = jobs[SAMPLE, "score", "test"]
+    assert re.search(r"--processes 1\s.*--gpus-each 1\s", job.command, re.DOTALL)
 
 
 def test_prompts_reach_sampling_and_training_and_neither_problems_nor_verdicts(

@@ -33,6 +33,7 @@ MEASURED = {
         "grpo_1": "seconds",
         "score_over_grpo_2": "seconds_of_an_update",
     },
+    "decoding": {"same_tokens": "same_rollouts", "tiny_bfloat16": "compiled_over_plain"},
     "learns": {"base": "delta", "stage_one": "updates", "stage_two": "seconds_of_an_update"},
     "served": {"vllm_against_transformers": "skipped"},
 }

@@ -17,8 +17,9 @@ STEP = {
 }
 
 
-def flags(processes, nodes=1, cpus=8):
-    return SimpleNamespace(config="zero2.yaml", processes=processes, nodes=nodes, cpus=cpus)
+def flags(processes, nodes=1, cpus=8, each=1):
+    told = {"config": "zero2.yaml", "nodes": nodes, "cpus": cpus, "gpus_each": each}
+    return SimpleNamespace(processes=launch.processes_on(processes, nodes, each), **told)
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff\xfe"])
@@ -71,6 +72,23 @@ def test_nodes_of_a_job_meet_at_the_first_with_their_own_rank():
 def test_gpus_that_do_not_fit_the_processes_are_refused(processes, nodes, environment, said):
     with pytest.raises(ValueError, match=said):
         launch.accelerate_command(flags(processes, nodes), environment)
+
+
+def test_processes_of_several_gpus_each_are_fewer_and_share_what_slurm_gave():
+    command = " ".join(launch.accelerate_command(flags(4, each=2), {}))
+    assert "--num_processes 2 --num_cpu_threads_per_process 4" in command
+    assert "--num_processes 2 --num" in " ".join(
+        launch.accelerate_command(flags(4, nodes=2, each=2), STEP)
+    )
+    with pytest.raises(ValueError, match="gave 2 GPUs to this node, but 2 processes of 2 GPUs"):
+        launch.accelerate_command(flags(4, each=2), STEP)
+
+
+@pytest.mark.parametrize(("gpus", "nodes"), [(1, 1), (3, 1), (2, 2)])
+def test_gpus_that_processes_of_two_can_not_share_are_refused(gpus, nodes):
+    said = f"gpu is {gpus} on {nodes} nodes, and vllm_tensor_parallel_size 2; expected a multiple"
+    with pytest.raises(ValueError, match=said):
+        flags(gpus, nodes, each=2)
 
 
 def test_gpus_of_a_person_who_uses_no_slurm_are_their_own_affair():

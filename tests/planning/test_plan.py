@@ -10,7 +10,7 @@ from score.planning.__main__ import main
 from score.planning.config import planned_config
 from score.planning.devices import DEVICES
 from score.planning.durations import Clock
-from score.planning.fit import micro_batches
+from score.planning.fit import budgets, micro_batches
 from score.planning.memory import Setup
 from score.planning.shape import read_shape
 from score.planning.work import Conversation, Lengths, RunWork, Turn
@@ -206,3 +206,26 @@ def test_further_test_sets_fit_the_config_that_they_stand_behind(name, tmp_path)
         "problem",
         "answer",
     )
+
+
+def test_micro_batches_by_tokens_need_the_memory_of_their_budget_however_long_attempts_are(planned):
+    def memory(**training):
+        plan = planned({**SMALL, "training": {"max_tokens": 512, **training}}, "--gpus", 8)[0]
+        return _jobs(plan)["score: training"]
+
+    alike = [memory(micro_batch_tokens=n) for n in (4096, 8192)]
+    small, large = (job["bytes_of_training"] for job in alike)
+    shape = read_shape("Qwen2.5-1.5B")
+    added = shape.kept_of_layer(2) * shape.layers * 4096
+    assert large["activations"] - small["activations"] >= added
+    assert [job["micro_batch"] for job in alike] == [4096, 8192]
+    assert alike[0]["micro_batches_are_of"] == "tokens"
+    assert alike[0]["seconds"]["training"] > alike[1]["seconds"]["training"]
+    rows = memory(per_device_train_batch_size=4, gradient_accumulation_steps=64)
+    budget = memory(micro_batch_tokens=4 * (200 + 50 + 2 * 512))
+    assert budget["bytes_at_the_peak"] == pytest.approx(rows["bytes_at_the_peak"], rel=0.25)
+
+
+def test_budget_of_tokens_that_does_not_fit_is_halved_down_to_the_longest_row():
+    assert budgets(8192, 1500, 64) == [2048, 4096, 8192, 16384, 32768, 65536, 96000]
+    assert budgets(1500, 1500, 1) == [1500]

@@ -57,6 +57,7 @@ def main(output: Path, rows: int, accumulation: int) -> None:
         "processes": trainer.accelerator.num_processes,
         "records": records(trainer),
         "attempts": seen[0],
+        "shares_prefixes": trainer._shares_prefixes,
         "last_candidate_is_the_policy": same_files(output / "candidate-3", output / "policy"),
     }
     rank = trainer.accelerator.process_index

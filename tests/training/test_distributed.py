@@ -96,6 +96,10 @@ def test_numbers_equal_those_of_ddp(runs, name):
     _assert_equal(runs[name], runs["ddp"][0]["records"], {"loss"} if loss_of_last_row else set())
 
 
+def test_prompts_are_scored_once_with_every_launcher(runs):
+    assert all(rank["shares_prefixes"] for ranks in runs.values() for rank in ranks)
+
+
 @pytest.mark.parametrize("name", ["single_gpu", "one_cpu"])
 def test_numbers_on_one_rank_equal_those_of_this_process(runs, alone, name):
     _assert_equal(runs[name], alone)

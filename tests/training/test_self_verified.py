@@ -4,9 +4,10 @@ import pytest
 import torch
 from launching import TRAINING
 from score.sampling.rollout import Rollout
-from score.sampling.self_verified import ReadVerdicts
+from score.sampling.self_verified import ReadVerdicts, as_attempts
 from score.tasks import math
 from score.training.advantages import in_equal_groups
+from score.training.judging import Judging
 from score.training.methods.method import Groups
 from score.training.self_verified import of_attempts_alone, score_verified
 from score.training.settings import TrainSettings
@@ -185,7 +186,9 @@ def test_verifier_turns_score_1_where_they_agree_with_the_verifier():
     ]
     rollouts = [Rollout([0], [a, v, r], [[], []], [False] * 3) for a, v, r, _ in rows]
     right = lambda texts, answers: [float(text == "7") for text in texts]  # noqa: E731
-    scored = score_verified(right, rollouts, [{"answer": "7"}] * 6, Digits(), Told())
+    judging = Judging(right, [{"answer": "7"}] * 6, Digits())
+    judging.add(range(6), [as_attempts(rollout).attempts for rollout in rollouts])
+    scored = score_verified(judging.scored(), rollouts, Digits(), Told())
     expected = torch.tensor([row[-1] for row in rows])
     assert torch.equal(scored.scores.nan_to_num(9), expected.nan_to_num(9))
     assert scored.stated[0] == ["7", "correct", "7"] and scored.stated[4] == ["7", None, "7"]

@@ -117,7 +117,7 @@ def drawn(text, verifies=False, problem_id="p1"):
         "answer": text,
     }
     rollout = Rollout([1], [[1]] * turns, [[1]] * (turns - 1), [True] + [False] * (turns - 1))
-    return RolloutSet([problem] * 9, [rollout] * 9, scored, None, 9)
+    return RolloutSet([problem] * 9, [rollout] * 9, lambda: scored, None, 9)
 
 
 @pytest.mark.parametrize("verifies", [False, True])

@@ -45,6 +45,7 @@ JOBS = JobSettings(PLAN)
 FILES = RunFiles(PLAN)
 RESULTS = FILES.results
 EVALUATIONS = PLAN.evaluations
+SAMPLING_GPUS = JOBS.gpus_of_sampling()  # that one process samples with
 AT_TEMPERATURES = [name for name in EVALUATIONS if name.startswith("temperature")]
 FOLLOWER = Follower(RESULTS, say=logger.info)
 # CPUs of a job that runs a policy: Snakemake scales them down to what one machine has. On a cluster

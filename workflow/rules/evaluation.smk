@@ -16,7 +16,7 @@ rule sample_attempts:
         "../../environment.yml"
     threads: POLICY_THREADS
     resources:
-        gpu=1,
+        gpu=SAMPLING_GPUS,
         nodes=1,
         mpi="",
     params:
@@ -38,6 +38,7 @@ rule sample_attempts:
         python -m score.jobs.launch \
             --config {params.launcher:q} \
             --processes {resources.gpu} \
+            --gpus-each {SAMPLING_GPUS} \
             --nodes {resources.nodes} \
             --cpus {threads} \
             -m score.sampling.sample \

@@ -35,6 +35,15 @@ try:
 except ValueError as error:
     print(json.dumps([str(error), None]))
 """
+_CAPABILITIES = """
+import json, torch
+print(json.dumps([torch.cuda.get_device_capability(i) for i in range(torch.cuda.device_count())]))
+"""
+# The compute capability from which on an attention has kernels, and which GPUs have it.
+_OLDEST = {
+    "flash_attention_2": ((8, 0), "an A100 or newer"),
+    "flash_attention_3": ((9, 0), "an H100 or newer"),
+}
 _CACHED = """
 from pathlib import Path
 from huggingface_hub import snapshot_download
@@ -52,6 +61,7 @@ def check_config_file(path: str) -> Iterator[Finding]:
         return
     yield ok(f"{path}: keys, values and local files fit")
     yield from _gpus(config)
+    yield from _kernels(config)
     yield from _policy(config["model_path"], config["cache_dir"])
     yield from _problems(config["problems"])
 
@@ -73,6 +83,38 @@ def _gpus(config: dict) -> Iterator[Finding]:
             f"launcher {launcher}: no GPU here and no Slurm",
             "Take launcher: configs/accelerate/cpu.yaml, or a machine with GPUs.",
         )
+
+
+def _kernels(config: dict) -> Iterator[Finding]:
+    """Whether GPUs here can run the attention that is asked for, and kernels can be compiled."""
+    name = config["attn_implementation"]
+    if name in _OLDEST:
+        answer = ask_python(_CAPABILITIES)
+        found = [tuple(one) for one in json.loads(answer.text)] if not answer.error else []
+        wanted, generation = _OLDEST[name]
+        if not found:
+            yield warn(
+                f"attn_implementation {name}: no GPU here to see whether it runs",
+                f"It wants {generation}: look with srun --gpus 1 python -m score.doctor --configfile …",
+            )
+        elif min(found) < wanted:
+            yield fail(
+                f"attn_implementation {name}: a GPU here is of compute capability "
+                f"{'.'.join(map(str, min(found)))}, and it wants {generation}",
+                "Set attn_implementation to null for transformers' own choice.",
+            )
+        else:
+            yield ok(f"attn_implementation {name}: the GPUs here can run it")
+    if config["compile_decoding"]:
+        names = (os.environ.get("CXX"), "g++", "clang++", "c++")
+        compiler = next((one for one in names if one and shutil.which(one)), None)
+        if compiler:
+            yield ok(f"compile_decoding: {compiler} is here")
+        else:
+            yield fail(
+                "compile_decoding: no C++ compiler here, with which torch.compile builds kernels",
+                "Install g++ by the system's packages, or set compile_decoding: false.",
+            )
 
 
 def _policy(name: str, cache: str | None) -> Iterator[Finding]:

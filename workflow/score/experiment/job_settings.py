@@ -69,6 +69,11 @@ class JobSettings:
             self.plan.evaluations[evaluation].settings,
         )
 
+    def gpus_of_sampling(self) -> int:
+        """GPUs of one process that samples, the same in all sampling jobs."""
+        engine = self.config["rollout_backend"] == "vllm"
+        return self.config["evaluation"]["vllm_tensor_parallel_size"] if engine else 1
+
     def _prompts(self, prompting: str = "correction") -> dict:
         """The section `prompts`, without the messages that a job does not use.
 
@@ -146,9 +151,9 @@ class JobSettings:
     ) -> SampleSettings:
         """Sampling in training: its temperature and limit, and draws of their own in each round."""
         settings = self.plan.settings(instance)
-        memory = self.config["evaluation"]["vllm_gpu_memory_utilization"]
+        engine = {k: v for k, v in self.config["evaluation"].items() if k.startswith("vllm_")}
         common = ["task_type", "cache_dir", "precision", "rollout_backend"]
-        common += ["attn_implementation", "trust_remote_code"]
+        common += ["attn_implementation", "trust_remote_code", "compile_decoding"]
         return SampleSettings.from_config(
             {key: self.config[key] for key in common},
             self._prompts(prompting),
@@ -157,7 +162,7 @@ class JobSettings:
             max_tokens=settings["max_tokens"],
             num_problems=settings["training_problems"],
             batch_size=settings["local_rollout_forward_batch_size"],
-            vllm_gpu_memory_utilization=memory,
+            **engine,
             random_seed=1000 * self.plan.seed(instance) + iteration,
             **values,
         )

@@ -11,6 +11,7 @@ from score.experiment.config_errors import explain_errors
 from score.experiment.config_files import read_config
 from score.experiment.plan import Plan
 from score.files.places import REPOSITORY
+from score.policies.attention import FLASH
 
 _SCHEMA = REPOSITORY / "workflow/schemas/launcher.schema.yaml"
 
@@ -31,6 +32,7 @@ def check_launcher(config: dict) -> None:
             f"launcher {path!r} has use_cpu: true; expected false, since it turns DeepSpeed off "
             "without a word. Take configs/accelerate/cpu.yaml on a machine without GPUs."
         )
+    _check_kernels(config, launcher)
     plan = Plan(config)
     trained_whole = [name for name in plan.trained if not plan.settings(name)["use_lora"]]
     if precision == "bfloat16" and not deepspeed and trained_whole:
@@ -39,6 +41,34 @@ def check_launcher(config: dict) -> None:
             f"where all weights are trained ({', '.join(trained_whole)}): it keeps float32 copies, "
             "without which small updates are rounded away. Take configs/accelerate/single_gpu.yaml."
         )
+
+
+def _check_kernels(config: dict, launcher: dict) -> None:
+    """Attention and the token step run where the launcher puts the policy."""
+    path, attention = config["launcher"], config["attn_implementation"]
+    if attention in FLASH and launcher.get("use_cpu"):
+        raise ValueError(
+            f"attn_implementation is {attention!r} and launcher {path!r} runs on the CPU; expected a "
+            "launcher for GPUs, the only ones that it has kernels for. Set attn_implementation to null."
+        )
+    if config["compile_decoding"] and zero_stage(launcher) == 3:
+        raise ValueError(
+            f"compile_decoding is true and launcher {path!r} shards weights by ZeRO-3; expected another "
+            "launcher, since a compiled step needs them whole and in one place. Set compile_decoding: "
+            "false, or take configs/accelerate/zero2.yaml."
+        )
+
+
+def zero_stage(launcher: dict) -> int:
+    """Which of DeepSpeed's stages an accelerate config asks for; 0 for none."""
+    told = launcher.get("deepspeed_config") or {}
+    if own := told.get("deepspeed_config_file"):
+        told = json.loads(Path(own).read_text(encoding="utf-8"))
+        zero = told.get("zero_optimization")
+        stage = zero.get("stage") if isinstance(zero, dict) else None
+    else:
+        stage = told.get("zero_stage")
+    return stage if isinstance(stage, int) else 0
 
 
 def _read(path: str) -> dict:

@@ -21,7 +21,8 @@ from score.experiment.task_file import check_task_file
 from score.files.settings import MissingSetting
 from score.files.visible import visible
 from score.jobs.start_up import without
-from score.sampling.settings import check_backend
+from score.policies.compiling import check_compilable_config, check_compile_settings
+from score.sampling.settings import check_backend, check_tensor_parallel
 from score.tasks import load_task
 from score.training.settings import TrainSettings
 from score.training.tracking import check_trackers, trackers
@@ -34,7 +35,9 @@ def check_config(config: dict, schema_path: str) -> dict:
     errors = explain_errors(config, Path(schema_path))
     if errors:
         raise ValueError("\n".join(errors))
-    check_backend(config["rollout_backend"])
+    backend, attention = config["rollout_backend"], config["attn_implementation"]
+    check_backend(backend)
+    check_compile_settings(config["compile_decoding"], backend, attention=attention)
     check_task_file(config["task_type"])
     check_plan(config)
     plan = Plan(config)
@@ -238,11 +241,12 @@ def _check_sizes(wanted: dict[str, int], rows: int | None, place: str | list) ->
 def _import_tokenizers(config: dict) -> None:
     """Import transformers without torch, of which tokenizers need nothing: that takes seconds less.
 
-    Code that comes with a policy may need torch, and so does a look at the attention of its class.
+    Code that comes with a policy may need torch, and so does a look at what its class can do.
     """
     if (
         config["trust_remote_code"]
         or config["attn_implementation"]
+        or config["compile_decoding"]
         or "transformers" in sys.modules
     ):
         return
@@ -277,6 +281,10 @@ def _check_policy(config: dict, few_shot: list[dict]) -> None:
         rows = check_policy(path, config["cache_dir"], **trusted)
         known = config_of(path, config["cache_dir"])
         check_attention(config["attn_implementation"], config["precision"], known)
+        if config["compile_decoding"]:
+            check_compilable_config(known)
+        if config["rollout_backend"] == "vllm":
+            check_tensor_parallel(config["evaluation"]["vllm_tensor_parallel_size"], known)
     except ValueError as error:
         raise ValueError(f"model_path is {path!r}: {error}") from None
     try:

@@ -17,7 +17,9 @@ IDLE = (
     "stop_when_nothing_to_learn",
     "verifier_workers",
     "vllm_gpu_memory_utilization",
+    "vllm_prefix_caching",
     "vllm_server_url",
+    "vllm_tensor_parallel_size",
     "wandb_project_name",
 )
 

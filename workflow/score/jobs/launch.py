@@ -34,7 +34,7 @@ def accelerate_command(flags: Namespace, environment: Mapping[str, str]) -> list
 
     ValueError where the processes can't be shared out over nodes and the GPUs that Slurm gave.
     """
-    nodes = flags.nodes
+    nodes, each = flags.nodes, flags.gpus_each
     here, left = divmod(flags.processes, nodes)
     if left or not here:
         raise ValueError(
@@ -42,10 +42,12 @@ def accelerate_command(flags: Namespace, environment: Mapping[str, str]) -> list
             "since each node takes as many processes. Set gpu to nodes × GPUs of a node."
         )
     given = given_gpus(environment)
-    if given is not None and given != here:
+    if given is not None and given != here * each:
+        per = f" of {each} GPUs each" if each > 1 else ""
         raise ValueError(
             f"Slurm gave {given} GPUs to {environment.get('SLURMD_NODENAME', 'this node')}, but "
-            f"{here} processes are to run there; expected as many. Set gpu to nodes × GPUs of a node."
+            f"{here} processes{per} are to run there; expected as many. Set gpu to nodes × GPUs of a "
+            "node."
         )
     # this Python's own accelerate, also where its scripts are not on the PATH
     command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", flags.config]
@@ -57,6 +59,17 @@ def accelerate_command(flags: Namespace, environment: Mapping[str, str]) -> list
         command += ["--main_process_port", str(port_of(environment))]
         command += ["--deepspeed_multinode_launcher", "standard"]
     return command
+
+
+def processes_on(gpus: int, nodes: int, each: int) -> int:
+    """How many processes share the GPUs of all nodes, `each` of one node for every process."""
+    if each > 1 and (gpus % nodes or (gpus // nodes) % each):
+        raise ValueError(
+            f"resource gpu is {gpus} on {nodes} nodes, and vllm_tensor_parallel_size {each}; expected a "
+            "multiple of it on each node, since every process samples on so many GPUs. Set gpu to "
+            "nodes × a multiple of vllm_tensor_parallel_size."
+        )
+    return gpus // each
 
 
 def without_launcher(flags: Namespace) -> bool:
@@ -188,13 +201,15 @@ def main() -> None:
     flags = COMMAND.flags(
         words[:at],
         config="accelerate's file: configs/accelerate/…",
-        processes={"type": int, "required": True, "help": "of all nodes; one a GPU"},
+        processes={"type": int, "required": True, "help": "GPUs of all nodes, a process for each"},
+        gpus_each=optional("GPUs of one process, which are then fewer", type=int, default=1),
         nodes=optional("of the Slurm job", type=int, default=1),
         cpus=optional("of each node", type=int, default=os.cpu_count()),
     )
     if in_batch_shell(os.environ):
         sys.exit(run_job(srun_command(flags, words)))
     with COMMAND.errors():
+        flags.processes = processes_on(flags.processes, flags.nodes, flags.gpus_each)
         if without_launcher(flags):
             command = alone_command(words[at:])
         else:

@@ -84,13 +84,16 @@ class Clock:
         back = self.setup.width * trained / self.link if shared > 1 else 0.0
         return moved + back + self._reduced(each_pass=False)
 
+    def rows(self, conversation: Conversation, budget: int, each: int) -> int:
+        """How many rollouts a pass of at most so many positions has."""
+        prompt = conversation.prompt / (each if self.setup.shares_prefixes else 1)
+        return max(1, int(budget / (conversation.tokens - conversation.prompt + prompt)))
+
     def _operations(self, conversation: Conversation, rows: int, each: int) -> float:
         """Of a forward pass of a micro-batch; prompts are one pass for the rollouts of a problem where
         layers are neither computed again nor shared out."""
         own = conversation.tokens - conversation.prompt
-        prompts = rows
-        if not (self.setup.checkpointing or self.setup.sharded):
-            prompts = ceil(rows / each)
+        prompts = ceil(rows / each) if self.setup.shares_prefixes else rows
         tokens = rows * own + prompts * conversation.prompt
         return self.shape.operations(tokens, conversation.tokens / 2, rows * conversation.trained)
 
@@ -115,7 +118,8 @@ class Clock:
 def seconds_of(work: Work, clock: Clock, micro: int, rows: int) -> dict[str, float]:
     """Seconds of a job by what they are spent on.
 
-    micro: rollouts of a backward pass of a GPU. rows: rollouts that a GPU samples at once.
+    micro: rollouts of a backward pass of a GPU, with a budget its positions. rows: rollouts that a GPU
+    samples at once.
     """
     gpus, spent = (
         clock.setup.gpus,
@@ -125,9 +129,12 @@ def seconds_of(work: Work, clock: Clock, micro: int, rows: int) -> dict[str, flo
         in_set = work.rollouts * one.share / gpus / (work.sets * one.share)
         spent["sampling"] += work.sets * one.share * clock.sampling(one, in_set, rows)
         if work.updates:
-            backwards = work.updates * one.share * ceil(work.batch / gpus / micro)
-            spent["training"] += backwards * clock.training(one, micro, work.each)
-            spent["scoring"] += backwards * work.passes * clock.scoring(one, micro, work.each)
+            own = ceil(work.batch / gpus)
+            taken = micro if work.budget is None else clock.rows(one, micro, work.each)
+            passes = ceil(own / taken)
+            backwards, taken = work.updates * one.share * passes, ceil(own / passes)
+            spent["training"] += backwards * clock.training(one, taken, work.each)
+            spent["scoring"] += backwards * work.passes * clock.scoring(one, taken, work.each)
     if work.validated:
         one = work.conversations[-1]
         checked = work.validated / gpus

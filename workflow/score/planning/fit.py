@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from score.planning.devices import FILLED, Device
+from score.planning.durations import Clock
 from score.planning.memory import Setup, activations, sampling, states
 from score.planning.shape import Shape
 from score.planning.work import Conversation, Work
@@ -14,7 +15,7 @@ class Fit:
     """How a job is laid out. micro, rows: rollouts of a backward pass and sampled at once, of each GPU.
     largest: the most that `micro` could be. Bytes of a GPU: held all the time, and beside that in a
     backward pass and while sampling, by what takes them. otherwise: activations with the other choice of
-    gradient checkpointing.
+    gradient checkpointing. by_tokens: whether micro and largest are positions of a pass.
     """
 
     setup: Setup
@@ -25,6 +26,7 @@ class Fit:
     training: dict[str, float]
     sampling: dict[str, float]
     otherwise: float = 0.0
+    by_tokens: bool = False
 
     @property
     def total(self) -> float:
@@ -69,11 +71,14 @@ class Room:
         return list(dict.fromkeys([*first, *possible]))
 
     def _with_batches(self, work: Work, setup: Setup) -> Fit | None:
-        held, stated = self._held(work, setup), work.settings["per_device_train_batch_size"]
+        held, by_tokens = self._held(work, setup), work.budget is not None
+        stated = work.budget or work.settings["per_device_train_batch_size"]
+        possible = micro_batches(work.batch, setup.gpus)
+        if by_tokens and possible:
+            longest = max(map(self._longest, work.conversations))
+            possible = budgets(work.budget, longest, work.batch // setup.gpus)
         fitting = [
-            micro
-            for micro in micro_batches(work.batch, setup.gpus)
-            if self._fits(held, self._trained(work, setup, micro))
+            micro for micro in possible if self._fits(held, self._trained(work, setup, micro))
         ]
         micro = max((size for size in fitting if size <= stated), default=None)
         rows = self._rows(work, setup, held)
@@ -89,6 +94,7 @@ class Room:
             self._trained(work, setup, micro),
             self._sampled(work, setup, rows),
             self._trained(work, other, micro)["activations"],
+            by_tokens,
         )
 
     def _held(self, work: Work, setup: Setup) -> dict[str, float]:
@@ -98,12 +104,27 @@ class Room:
         return held | ({"engine": self.engine * self.device.memory} if self.engine else {})
 
     def _trained(self, work: Work, setup: Setup, micro: int) -> dict[str, float]:
-        """Bytes of a backward pass of the longest conversations."""
+        """Bytes of a backward pass of the longest conversations, or of the most positions."""
+        if work.budget is not None:
+            needs = [self._of_positions(work, setup, one, micro) for one in work.conversations]
+            return max(needs, key=lambda need: sum(need.values()))
         needs = [
             activations(self.shape, setup, micro * self._longest(one), micro * self._most(one))
             for one in work.conversations
         ]
         return max(needs, key=lambda need: sum(need.values()))
+
+    def _of_positions(
+        self, work: Work, setup: Setup, one: Conversation, budget: int
+    ) -> dict[str, float]:
+        """Bytes of a pass whose positions reach the budget, with keys and values that its rows have of
+        prompts which they share."""
+        need = activations(self.shape, setup, budget, budget)
+        if setup.shares_prefixes:
+            rows = Clock(self.shape, setup, self.device).rows(one, budget, work.each)
+            copied = 2 * setup.width * self.shape.queries * self.shape.layers
+            need["activations"] += copied * rows * one.prompt
+        return need
 
     def _longest(self, one: Conversation) -> float:
         return one.longest(self.share * one.limit)
@@ -148,3 +169,11 @@ def micro_batches(batch: int, gpus: int) -> list[int]:
     """Sizes of a backward pass with which an update of `batch` rollouts shares evenly over GPUs."""
     own = 0 if batch % gpus else batch // gpus
     return [size for size in range(1, own + 1) if own % size == 0]
+
+
+def budgets(stated: int, longest: float, rows: int) -> list[int]:
+    """Budgets of a pass by halves and doubles of the stated one, from the longest row to all rows."""
+    least, most = int(longest), max(int(rows * longest), stated)
+    sizes = [stated // 2**i for i in range(stated.bit_length()) if stated // 2**i >= least]
+    sizes += [stated * 2**i for i in range(1, 64) if stated * 2**i < 2 * most]
+    return sorted(min(size, most) for size in sizes)

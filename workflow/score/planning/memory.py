@@ -34,6 +34,11 @@ class Setup:
         """Whether weights are shared out too."""
         return self.launcher in ("zero3", "zero3-offload")
 
+    @property
+    def shares_prefixes(self) -> bool:
+        """Whether a pass computes a prompt once for the rollouts of a problem."""
+        return not (self.checkpointing or self.sharded)
+
 
 def states(shape: Shape, setup: Setup) -> dict[str, float]:
     """Bytes of a GPU for weights, gradients, optimizer and reference. The latter is the policy's own

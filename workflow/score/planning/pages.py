@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from score.comparison.tables import markdown_table
 from score.planning.devices import SOURCES
-from score.planning.fit import Room
+from score.planning.fit import Fit, Room
 from score.planning.memory import Setup, node_states
 from score.planning.plan import PlannedJob, RunPlan
 from score.planning.work import Lengths
@@ -34,13 +34,17 @@ def _row(plan: RunPlan, price: float | None) -> list[str]:
     cells = [
         str(plan.gpus),
         str(fit.setup.launcher),
-        str(fit.micro),
-        str(fit.largest),
+        _passes(fit.micro, fit),
+        _passes(fit.largest, fit),
         str(fit.rows),
     ]
     cells += [_millions(plan.tokens(kind)) for kind in ("generated", "scored")]
     cells += [_hours(plan.hours), _hours(plan.gpu_hours)]
     return cells + ([] if price is None else [f"{price * plan.gpu_hours:,.0f}"])
+
+
+def _passes(size: int, fit: Fit) -> str:
+    return f"{size:,} tokens" if fit.by_tokens else str(size)
 
 
 def _memory(plans: list[RunPlan]) -> str:
@@ -147,6 +151,7 @@ def _job_object(job: PlannedJob) -> dict:
         **asdict(fit.setup),
         "micro_batch": fit.micro,
         "largest_micro_batch": fit.largest,
+        "micro_batches_are_of": "tokens" if fit.by_tokens else "rollouts",
         "sampled_at_once": fit.rows,
         "bytes_held": _rounded(fit.held),
         "bytes_of_training": _rounded(fit.training),

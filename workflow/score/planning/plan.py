@@ -102,6 +102,7 @@ def _too_long(work: Work, room: Room, gpus: int) -> float | None:
     """Bytes that the least layout of a training takes on each GPU."""
     roomy = replace(room, device=replace(room.device, memory=1e15))
     least = replace(work, settings={**work.settings, "per_device_train_batch_size": 1}, rows=1)
+    least = replace(least, budget=None)
     fits = [_fit(least, replace(roomy, launcher=name), gpus) for name in ("zero2", "zero3")]
     return min((fit.total for fit in fits if fit is not None), default=None)
 

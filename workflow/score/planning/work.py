@@ -62,7 +62,8 @@ class Work:
     """A job: rollouts that are sampled, `rows` at once, and what a training does with them.
 
     rollouts: of the whole job. updates, batch: 0 where nothing is trained. sets: how often rollouts are
-    sampled. settings: of the training. passes: of the whole batch without gradient.
+    sampled. settings: of the training. passes: of the whole batch without gradient. budget: most
+    positions of a pass; None: passes are of so many rollouts.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Work:
     passes: int = 0
     settings: dict = field(default_factory=dict)
     validated: float = 0
+    budget: int | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -184,6 +186,7 @@ class RunWork:
             1 + (minis > 1) + (settings["kl_estimator"] == "k1"),
             settings,
         )
+        work.budget = settings["micro_batch_tokens"]
         steps = settings["validation_steps"]
         if steps and self.plan.is_validated(instance):
             work.validated = updates // steps * self.config["problems"]["validation_size"]

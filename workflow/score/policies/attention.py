@@ -25,7 +25,7 @@ def check_attention(name: str | None, precision: str, config: dict | None) -> No
         return
     if name in FLASH:
         _check_flash(name, precision)
-    policy_class = _class_of(config or {})
+    policy_class = class_of(config or {})
     flag = _FLAGS.get(name, "_supports_flash_attn" if name in FLASH else None)
     if policy_class is not None and flag is not None and not getattr(policy_class, flag, False):
         raise ValueError(
@@ -47,7 +47,7 @@ def _check_flash(name: str, precision: str) -> None:
         )
 
 
-def _class_of(config: dict) -> type | None:
+def class_of(config: dict) -> type | None:
     """The class that transformers has for a config.json; None where it has none of its own."""
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES

@@ -8,91 +8,86 @@ row's. Positions count the row's own tokens alone.
 """
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import torch
-from transformers import Cache, DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers import Cache
+
+from score.sampling.growing import GrowingLayer, growing_cache
 
 
 @dataclass
 class Conversations:
-    """R rows in a cache. ids: of each row the tokens that the cache holds. mask (R, L): where."""
+    """R rows in a cache. ids: of each row the tokens that the cache holds. mask (R, L): where.
+
+    places: the number of each row in the batch. asleep: how many rows, the last ones, are passed over.
+    """
 
     ids: list[list[int]]
     cache: Cache
     mask: torch.Tensor
+    places: list[int] = field(default_factory=list)
+    asleep: int = 0
 
     @classmethod
     def none(cls, rows: int, model) -> "Conversations":
         """Rows of which the cache holds nothing yet."""
-        cache = DynamicCache(config=model.config.get_text_config(decoder=True))
-        return cls([[] for _ in range(rows)], cache, torch.zeros(rows, 0, dtype=torch.bool))
+        cache = growing_cache(model.config.get_text_config(decoder=True))
+        mask = torch.zeros(rows, 0, dtype=torch.bool)
+        return cls([[] for _ in range(rows)], cache, mask, list(range(rows)))
 
-    def rows(self, places: list[int]) -> "Conversations":
-        """The rows at `places`, each as often as it is named. These take the cache with them."""
-        if places != list(range(len(self.ids))):
-            index = torch.tensor(places, device=self.mask.device)
+    def rows(self, chosen: list[int]) -> "Conversations":
+        """The rows `chosen`, each as often as it is named. These take the cache with them."""
+        if chosen != list(range(len(self.ids))):
+            index = torch.tensor(chosen, device=self.mask.device)
             self.cache.reorder_cache(index)
             self.mask = self.mask[index]
-            self.ids = [list(self.ids[i]) for i in places]
+            self.ids = [list(self.ids[i]) for i in chosen]
+            self.places = [self.places[i] for i in chosen]
         return self
 
-    def part(self, places: list[int]) -> "Conversations":
-        """A copy of the rows at `places`."""
-        index = torch.tensor(places, device=self.mask.device)
-        copied = DynamicCache()
-        copied.layers = [
-            _layer(layer.keys[index], layer.values[index]) for layer in self.cache.layers
-        ]
-        return Conversations([self.ids[i] for i in places], copied, self.mask[index])
+    def let_sleep(self, ended: list[int], keep: bool) -> list[int]:
+        """Pass over the awake rows `ended` from now on; the rows that stay, as they were numbered.
 
-    def can_be_parted(self) -> bool:
+        They change places with rows that stay, in the cache itself. Without `keep` they are given up.
+        """
+        awake = len(self.ids) - self.asleep
+        order = list(range(len(self.ids)))
+        gone = set(ended)
+        staying = awake - len(gone)
+        free = [i for i in sorted(gone) if i < staying]
+        last = [i for i in range(staying, awake) if i not in gone]
+        for i, j in zip(free, last, strict=True):
+            order[i], order[j] = j, i
+        if free:
+            for layer in self.cache.layers:
+                layer.swap(free, last)
+        self.asleep += len(gone)
+        if not keep:
+            order = order[:staying]
+            self.asleep = 0
+            for layer in self.cache.layers:
+                layer.forget(staying)
+        self.mask = self.mask[torch.tensor(order, device=self.mask.device)]
+        self.ids = [self.ids[i] for i in order]
+        self.places = [self.places[i] for i in order]
+        return order[:staying]
+
+    def wake(self) -> "Conversations":
+        """Pass over no row."""
+        if self.asleep:
+            for layer in self.cache.layers:
+                layer.wake()
+            self.asleep = 0
+        return self
+
+    def can_sleep(self) -> bool:
         """Whether every layer holds all positions, so that some of them may be left out by the mask.
 
         A sliding window counts positions of the cache, and a recurrent state has none.
         """
-        return all(type(layer) is DynamicLayer for layer in self.cache.layers)
-
-
-def _layer(keys: torch.Tensor, values: torch.Tensor) -> DynamicLayer:
-    layer = DynamicLayer()
-    layer.lazy_initialization(keys, values)
-    layer.keys, layer.values = keys, values
-    return layer
-
-
-def joined(parts: list[Conversations], places: list[int]) -> Conversations:
-    """Parts of one set of rows as one; places: of each row of the parts, in turn, its number there.
-
-    Shorter parts are filled up at their end.
-    """
-    if len(parts) == 1:
-        back = sorted(range(len(places)), key=places.__getitem__)
-        return parts[0].rows(back)
-    length = max(part.mask.size(1) for part in parts)
-    index = torch.tensor(places, device=parts[0].mask.device)
-    mask = parts[0].mask.new_zeros(len(places), length)
-    mask[index] = torch.cat([_filled(part.mask, length, 1) for part in parts])
-    cache = DynamicCache()
-    for layers in zip(*(part.cache.layers for part in parts), strict=True):
-        both = []
-        for name in ("keys", "values"):
-            whole = torch.cat([_filled(getattr(layer, name), length, 2) for layer in layers])
-            ordered = torch.empty_like(whole)
-            ordered[index] = whole
-            both.append(ordered)
-        cache.layers.append(_layer(*both))
-    rows = dict(zip(places, (row for part in parts for row in part.ids), strict=True))
-    return Conversations([rows[i] for i in range(len(places))], cache, mask)
-
-
-def _filled(values: torch.Tensor, length: int, dim: int) -> torch.Tensor:
-    """`values`, filled up with zeros to `length` along `dim`."""
-    missing = [*values.shape]
-    missing[dim] = length - values.size(dim)
-    return torch.cat([values, values.new_zeros(missing)], dim)
+        return all(type(layer) is GrowingLayer for layer in self.cache.layers)
 
 
 @torch.no_grad()
@@ -107,8 +102,9 @@ def extend(
     ids = torch.tensor([[0] * (length - len(run)) + run for run in new], device=device)
     mask = torch.tensor([[0] * (length - len(run)) + [1] * len(run) for run in new], device=device)
     before = conversations.mask.to(device)
-    seen = torch.cat([before, mask.bool()], dim=1)
-    positions = (before.sum(1, keepdim=True) + mask.cumsum(1) - 1).clamp_(min=0)
+    seen = torch.cat([before[: len(new)], mask.bool()], dim=1)
+    told = before[: len(new)].sum(1, keepdim=True)
+    positions = (told + mask.cumsum(1) - 1).clamp_(min=0)
     accepted = _accepted(model)
     optional = {"position_ids": positions, "logits_to_keep": 1}
     out = model(
@@ -118,17 +114,11 @@ def extend(
         use_cache=True,
         **{name: value for name, value in optional.items() if name in accepted},
     )
-    for row, run in zip(conversations.ids, new, strict=True):
-        row += run
-    conversations.mask = seen
-    if counts is not None and not all(counts):
-        conversations.mask = seen.clone()
-        own = torch.tensor(counts, device=device)
-        conversations.mask[:, -length:] &= own[:, None]
-        conversations.ids = [
-            row if own else row[:-length]
-            for row, own in zip(conversations.ids, counts, strict=True)
-        ]
+    own = torch.tensor(counts or [True] * len(new), device=device)
+    conversations.mask = torch.nn.functional.pad(before, (0, length))
+    conversations.mask[: len(new), -length:] = mask.bool() & own[:, None]
+    for row, run, counted in zip(conversations.ids, new, own.tolist(), strict=False):
+        row += run if counted else []
     return out.logits[:, -1].float()
 
 

@@ -8,45 +8,55 @@ from collections.abc import Callable
 import torch
 from transformers.integrations import is_deepspeed_zero3_enabled
 
-from score.sampling.cached import Conversations, extend, joined
+from score.sampling.cached import Conversations, extend
 
-# Rows that have ended leave the batch when they are so many of it: each time costs a copy of the rest.
+# Rows that have ended leave the batch when they are so many of it: each time some rows are moved.
 LEAVING = 0.25
 
 
 def begin(
     model, prompts: list[list[int]], kept: Conversations | None
 ) -> tuple[Conversations, torch.Tensor]:
-    """R prompts in a cache, and the logits (R, V) behind them; prompts that are alike are one pass.
+    """R prompts in a cache, and the logits (R, V) behind its rows; prompts that are alike are one pass.
 
     kept: conversations of a call before, which the prompts go on from where each begins with its own:
-    C prompts in a row with each. They are changed.
+    C prompts in a row with each. They are changed, and their order is that of the rows.
     """
-    distinct: dict[tuple[int, ...], int] = {}
-    for i, prompt in enumerate(prompts):
-        distinct.setdefault(tuple(prompt), i)
-    rows = _continued(kept, distinct, len(prompts)) or Conversations.none(len(distinct), model)
-    new = [list(prompt[len(ids) :]) for prompt, ids in zip(distinct, rows.ids, strict=True)]
+    if kept is not None and not _continue(kept.wake(), prompts):
+        kept = None
+    each = 1 if kept is None else len(prompts) // len(kept.ids)
+    order = list(range(len(prompts)))
+    if kept is not None:
+        order = [place * each + c for place in kept.places for c in range(each)]
+    number: dict[tuple[int, ...], int] = {}
+    firsts = []  # of distinct prompts, the first of the prompts in that order that is it
+    for at, i in enumerate(order):
+        if number.setdefault(tuple(prompts[i]), len(firsts)) == len(firsts):
+            firsts.append(at)
+    if kept is None:
+        rows = Conversations.none(len(firsts), model)
+    else:
+        rows = kept.rows([at // each for at in firsts])
+    new = [list(prompt[len(ids) :]) for prompt, ids in zip(number, rows.ids, strict=True)]
     logits = extend(model, rows, new)
-    if len(distinct) < len(prompts):
-        number = {prompt: row for row, prompt in enumerate(distinct)}
-        places = [number[tuple(prompt)] for prompt in prompts]
-        rows, logits = rows.rows(places), logits[places]
+    chosen = [number[tuple(prompts[i])] for i in order]
+    if len(firsts) < len(prompts):
+        logits = logits[chosen]
+    rows.rows(chosen).places = order
     return rows, logits
 
 
-def _continued(
-    kept: Conversations | None, distinct: dict[tuple[int, ...], int], prompts: int
-) -> Conversations | None:
-    """The kept row that each distinct prompt begins with; None where one does not."""
-    if kept is None or prompts % len(kept.ids):
-        return None
-    rows = [place * len(kept.ids) // prompts for place in distinct.values()]
-    for prompt, row in zip(distinct, rows, strict=True):
-        ids = kept.ids[row]
-        if len(prompt) <= len(ids) or list(prompt[: len(ids)]) != ids:
-            return None
-    return kept.rows(rows)
+def _continue(kept: Conversations, prompts: list[list[int]]) -> bool:
+    """Whether all prompts go on from the kept conversations, as many in a row from each."""
+    each, rest = divmod(len(prompts), len(kept.ids))
+    if rest:
+        return False
+    starts = dict(zip(kept.places, kept.ids, strict=True))
+    return all(
+        len(prompt) > len(starts[i // each])
+        and list(prompt[: len(starts[i // each])]) == starts[i // each]
+        for i, prompt in enumerate(prompts)
+    )
 
 
 # (logits (R', V), which rows of the batch these are, position in the attempt) -> R' tokens.
@@ -62,16 +72,14 @@ def decode(
     most: int,
     keep: bool = True,
 ) -> tuple[list[list[int]], Conversations | None]:
-    """Attempts of R rows, and the conversations with all but the last token of each.
+    """Attempts of R rows, by their places, and the conversations with all but the last token of each.
 
-    None in their place without `keep`, and where rows can't be taken from a batch and put back
-    (`can_be_parted`). logits (R, V): of first tokens. most: tokens of an attempt.
+    None in place of these without `keep`, and where rows can't be passed over (`can_sleep`).
+    logits (R, V): of first tokens. most: tokens of an attempt.
     """
     attempts: list[list[int]] = [[] for _ in rows.ids]
-    here, going = list(range(len(attempts))), [True] * len(attempts)
-    gone: list[Conversations] = []
-    gone_places: list[int] = []
-    keep = keep and rows.can_be_parted()
+    here, going = list(rows.places), [True] * len(attempts)
+    in_place = rows.can_sleep()
     for position in range(most):
         tokens = choose(logits, here, position)
         active = [i for i, goes in enumerate(going) if goes]
@@ -81,17 +89,17 @@ def decode(
             going[i] = not ended
         if position + 1 == most or not _any_rank(any(going), logits.device):
             break
-        still = [i for i, goes in enumerate(going) if not goes]
-        if LEAVING * len(here) <= len(still) < len(here):
-            if keep:
-                gone.append(rows.part(still))
-                gone_places += [here[i] for i in still]
-            staying = [i for i, goes in enumerate(going) if goes]
-            rows = rows.rows(staying)
+        gone = [i for i, goes in enumerate(going) if not goes]
+        if LEAVING * len(here) <= len(gone) < len(here):
+            if in_place:
+                staying = rows.let_sleep(gone, keep)
+            else:
+                staying = [i for i, goes in enumerate(going) if goes]
+                rows = rows.rows(staying)
             here, tokens = [here[i] for i in staying], [tokens[i] for i in staying]
             going = [True] * len(here)
         logits = extend(model, rows, [[token] for token in tokens], going)
-    return attempts, joined([*gone, rows], gone_places + here) if keep else None
+    return attempts, rows if keep and in_place else None
 
 
 def _any_rank(going: bool, device) -> bool:

@@ -13,6 +13,8 @@ import random
 
 import torch
 
+BLOCK = 256  # tokens of the vocabulary whose probabilities are summed up first
+
 
 def turn_seeds(
     random_seed: int,
@@ -47,9 +49,25 @@ def uniforms(seeds: list[int], length: int) -> torch.Tensor:
 def draw_tokens(logits: torch.Tensor, temperature: float, draws: torch.Tensor) -> torch.Tensor:
     """Tokens (R, 1) by inverse CDF, from logits (R, V) and uniform numbers (R, 1).
 
-    Sums are in float64: over a vocabulary of 10^5 tokens those of float32 lose the rare ones.
+    First the block of the vocabulary in which the cumulative distribution passes the number, then the
+    token in it. Sums are in float64: over a vocabulary of 10^5 tokens those of float32 lose the rare
+    ones.
     """
-    cumulated = (logits.float() / temperature).softmax(-1).double().cumsum(-1)
-    # The sum is 1 up to rounding only. `right` passes over tokens of probability 0.
-    tokens = torch.searchsorted(cumulated, draws * cumulated[:, -1:], right=True)
-    return tokens.clamp_(max=logits.size(1) - 1)
+    probabilities = (logits.float() / temperature).softmax(-1)
+    if padding := -logits.size(1) % BLOCK:
+        probabilities = torch.nn.functional.pad(probabilities, (0, padding))
+    blocks = probabilities.unflatten(1, (-1, BLOCK))
+    ends = blocks.sum(-1, dtype=torch.float64).cumsum(-1)
+    numbers = draws * ends[:, -1:]  # the sum is 1 up to rounding only
+    block = _passed(ends, numbers)
+    numbers = numbers - torch.nn.functional.pad(ends, (1, 0)).gather(1, block)
+    index = block[:, :, None].expand(-1, -1, BLOCK)
+    inner = blocks.gather(1, index).squeeze(1).double().cumsum(-1)
+    return block * BLOCK + _passed(inner, numbers)
+
+
+def _passed(cumulated: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+    """Where sums (R, N) first exceed numbers (R, 1): (R, 1), never at an addend of 0."""
+    total = cumulated[:, -1:]
+    below = torch.minimum(numbers, torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(cumulated, below, right=True)

@@ -8,6 +8,7 @@ from transformers import GenerationConfig
 
 from score.policies.distribution import without_dropout
 from score.sampling.cached import Conversations
+from score.sampling.compiled import decode_compiled
 from score.sampling.decode import Choose, begin, decode
 from score.sampling.draws import draw_tokens, uniforms
 from score.sampling.plain_prompts import plain_prompts_of
@@ -56,7 +57,7 @@ class HFGenerate:
     batch_size: most rows at a time; conversations are kept where a call has no more. Without seeds the
     draws come from torch's own generator. tell: whether `logps` fills with the log-probabilities of
     sampled tokens, of each call, of each prompt; needs a temperature above 0. strings: at which attempts
-    end beside the ids that the config names.
+    end beside the ids that the config names. compiled: by a compiled token step, `decode_compiled`.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class HFGenerate:
         batch_size: int,
         tell: bool = False,
         strings: StopStrings | None = None,
+        compiled: bool = False,
     ):
         self.model = model
+        self.decode = decode_compiled if compiled else decode
         self.config = config
         self.batch_size = batch_size
         self.tell = tell
@@ -89,7 +92,9 @@ class HFGenerate:
                 drawn = None if draws is None else draws[places].to(logits.device)
                 choose, told = self._chooser(drawn, len(places))
                 most = self.config.max_new_tokens
-                decoded = decode(self.model, rows, logits, choose, self._have_ended, most, keep)
+                decoded = self.decode(
+                    self.model, rows, logits, choose, self._have_ended, most, keep
+                )
                 sampled, self.kept = decoded
                 for i, attempt, row in zip(places, sampled, told, strict=True):
                     attempts[i] = cut_after_stop(attempt, self.stop)

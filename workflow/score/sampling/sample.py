@@ -86,8 +86,8 @@ def load_generate(plan: SamplingPlan, accelerator: Accelerator) -> tuple[Generat
         return VLLMGenerate(settings, plan.path, stop_ids, plan.length(), local_rank), stop_ids
     policy, config, stop_ids = load_sampler(plan)
     policy = place_for_sampling(policy, accelerator)
-    generate = HFGenerate(policy, config, settings.batch_size, strings=stop_ids.strings)
-    return generate, stop_ids
+    rows, strings, compiled = settings.batch_size, stop_ids.strings, settings.compile_decoding
+    return HFGenerate(policy, config, rows, strings=strings, compiled=compiled), stop_ids
 
 
 def load_sampler(plan: SamplingPlan) -> tuple:

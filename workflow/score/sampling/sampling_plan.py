@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from score.files.digests import digest, file_digest
+from score.files.settings import IDLE
 from score.policies.fitness import check_policy, check_vocabulary
 from score.policies.load import policy_digest, vocabulary_size
 from score.problems.problem import Problem
@@ -31,7 +32,7 @@ from score.sampling.shards import Job
 from score.sampling.tokenizers import asking_tokenizer
 
 # Settings on which no attempt depends, so that shards outlive a change of them.
-_IDLE = ("batch_size", "cache_dir", "num_problems", "vllm_gpu_memory_utilization")
+_IDLE = (*IDLE, "batch_size", "num_problems")
 
 
 class SamplingPlan:

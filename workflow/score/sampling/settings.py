@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from score.policies.compiling import check_compile_settings
 from score.sampling.prompt_settings import BETWEEN, PromptSettings
 
 _CHOICES = {"history": ("whole", "last"), "prompting": tuple(BETWEEN)}
@@ -36,6 +37,9 @@ class SampleSettings(PromptSettings):
     prompting: str = "correction"
     rollout_backend: str = "transformers"
     vllm_gpu_memory_utilization: float = 0.9
+    vllm_tensor_parallel_size: int = 1
+    vllm_prefix_caching: bool = True
+    compile_decoding: bool = False
     cache_dir: str | None = None
     attn_implementation: str | None = None
     trust_remote_code: bool = False
@@ -60,6 +64,9 @@ class SampleSettings(PromptSettings):
                 expected = " or ".join(map(repr, choices))
                 raise ValueError(f"{name} is {value!r}; expected {expected}. Choose one.")
         check_backend(self.rollout_backend)
+        check_compile_settings(
+            self.compile_decoding, self.rollout_backend, attention=self.attn_implementation
+        )
 
 
 BACKENDS = ("transformers", "vllm")
@@ -76,4 +83,14 @@ def check_backend(name: str) -> None:
             "rollout_backend is 'vllm', which is not installed here; expected it in the environment "
             "of every job. Install it with `pip install -r requirements-vllm.txt`, or set "
             "rollout_backend: transformers."
+        )
+
+
+def check_tensor_parallel(gpus: int, config: dict | None) -> None:
+    """ValueError where vLLM can't share out the policy of this config.json, None if unknown."""
+    heads = (config or {}).get("num_attention_heads")
+    if heads is not None and heads % gpus:
+        raise ValueError(
+            f"evaluation.vllm_tensor_parallel_size is {gpus} and the policy has {heads} heads of "
+            "attention; expected a divisor of them, since every GPU holds as many. Change it."
         )

@@ -1,12 +1,14 @@
 """Sampling through vLLM, an optional extra (requirements-vllm.txt).
 
-In evaluation every process has an engine, which holds the whole policy on one GPU: tensor
-parallelism is not offered. In training TRL keeps an engine and its weights. Prefix caching lets turn
-2 go on from the keys and values of turn 1.
+In evaluation every process has an engine, which holds the whole policy on one GPU, or on the
+vllm_tensor_parallel_size next GPUs of a machine. In training TRL keeps an engine and its weights. Prefix
+caching lets turn 2 go on from the keys and values of turn 1.
 """
 
 import os
 from collections.abc import Callable
+
+import torch
 
 from score.policies.load import base_of, is_adapter, local_folder
 from score.sampling.engine_watch import watch_over_children
@@ -17,14 +19,15 @@ from score.sampling.stop_strings import StopIds
 class VLLMGenerate:
     """`Generate` through vLLM: the whole softmax at the temperature, greedy at 0, a seed a request.
 
-    settings: temperature, max_tokens, precision, cache_dir, trust_remote_code and
-    vllm_gpu_memory_utilization of it are read. cached_tokens: how many tokens of the last call's
+    settings: temperature, max_tokens, precision, cache_dir, trust_remote_code and what begins with vllm_
+    of it are read. cached_tokens: how many tokens of the last call's
     prompts were found in the prefix cache. length: the most tokens a conversation can have.
-    local_rank: which of this machine's visible GPUs is this process's own.
+    local_rank: which of this machine's processes this is; each has its own of the visible GPUs.
+    ValueError where they are too few.
     """
 
     def __init__(self, settings, path: str, stop_ids: set[int], length: int, local_rank: int = 0):
-        _see_one_gpu(local_rank)
+        _see_own_gpus(local_rank, settings.vllm_tensor_parallel_size)
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         from vllm import LLM
@@ -43,7 +46,8 @@ class VLLMGenerate:
             dtype=settings.precision,
             max_model_len=length,
             gpu_memory_utilization=settings.vllm_gpu_memory_utilization,
-            enable_prefix_caching=True,
+            tensor_parallel_size=settings.vllm_tensor_parallel_size,
+            enable_prefix_caching=settings.vllm_prefix_caching,
             generation_config="vllm",  # not the checkpoint's: no top_k, top_p or penalties of its own
             seed=0,  # unused: requests bring their own
             **adapter,
@@ -118,11 +122,19 @@ def _told(logps: list[float | None]) -> list[float]:
     return [float("nan") if logp is None else logp for logp in logps]
 
 
-def _see_one_gpu(local_rank: int) -> None:
-    """The engine's own process, which inherits this environment, takes the first GPU it sees."""
+def _see_own_gpus(local_rank: int, each: int) -> None:
+    """The engine's own processes, which inherit this environment, take the first GPUs they see."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    gpus = visible.split(",") if visible else None
-    os.environ["CUDA_VISIBLE_DEVICES"] = gpus[local_rank] if gpus else str(local_rank)
+    first, last = local_rank * each, (local_rank + 1) * each
+    gpus = visible.split(",") if visible else list(map(str, range(last)))
+    there = len(gpus) if visible else torch.cuda.device_count()
+    if each > 1 and there < last:
+        raise ValueError(
+            f"vllm_tensor_parallel_size is {each} and process {local_rank} of a machine finds {there} "
+            f"GPUs; expected {last}, as many for each process. Lower it, or ask for more GPUs on one "
+            "node: --set-resources sample_attempts:gpu=N, a multiple of it."
+        )
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[first:last])
 
 
 def _allowed_rank(path: str) -> int:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import Sampler
 
-from score.sampling.rollout import Rollout, Sequence, attempt_texts
+from score.sampling.rollout import Rollout, Sequence
 from score.training.prefixes import apart, positions_apart, positions_whole
 
 IGNORED = -100
@@ -74,17 +74,20 @@ def pad_batches(
     order = [*range(len(sequences))]
     if each > 1:
         order.sort(key=lambda i: len(sequences[i].ids))
-    batches = []
-    for start in range(0, len(order), size * each):
-        chosen = order[start : start + size * each]
-        rows = [sequences[i] for i in chosen]
-        prefixes = None
-        if share and positions_apart(rows) < positions_whole(rows):
-            prefixes, rows = apart(rows, pad_id)
-        batch = pad_sequences(rows, pad_id) | (prefixes or {})
-        batch["rollout"] = torch.tensor([i // each for i in chosen])
-        batches.append({key: value.to(device) for key, value in batch.items()})
-    return batches
+    chunks = [order[start : start + size * each] for start in range(0, len(order), size * each)]
+    return [pad_chosen(sequences, chosen, each, pad_id, device, share) for chosen in chunks]
+
+
+def pad_chosen(
+    sequences: list[Sequence], chosen: list[int], each: int, pad_id: int, device, share: bool
+) -> dict[str, torch.Tensor]:
+    """A batch of the chosen ones of the sequences of an update, each rollout of which has `each`."""
+    rows, prefixes = [sequences[i] for i in chosen], None
+    if share and positions_apart(rows) < positions_whole(rows):
+        prefixes, rows = apart(rows, pad_id)
+    batch = pad_sequences(rows, pad_id) | (prefixes or {})
+    batch["rollout"] = torch.tensor([i // each for i in chosen])
+    return {key: value.to(device) for key, value in batch.items()}
 
 
 def rows_of(batch: dict[str, torch.Tensor], start: int, count: int) -> dict[str, torch.Tensor]:
@@ -140,26 +143,27 @@ class Scored(NamedTuple):
 def ask(verifier: Score, texts: list[str], problems: list[dict]) -> list:
     """A verdict for each text, an attempt at the problem of the same place: `answer`, `question`."""
     answers = [problem["answer"] for problem in problems]
+    questions = questions_of(verifier, problems)
+    return verifier(texts, answers, **({} if questions is None else {"questions": questions}))
+
+
+def questions_of(verifier: Score, problems: list[dict]) -> list[str] | None:
+    """What the problems ask, for a verifier that reads it; None where it does not, or one lacks it."""
     if getattr(verifier, "reads_questions", False) and all("question" in p for p in problems):
-        return verifier(texts, answers, questions=[problem["question"] for problem in problems])
-    return verifier(texts, answers)
+        return [problem["question"] for problem in problems]
+    return None
 
 
-def score_attempts(
-    verifier: Score, rollouts: list[Rollout], problems: list[dict], tokenizer
-) -> Scored:
-    """The verdicts on rollouts. problems: the row of each rollout's problem."""
-    rows = attempt_texts(rollouts, tokenizer)
-    texts = [text for row in rows for text in row]
-    turns = len(texts) // len(rows)
-    verdicts = ask(verifier, texts, [problem for problem in problems for _ in range(turns)])
-    stated = [getattr(v, "extracted", t) for v, t in zip(verdicts, texts, strict=True)]
+def as_scored(texts: list[list[str]], verdicts: list) -> Scored:
+    """What the verdicts on B rollouts of N texts say, given in the order of the texts."""
+    flat, turns = [text for row in texts for text in row], len(texts[0])
+    stated = [getattr(v, "extracted", t) for v, t in zip(verdicts, flat, strict=True)]
     names = [getattr(v, "verdict", "correct" if float(v) == 1.0 else "incorrect") for v in verdicts]
     scores = torch.tensor([float(verdict) for verdict in verdicts]).view(-1, turns)
-    starts = range(0, len(texts), turns)
+    starts = range(0, len(flat), turns)
     return Scored(
         scores,
-        rows,
+        texts,
         [stated[i : i + turns] for i in starts],
         [names[i : i + turns] for i in starts],
     )
@@ -186,6 +190,13 @@ class ProblemSampler(Sampler[int]):
             for _ in range(self.steps):
                 for index in order[start : start + self.problems]:
                     yield from [index] * self.k
+
+    def indices_of_set(self, number: int) -> list[int]:
+        """The indices of one set of a training, counted from 0 over all epochs, once."""
+        epoch, place = divmod(number, self.size // self.problems)
+        order = epoch_order(self.size, self.seed, epoch)
+        problems = order[place * self.problems : (place + 1) * self.problems]
+        return [index for index in problems for _ in range(self.k)]
 
     def __len__(self) -> int:
         return self.size // self.problems * self.problems * self.k * self.steps

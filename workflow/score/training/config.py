@@ -6,10 +6,11 @@ from datasets import Dataset
 from transformers.utils import is_torch_bf16_gpu_available
 from trl import GRPOConfig
 
+from score.policies.compiling import check_compile_settings
 from score.sampling.prompt_settings import BETWEEN
 from score.training.loss import KL_ESTIMATORS
 from score.training.methods import METHODS
-from score.training.methods.checks import check_method
+from score.training.methods.checks import check_method, check_one_step_off
 from score.training.methods.method import Method
 from score.training.settings import MethodSettings, check_second_opinions
 from score.verifiers.reasoning import TAGS
@@ -29,7 +30,8 @@ class SCoReConfig(MethodSettings, GRPOConfig):
     Of the inherited fields, `num_generations` is K, the rollouts of one problem, and
     `max_completion_length` the token limit of one attempt. An update covers
     per_device_train_batch_size × gradient_accumulation_steps × processes rollouts. `bf16` is true where
-    it is not given and a GPU can do it.
+    it is not given and a GPU can do it. With micro_batch_tokens a step of the trainer is a whole update,
+    so that the first of the three takes in the second.
     """
 
     objective: str = field(
@@ -44,6 +46,10 @@ class SCoReConfig(MethodSettings, GRPOConfig):
     corr_kl_coef: float = field(default=0.01, metadata=_help("KL weight of later turns (β1)"))
     local_rollout_forward_batch_size: int = field(
         default=64, metadata=_help("rows of a pass without gradient: sampling, reference")
+    )
+    micro_batch_tokens: int | None = field(
+        default=None,
+        metadata=_help("most positions of a pass, padding included; None: passes of so many rows"),
     )
     correction_prompt: str = field(
         default="There might be an error in the solution above. Correct it if there is one, and "
@@ -72,6 +78,9 @@ class SCoReConfig(MethodSettings, GRPOConfig):
     logging_steps: float = field(default=1, metadata=_help("updates between two records"))
 
     def __post_init__(self):
+        if self.micro_batch_tokens is not None:
+            self.per_device_train_batch_size *= self.gradient_accumulation_steps
+            self.gradient_accumulation_steps = 1
         if self.mini_batches > 1 and self.steps_per_generation is None:
             self.steps_per_generation = self.gradient_accumulation_steps * self.mini_batches
         if self.bf16 is None and not self.fp16:  # TRL's own default fails without such a GPU
@@ -85,12 +94,15 @@ class SCoReConfig(MethodSettings, GRPOConfig):
             self.sampler_ratios = bool(self.bf16)
         check_method(self, self.num_generations)
         self._check_shares()
+        server = self.use_vllm and self.vllm_mode == "server"
+        check_one_step_off(self, server, self.world_size)
         if self.kl_estimator not in KL_ESTIMATORS:
             raise _error("kl_estimator", self.kl_estimator, f"one of {', '.join(KL_ESTIMATORS)}")
         for name in ("init_kl_coef", "corr_kl_coef", "stage2_alpha"):
             if getattr(self, name) < 0:
                 raise _error(name, getattr(self, name), "0 or more")
         check_second_opinions(self.second_opinions)
+        check_compile_settings(self.compile_decoding, "vllm" if self.use_vllm else "transformers")
         if self.importance_ratio_cap < 1:
             raise _error("importance_ratio_cap", self.importance_ratio_cap, "1 or more")
         if not self.temperature > 0:

@@ -19,7 +19,9 @@ def prefix_length(sequence: Sequence) -> int:
 
 
 def _prefixes(sequences: list[Sequence]) -> list[tuple[int, ...]]:
-    return [tuple(sequence.ids[: prefix_length(sequence)]) for sequence in sequences]
+    """The prefix of each sequence; where no two have one in common, nothing of any."""
+    found = [tuple(sequence.ids[: prefix_length(sequence)]) for sequence in sequences]
+    return found if len(set(found)) < len(found) else [()] * len(found)
 
 
 def positions_whole(sequences: list[Sequence]) -> int:
@@ -28,29 +30,26 @@ def positions_whole(sequences: list[Sequence]) -> int:
 
 
 def positions_apart(sequences: list[Sequence]) -> int:
-    """The same of a pass over the different prefixes and one over what follows them."""
+    """Positions of a pass over the different prefixes and what follows them, which has no padding."""
     prefixes = _prefixes(sequences)
-    rest = max(len(s.ids) - len(p) for s, p in zip(sequences, prefixes, strict=True))
-    different = set(prefixes)
-    return len(sequences) * rest + len(different) * max(map(len, different))
+    rest = sum(len(s.ids) - len(p) for s, p in zip(sequences, prefixes, strict=True))
+    return rest + sum(map(len, set(prefixes)))
 
 
-def apart(
-    sequences: list[Sequence], pad_id: int
-) -> tuple[dict[str, torch.Tensor] | None, list[Sequence]]:
+def apart(sequences: list[Sequence], pad_id: int) -> tuple[dict[str, torch.Tensor], list[Sequence]]:
     """Prefixes, and the sequences without them.
 
-    `prefix_ids` and `prefix_mask` (P, L), padded on the left, `prefix_of` (S,): which each follows.
-    None and the sequences as they are where one has no prefix.
+    `prefix_ids` and `prefix_mask` (P, L), padded on the left, `prefix_of` (S,): which each follows. A
+    prefix may be empty; where all are, L is 0.
     """
     prefixes = _prefixes(sequences)
-    if not all(prefixes):
-        return None, sequences
     number = {prefix: i for i, prefix in enumerate(dict.fromkeys(prefixes))}
     length = max(map(len, number))
+    ids = [[pad_id] * (length - len(p)) + [*p] for p in number]
+    mask = [[0] * (length - len(p)) + [1] * len(p) for p in number]
     tensors = {
-        "prefix_ids": torch.tensor([[pad_id] * (length - len(p)) + [*p] for p in number]),
-        "prefix_mask": torch.tensor([[0] * (length - len(p)) + [1] * len(p) for p in number]),
+        "prefix_ids": torch.tensor(ids, dtype=torch.long),
+        "prefix_mask": torch.tensor(mask, dtype=torch.long),
         "prefix_of": torch.tensor([number[prefix] for prefix in prefixes]),
     }
     rest = [

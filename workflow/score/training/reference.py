@@ -66,8 +66,12 @@ class WithReference:
 
     @torch.no_grad()
     def _no_grad_logps(self, batch: dict[str, torch.Tensor], reference: bool) -> torch.Tensor:
-        """Log-probabilities (B, T) under π_ref or the policy, a few rows at a time."""
-        rows = self.args.local_rollout_forward_batch_size
+        """Log-probabilities (B, T) under π_ref or the policy, a few rows at a time.
+
+        With micro_batch_tokens all at once, since ranks must run as many passes under ZeRO-3.
+        """
+        by_tokens = self.args.micro_batch_tokens is not None
+        rows = len(batch["turn"]) if by_tokens else self.args.local_rollout_forward_batch_size
         parts = [rows_of(batch, i, rows) for i in range(0, len(batch["turn"]), rows)]
         model = self.ref_model if reference and self.ref_model is not None else self.model
         below = reference and self.reference_is_below_adapter

@@ -6,13 +6,17 @@ them; with groups that are paid alike replaced where that is asked for.
 
 import json
 import random
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import torch
 from accelerate.utils import gather_object
 
 from score.sampling.rollout import Rollout
-from score.training.batches import Scored, score_attempts
+from score.sampling.self_verified import as_attempts
+from score.training.batches import Scored
+from score.training.judging import Judging
 from score.training.self_verified import score_verified
 from score.training.shared_attempts import sampled_tokens
 
@@ -23,16 +27,21 @@ CHOSEN = "chosen_first_attempts"
 class RolloutSet(NamedTuple):
     """B rollouts of a rank in groups, with the row of each one's problem and what a verifier says.
 
-    given: of each its first attempt where that was not sampled here; None where none can be. tokens:
-    how many were sampled for the set on this rank. rounds: how often groups were replaced.
+    score: tells `scored`, and waits for verdicts that are still worked out. given: of each its first
+    attempt where that was not sampled here; None where none can be. tokens: how many were sampled for
+    the set on this rank. rounds: how often groups were replaced.
     """
 
     problems: list[dict]
     rollouts: list[Rollout]
-    scored: Scored
+    score: Callable[[], Scored]
     given: list[list[int] | None] | None
     tokens: int
     rounds: int = 0
+
+    @property
+    def scored(self) -> Scored:
+        return self.score()
 
 
 class SamplesSets:
@@ -40,6 +49,8 @@ class SamplesSets:
 
     def _sample_set(self, problems: list[dict]) -> RolloutSet:
         """Rollouts for this rank's rows of problems, each of which stands there K times in a row."""
+        if self.args.one_step_off:
+            return self._next_set(problems)
         if not self.method.alternates:
             drawn = self._draw(problems, self._given(problems), self.args.num_turns)
             rounds = self.args.dynamic_sampling_rounds
@@ -51,17 +62,30 @@ class SamplesSets:
         return drawn
 
     def _draw(
-        self, problems: list[dict], given: list[list[int] | None] | None, turns: int
+        self,
+        problems: list[dict],
+        given: list[list[int] | None] | None,
+        turns: int,
+        rollouts: list[Rollout] | None = None,
     ) -> RolloutSet:
+        """Rollouts of the problems, which are judged meanwhile; those given are there already."""
         messages, shared = [problem["prompt"] for problem in problems], self.groups.corrections
-        rollouts = self._sample(messages, given, turns=turns, corrections=shared)
-        judged = self.verifier, rollouts, problems, self._tokenizer
-        if self.method.verifies:
-            scored = score_verified(*judged, self.read_verdicts)
+        judging = Judging(self.verifier, problems, self._tokenizer, self._grading)
+        if rollouts is None:
+            told = {"turns": turns, "corrections": shared, "judging": judging}
+            rollouts = self._sample(messages, given, **told)
         else:
-            scored = score_attempts(*judged)
+            shown = map(as_attempts, rollouts) if self.method.verifies else rollouts
+            judging.add(range(len(rollouts)), [rollout.attempts for rollout in shown])
+        read = self._tokenizer, self.read_verdicts
+
+        @cache
+        def score() -> Scored:
+            scored = judging.scored()
+            return score_verified(scored, rollouts, *read) if self.method.verifies else scored
+
         tokens = sampled_tokens(rollouts, shared, given)
-        return RolloutSet(problems, rollouts, scored, given, tokens)
+        return RolloutSet(problems, rollouts, score, given, tokens)
 
     # ----------------------------------------------------------------------------------- alternating
     def _corrects_next(self) -> bool:
@@ -133,6 +157,6 @@ class SamplesSets:
         return drawn._replace(
             problems=pick(drawn.problems, new.problems),
             rollouts=pick(drawn.rollouts, new.rollouts),
-            scored=scored,
+            score=lambda: scored,
             tokens=drawn.tokens + new.tokens,
         )

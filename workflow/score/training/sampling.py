@@ -1,5 +1,6 @@
 """Rollouts sampled from the policy under training, through transformers or vLLM."""
 
+from collections.abc import Callable
 from itertools import groupby
 
 from accelerate.utils import gather_object
@@ -10,6 +11,7 @@ from score.sampling.rollout import Rollout, begin_rollouts, sample_rollouts
 from score.sampling.sampler_logps import tell_logps
 from score.sampling.self_verified import as_attempts, continue_verified
 from score.sampling.vllm import TrainingGenerate
+from score.training.judging import JudgedTurns, Judging
 from score.training.offline_attempts import StartingFrom
 from score.training.shared_attempts import SharedFirst, repeated
 
@@ -36,6 +38,7 @@ class SamplesRollouts:
     def sample_greedily(self, messages: list[list[dict]], turns: int) -> list[Rollout]:
         """One greedy rollout of each conversation; every rank must ask for as many."""
         if self.use_vllm:
+            self._settle_ahead()
             engine, temperature = self.vllm_generation, self.vllm_generation.temperature
             engine.temperature = 0.0
             try:
@@ -55,11 +58,14 @@ class SamplesRollouts:
         temperature: float | None = None,
         turns: int | None = None,
         corrections: int = 1,
+        judging: Judging | None = None,
+        single_turn: Callable | None = None,
     ) -> list[Rollout]:
         """Rollouts of K in a row that have one prompt, `corrections` of which share a first attempt.
 
         given: first attempts that are not sampled. k, temperature, turns: where they differ from those
-        of training.
+        of training. judging: is told of attempts as soon as they are sampled. single_turn: what samples
+        a turn through vLLM; None: TRL's own, which gives the engine the weights of now.
         """
         k, turns = k or self.num_generations, turns or self.args.num_turns
         temperature = self.temperature if temperature is None else temperature
@@ -77,7 +83,11 @@ class SamplesRollouts:
                 begun = begin_rollouts(asked, generate, self.stop_ids, None)
                 then = self.bridges, engine, self.stop_ids, turns
                 rollouts = continue_verified(begun, *then, self.read_verdicts)
+                if judging is not None:
+                    judging.add(places, [as_attempts(rollout).attempts for rollout in rollouts])
             else:
+                if judging is not None:
+                    generate = JudgedTurns(generate, judging, places)
                 rollouts = sample_rollouts(asked, self.bridge, generate, self.stop_ids, turns)
             if engine.tell:
                 first, *later = engine.logps
@@ -87,7 +97,8 @@ class SamplesRollouts:
 
         if self.use_vllm:
             firsts = k // corrections
-            engine = TrainingGenerate(self._generate_single_turn, firsts, self.stop_ids)
+            single_turn = single_turn or self._generate_single_turn
+            engine = TrainingGenerate(single_turn, firsts, self.stop_ids)
             # The engine wants whole groups of first attempts, in their order.
             whole = 0 if self._all_first_are_given(given) else len(prompts) // corrections
             return sample(engine, lambda lacking: whole, range(len(prompts)))
@@ -104,7 +115,8 @@ class SamplesRollouts:
             )
             rows = self.args.local_rollout_forward_batch_size
             tell = self.args.sampler_ratios and temperature > 0
-            engine = HFGenerate(policy, config, rows, tell, self.stop_ids.strings)
+            compiled = self.args.compile_decoding
+            engine = HFGenerate(policy, config, rows, tell, self.stop_ids.strings, compiled)
             sampled: dict[int, Rollout] = {}
             for places in in_parts(prompts, rows, corrections):
                 found = sample(engine, lambda lacking: max(gather_object([lacking])), places)

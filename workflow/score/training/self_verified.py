@@ -7,20 +7,20 @@ score of a turn that a rollout does not take is nan.
 import torch
 
 from score.sampling.rollout import Rollout, texts_of
-from score.sampling.self_verified import CORRECT, UNREAD, WRONG, ReadVerdicts, as_attempts
-from score.training.batches import Score, Scored, score_attempts
+from score.sampling.self_verified import CORRECT, UNREAD, WRONG, ReadVerdicts
+from score.training.batches import Scored
 from score.training.methods.pieces import standing
 
 
 def score_verified(
-    verifier: Score, rollouts: list[Rollout], problems: list[dict], tokenizer, read: ReadVerdicts
+    attempts: Scored, rollouts: list[Rollout], tokenizer, read: ReadVerdicts
 ) -> Scored:
     """Scores (B, 2 N − 1): of attempts the verifier's, of verifier turns 1 where they agree with it.
 
-    What is unread agrees with nothing. texts, stated, verdicts: an attempt that stands counts as the
-    next one too; a verifier turn states its verdict, None where it is unread or not taken.
+    attempts: what the verifier says of each rollout's N attempts (`as_attempts`). What is unread agrees
+    with nothing. texts, stated, verdicts: an attempt that stands counts as the next one too; a verifier
+    turn states its verdict, None where it is unread or not taken.
     """
-    attempts = score_attempts(verifier, [as_attempts(r) for r in rollouts], problems, tokenizer)
     said = [read.of(rollout) for rollout in rollouts]
     texts = texts_of([rollout.attempts[1::2] for rollout in rollouts], tokenizer)
     scores = torch.full((len(rollouts), len(rollouts[0].attempts)), torch.nan)

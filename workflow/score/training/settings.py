@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 
 from score.files.settings import Settings
-from score.sampling.prompt_settings import PromptSettings
+from score.policies.compiling import check_compile_settings
+from score.sampling.prompt_settings import BETWEEN, PromptSettings
 from score.sampling.settings import check_backend
+from score.training.longest_row import check_budget, longest_row
 from score.training.methods import METHODS
-from score.training.methods.checks import check_method
+from score.training.methods.checks import check_method, check_one_step_off
 from score.training.selection import SelectionSettings
 from score.verifiers.settings import VerifierSettings
 
@@ -60,6 +62,12 @@ class MethodSettings:
     )
     importance_ratio_cap: float = field(
         default=2.0, metadata=_help("most that a token counts for by such a ratio")
+    )
+    one_step_off: bool = field(
+        default=False, metadata=_help("a vLLM server samples the next set while one is trained")
+    )
+    compile_decoding: bool = field(
+        default=False, metadata=_help("sample by a compiled token step, on a GPU a CUDA graph")
     )
 
 
@@ -134,6 +142,7 @@ class TrainSettings(
     total_episodes: int
     init_kl_coef: float
     corr_kl_coef: float
+    micro_batch_tokens: int | None = None
     total_tokens: int | None = None
     training_problems: int | None = None
     second_opinions: int = 64
@@ -146,6 +155,9 @@ class TrainSettings(
 
     def __post_init__(self):
         check_backend(self.rollout_backend)
+        check_compile_settings(
+            self.compile_decoding, self.rollout_backend, self.use_lora, self.attn_implementation
+        )
         check_method(self, self.number_output_initial_generations)
         self.check_selection()
         k = self.number_output_initial_generations
@@ -167,6 +179,11 @@ class TrainSettings(
                 f"rollouts of an update. Try {max(1, self.total_episodes // self.batch) * self.batch}."
             )
         self._check_sets()
+        server = self.rollout_backend == "vllm" and self.vllm_server_url is not None
+        check_one_step_off(self, server)
+        between = [0] * len(BETWEEN[METHODS[self.objective].prompting])
+        least = longest_row(1, between, self.num_turns, self.max_tokens)
+        check_budget(self.micro_batch_tokens, least)
         self.check_warm_up(self.updates)
         check_second_opinions(self.second_opinions)
         if self.show_rollouts_steps is not None and self.show_rollouts_steps < 1:

@@ -43,6 +43,7 @@ from score.training.job import (
     train_on,
     trainer_arguments,
 )
+from score.training.longest_row import check_budget, longest_row
 from score.training.methods import METHODS
 from score.training.offline_attempts import OfflineAttempts, read_offline_attempts
 from score.training.records import ProgressLine
@@ -97,10 +98,12 @@ def _rendered_digest(settings: TrainSettings, flags: argparse.Namespace) -> str:
         Bridge.from_tokenizer(tokenizer, message, system_prompt_of(task))
         for message in correction_prompts(task, METHODS[settings.objective].prompting)
     ]
-    conversations = [*make_dataset(settings, flags)["prompt"]]
+    prompts = [prompt_ids(tokenizer, one) for one in make_dataset(settings, flags)["prompt"]]
+    sizes = [len(bridge.ids) for bridge in bridges], settings.num_turns, settings.max_tokens
+    check_budget(settings.micro_batch_tokens, longest_row(max(map(len, prompts)), *sizes))
     if (validation := validation_problems(settings, flags)) is not None:
-        conversations += validation["prompt"]
-    return prompts_digest((prompt_ids(tokenizer, one) for one in conversations), bridges)
+        prompts += [prompt_ids(tokenizer, one) for one in validation["prompt"]]
+    return prompts_digest(prompts, bridges)
 
 
 def _tokenizer(settings: TrainSettings, flags: argparse.Namespace):

@@ -16,6 +16,7 @@ from datasets import Dataset
 from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
+from score.policies.compiling import check_compilable
 from score.policies.distribution import leave_out_padding_rows, without_router_loss
 from score.policies.lineage import write_lineage
 from score.sampling.generate import stop_ids_of
@@ -26,30 +27,41 @@ from score.sampling.vllm import stop_requests
 from score.training import loss
 from score.training.adaptive_kl import current_weight
 from score.training.advantages import divisor, in_equal_groups, rank_advantages
-from score.training.batches import ProblemSampler, Score, pad_batches
+from score.training.ahead import SamplesAhead
+from score.training.batches import ProblemSampler, Score
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.fused_head import check_fused_head
 from score.training.head_tiles import work_in_place
 from score.training.idle_rows import idle_rows, logps_with_idle
+from score.training.judging import begun_by
+from score.training.longest_row import check_budget, longest_row
 from score.training.methods import METHODS
 from score.training.methods.method import Groups
+from score.training.micro_batches import PacksByTokens
 from score.training.offline_attempts import OfflineAttempts
 from score.training.prefixes import batch_order
 from score.training.records import TurnSums
 from score.training.reference import WithReference
-from score.training.rollout_sets import SamplesSets
+from score.training.rollout_sets import RolloutSet, SamplesSets
 from score.training.sampling import SamplesRollouts
 from score.training.second_opinions import SecondOpinions
 from score.training.self_verified import of_attempts_alone
-from score.training.shared_prefix import add_shared_prefixes
+from score.training.shared_prefix import add_shared_prefixes, can_share_prefixes
 from score.training.update_records import RecordsUpdates
 from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
 
 
 class SCoReTrainer(
-    WithReference, SamplesRollouts, SamplesSets, RecordsUpdates, WholeCheckpoints, GRPOTrainer
+    WithReference,
+    SamplesRollouts,
+    SamplesSets,
+    SamplesAhead,
+    PacksByTokens,
+    RecordsUpdates,
+    WholeCheckpoints,
+    GRPOTrainer,
 ):
     """Train a policy with Stage I (Eq 3), Stage II (Eq 4) or another of the METHODS.
 
@@ -91,8 +103,7 @@ class SCoReTrainer(
             **kwargs,
         )
         self._prepare_scoring(self.accelerator.unwrap_model(self.model))
-        # Layers that are computed again in the backward pass can't take keys and values from a cache.
-        self._shares_prefixes = not (args.gradient_checkpointing or is_deepspeed_zero3_enabled())
+        self._shares_prefixes = True
         self._head_is_checked = False
         self.first_attempts = first_attempts
         self.method = METHODS[args.objective]
@@ -105,6 +116,10 @@ class SCoReTrainer(
         )
         self.bridge = self.bridges[0]
         self.rendered = RenderedPrompts(self._tokenizer, train_dataset["prompt"])
+        between = [len(bridge.ids) for bridge in self.bridges]
+        sizes = between, args.num_turns, args.max_completion_length
+        longest = longest_row(max(map(len, self.rendered.ids.values())), *sizes)
+        check_budget(args.micro_batch_tokens, longest)
         # The template may open a reasoning block before each attempt.
         ours = isinstance(verifier, Verifier)
         self.verifier = VerifierBehind(verifier, self.bridge.opening) if ours else verifier
@@ -133,6 +148,8 @@ class SCoReTrainer(
         without_router_loss(model)
         if not self.use_vllm:
             leave_out_padding_rows(model, self._tokenizer)
+        if self.args.compile_decoding:
+            check_compilable(model)
 
     # ------------------------------------------------------------------------------------ rollouts
     def _get_train_sampler(self, dataset=None):
@@ -150,7 +167,10 @@ class SCoReTrainer(
         )
 
     def _prepare_inputs(self, inputs):
-        """Micro-batch of this step: of a fresh set of rollouts, or of one whose updates go on."""
+        """Micro-batch of this step: of a fresh set of rollouts, or of one whose updates go on.
+
+        With micro_batch_tokens the step is a whole update, and has a list of them.
+        """
         step = self._step % self.args.steps_per_generation
         if step == 0 or self._buffered_inputs is None:
             self._buffered_inputs = self._make_batches(inputs)
@@ -163,37 +183,51 @@ class SCoReTrainer(
         if not self._head_is_checked:
             with self.accelerator.autocast():
                 check_fused_head(self.model, self.temperature)
+                shares = self._shares_prefixes and can_share_prefixes(
+                    self.model, self.accelerator.print
+                )
+                self._shares_prefixes = shares
             self._head_is_checked = True
-        drawn = self._sample_set(problems)
+        with begun_by(self.verifier) as self._grading:
+            return self._batches_of(self._sample_set(problems))
+
+    def _batches_of(self, drawn: RolloutSet) -> list[dict[str, torch.Tensor]]:
+        """Micro-batches of a set of rollouts; verdicts on it are awaited once its passes are done."""
+        rollouts, given = drawn.rollouts, drawn.given
         self.newest_set = self.state.global_step + 1, drawn  # for callbacks that show it
-        problems, rollouts, scored, given, tokens, rounds = drawn
-        self.turns = scored.scores.size(1)
+        self.turns = len(rollouts[0].attempts)
         self.kl_weights = self._kl_weights(self.turns)
-        self._count_tokens(tokens, rounds)
-        judged = of_attempts_alone(scored) if self.method.verifies else scored
-        opinions = self.second_opinions.ask(self.state.global_step + 1, problems, judged)
-        self._sums.add_second_opinions(opinions)
-        scores, stated = scored.scores, scored.stated
+        self._count_tokens(drawn.tokens, drawn.rounds)
         each = len(rollouts) // self.args.mini_batches
         starts = range(0, len(rollouts), each)
         order = [s + i for s in starts for i in self._order(rollouts[s : s + each])]
-        rollouts, stated = [rollouts[i] for i in order], [stated[i] for i in order]
+        rollouts = [rollouts[i] for i in order]
         offline = None if given is None else [given[i] is not None for i in order]
-        scores = scores[order].to(self.accelerator.device)
-        batches = [b for start in starts for b in self._padded(rollouts, offline, start, each)]
+        updates = [self._padded(rollouts, offline, start, each) for start in starts]
+        batches = [batch for update in updates for batch in update]
+        in_rewards = self.holds and self.args.kl_estimator == "k1"
+        log_ratios = self._attempt_log_ratios(batches) if in_rewards else None
+        self._ask_second_opinions(drawn)
+        scores = drawn.scored.scores[order].to(self.accelerator.device)
+        stated = [drawn.scored.stated[i] for i in order]
         method = self.method
         rewards = method.earned(scores, self.args, stated)
         rank = self.accelerator.process_index
         equal = in_equal_groups(rewards, order, self.groups, rank, offline)
-        if self.holds and self.args.kl_estimator == "k1":
-            rewards = loss.charge_kl(rewards, self._attempt_log_ratios(batches), self.kl_weights)
+        if log_ratios is not None:
+            rewards = loss.charge_kl(rewards, log_ratios, self.kl_weights)
         advantages, self.reward_deviation = rank_advantages(
             rewards, order, self.groups, rank, offline, of=method.advantages, roles=method.roles
         )
         for batch in batches:
             batch["advantages"] = advantages[batch["rollout"]]
         self._sampled = rollouts, scores, stated, equal, offline
-        return batches
+        return batches if self.args.micro_batch_tokens is None else updates
+
+    def _ask_second_opinions(self, drawn: RolloutSet) -> None:
+        scored = of_attempts_alone(drawn.scored) if self.method.verifies else drawn.scored
+        opinions = self.second_opinions.ask(self.state.global_step + 1, drawn.problems, scored)
+        self._sums.add_second_opinions(opinions)
 
     def _order(self, rollouts: list[Rollout]) -> list[int]:
         return batch_order(rollouts, self.args.per_device_train_batch_size)
@@ -202,10 +236,8 @@ class SCoReTrainer(
         self, rollouts: list[Rollout], offline: list[bool] | None, start: int, count: int
     ) -> list[dict[str, torch.Tensor]]:
         """The micro-batches of an update, `count` of a set's rollouts from `start` on."""
-        part, size = slice(start, start + count), self.args.per_device_train_batch_size
-        given = None if offline is None else offline[part]
-        pad_id, device = self._tokenizer.pad_token_id, self.accelerator.device
-        batches = pad_batches(rollouts[part], size, pad_id, device, given, self._shares_prefixes)
+        part = slice(start, start + count)
+        batches = self._micro_batches(rollouts[part], None if offline is None else offline[part])
         mean_tokens = self._mean_tokens(batches, count)
         for batch in batches:
             batch["rollout"] += start
@@ -239,7 +271,8 @@ class SCoReTrainer(
         self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.turns)
         if "sampler_logps" in inputs:
             self._sums.add_sampler_gap(logps.detach(), inputs["sampler_logps"], inputs["turn"])
-        return total / self.current_gradient_accumulation_steps
+        # by its rows: steps have equally many, micro-batches of a step may not
+        return total * inputs.get("share", 1.0) / self.current_gradient_accumulation_steps
 
     def _idle_rows(self, inputs: dict) -> torch.Tensor | None:
         """Rows (S,) of a micro-batch that have no gradient; None where all may have one.

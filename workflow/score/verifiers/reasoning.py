@@ -17,6 +17,10 @@ class VerifierBehind:
     ) -> list:
         return self.verifier(attempts, answers, progress, self.opening, questions)
 
+    def grading(self):
+        """As the Verifier's own."""
+        return self.verifier.grading(self.opening)
+
     def __getattr__(self, name: str):
         return getattr(self.verifier, name)
 

@@ -11,12 +11,12 @@ import queue
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from os import getpid
 
 from score.tasks import MODES, extract_with, load_task
+from score.verifiers.grading import Grading
 from score.verifiers.modes import check_mode_and_marker
 from score.verifiers.reasoning import TAGS, after_reasoning, check_tags
 from score.verifiers.settings import VerifierSettings
@@ -152,27 +152,23 @@ class Verifier:
         repeats its question is incorrect, where the task can tell (`restates`).
         ValueError where the lengths differ, or an attempt is no text.
         """
-        if isinstance(attempts, str) or len(attempts) != len(answers):
-            raise ValueError(
-                f"attempts and answers have lengths {len(attempts)} and {len(answers)}; expected "
-                "two lists of equal length. Pass one reference answer for each attempt."
-            )
+        with self.grading(opening) as grading:
+            return grading.verdicts(grading.start(attempts, answers, questions), progress)
+
+    def grading(self, opening: str | Sequence[str] = "") -> Grading:
+        """Verdicts that are asked for first and waited for later; `opening` as in a call."""
         if getpid() != self._owner:  # after a fork: the workers belong to the parent process
             self._reset()
-        openings = [opening] * len(attempts) if isinstance(opening, str) else opening
-        stated = [self._extract(*each) for each in zip(attempts, openings, answers, strict=True)]
-        pairs = [(text, json.dumps(b)) for text, b in zip(stated, answers, strict=True)]
-        by_pair = self._verdicts(list(dict.fromkeys(pairs)), progress)
-        verdicts = [by_pair[pair] for pair in pairs]
-        if questions is not None and hasattr(self.task, "restates"):
-            verdicts = list(map(self._unless_restated, verdicts, answers, questions))
-        with self._lock:
-            self._counts.update(verdict.verdict for verdict in verdicts)
-        return verdicts
+        return Grading(self, opening)
 
-    def _unless_restated(self, verdict: Verdict, answer, question: str) -> Verdict:
-        if verdict.correct and self.task.restates(verdict.extracted, answer, question):
-            return Verdict(verdict.extracted, 0.0, "incorrect")
+    def final(self, verdict: Verdict, answer, question: str | None) -> Verdict:
+        """The verdict on an attempt whose pair has this one; counts it."""
+        restates = getattr(self.task, "restates", None)
+        if verdict.correct and question is not None and restates:
+            if restates(verdict.extracted, answer, question):
+                verdict = Verdict(verdict.extracted, 0.0, "incorrect")
+        with self._lock:
+            self._counts[verdict.verdict] += 1
         return verdict
 
     def check_golds(
@@ -182,7 +178,8 @@ class Verifier:
         stated = [self.task.state(answer, self.marker) for answer in answers]
         return self(stated, answers, progress)
 
-    def _extract(self, attempt: str, opening: str, answer) -> str | None:
+    def extract(self, attempt: str, opening: str, answer) -> str | None:
+        """What an attempt states; None where that is nothing. ValueError where it is no text."""
         if not isinstance(attempt, str):
             raise ValueError(
                 f"an attempt is a {type(attempt).__name__}; expected a text. Decode it first."
@@ -192,20 +189,7 @@ class Verifier:
             None if said is None else extract_with(self.task, said, self.mode, self.marker, answer)
         )
 
-    def _verdicts(self, pairs: list[tuple], progress) -> dict[tuple, Verdict]:
-        """Verdicts by pair of stated answer and reference answer, the latter as JSON."""
-        quick = {pair: self._quick_verdict(*pair) for pair in pairs}
-        by_pair = {pair: verdict for pair, verdict in quick.items() if verdict is not None}
-        left = [pair for pair in quick if pair not in by_pair]
-        with ThreadPoolExecutor(self.workers) as threads:
-            verdicts = threads.map(lambda pair: self._verdict_of_worker(*pair), left)
-            for done, (pair, verdict) in enumerate(zip(left, verdicts, strict=True), start=1):
-                by_pair[pair] = verdict
-                if progress is not None:
-                    progress(done, len(left))
-        return by_pair
-
-    def _quick_verdict(self, extracted: str | None, answer_json: str) -> Verdict | None:
+    def quick_verdict(self, extracted: str | None, answer_json: str) -> Verdict | None:
         """The verdict where it needs no worker, else None."""
         if extracted is None:
             return Verdict(None, 0.0, "no_answer")
@@ -215,7 +199,8 @@ class Verifier:
             score = self.task.quick_grade(extracted, json.loads(answer_json), self.function)
         return None if score is None else self._verdict(extracted, score)
 
-    def _verdict_of_worker(self, extracted: str, answer_json: str) -> Verdict:
+    def verdict_of_worker(self, extracted: str, answer_json: str) -> Verdict:
+        """The verdict of a worker, as soon as one is free."""
         kind, score = self.ask_worker("grade", extracted, json.loads(answer_json), self.deadline)
         if kind != "graded":
             return Verdict(extracted, 0.0, kind)

@@ -33,6 +33,41 @@ def check_method(settings, rollouts: int | None) -> None:
     _check_clipped(method, settings)
 
 
+def check_one_step_off(settings, server: bool, processes: int = 1) -> None:
+    """ValueError where the next set of rollouts can't be sampled while one is trained.
+
+    settings: objective and the fields of MethodSettings. server: whether a vLLM server samples.
+    """
+    if not settings.one_step_off:
+        return
+    alternates = METHODS[settings.objective].alternates
+    excluded = {
+        "vllm_server_url": (
+            not server,
+            "not sampled from",
+            "an address, with rollout_backend: vllm, since only another process can sample meanwhile",
+        ),
+        "the number of processes": (processes > 1, processes, "1, whose thread asks the server"),
+        "objective": (alternates, settings.objective, "one whose sets are all sampled alike"),
+        "dynamic_sampling_rounds": (
+            settings.dynamic_sampling_rounds > 0,
+            settings.dynamic_sampling_rounds,
+            "0, since groups are replaced once their verdicts are known",
+        ),
+        "offline_first_attempts": (
+            settings.offline_first_attempts > 0,
+            settings.offline_first_attempts,
+            "0, since given attempts are drawn update by update",
+        ),
+    }
+    for name, (wrong, value, expected) in excluded.items():
+        if wrong:
+            raise ValueError(
+                f"{name} is {value} with one_step_off; expected {expected}. Change it, or set "
+                "one_step_off to false."
+            )
+
+
 def _check_target(objective: str, init_kl_coef: float, init_kl_target: float) -> None:
     if objective != "stage_one":
         raise ValueError(
