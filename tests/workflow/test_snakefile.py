@@ -94,7 +94,7 @@ def test_make_real_compares_arms_of_one_base_at_equal_attempts_updates_rates_and
     attempts["score"] += attempts.pop("score_stage_one")
     assert len(set(attempts.values())) == 1 and len(set(batches.values())) == 1
     assert len({job.settings["learning_rate"] for job in told.values()}) == 1
-    assert {told[arm].settings["init_kl_coef"] for arm in attempts} == {0.15}
+    assert len({told[arm].settings["init_kl_coef"] for arm in attempts}) == 1
     warm = "results/smollm2-sums-cpu/warm/iteration1/policy"
     assert {job.flags["reference"] for job in told.values()} == {warm}
 
