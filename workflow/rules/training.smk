@@ -31,6 +31,8 @@ for objective in METHODS:
             f"{RESULTS}/{{policy}}/train.log",
         wildcard_constraints:
             policy=one_of(PLAN.trained_by(objective)),
+        # Stage I begins the longest chain of trainings, so it goes before those that nothing waits for.
+        priority: int(objective == "stage_one")
         conda:
             "../../environment.yml"
         threads: POLICY_THREADS

@@ -1,4 +1,4 @@
-"""Sums of three numbers, in two steps (score.puzzle.sums).
+"""Sums of a few numbers, a step for each number after the first (score.puzzle.sums).
 
 An attempt at "56 + 26 + 38 = ?" reads "56 + 26 = 82, 82 + 38 = 120". It states the number behind its
 last equals sign, and nothing where it has none.
