@@ -36,7 +36,6 @@ from score.policies.load import declared_generation, load_asked
 from score.problems.problem import read_problems
 from score.sampling.few_shot import read_few_shot
 from score.sampling.generate import HFGenerate, sampling_config, stop_ids_of
-from score.sampling.grouped_attention import use_grouped_attention
 from score.sampling.rollout import Generate
 from score.sampling.sampling_plan import SamplingPlan
 from score.sampling.settings import SampleSettings
@@ -96,8 +95,6 @@ def load_sampler(plan: SamplingPlan) -> tuple:
     settings, tokenizer = plan.settings, plan.tokenizer
     policy = load_asked(plan.path, settings).eval()
     leave_out_padding_rows(policy, tokenizer)
-    if settings.precision == "bfloat16":  # where a CPU's sdpa is slow at single positions
-        use_grouped_attention(policy.config)
     stop_ids = stop_ids_of(policy.generation_config, tokenizer, plan.bridges[0])
     config = sampling_config(
         settings.max_tokens, settings.temperature, stop_ids, tokenizer.pad_token_id

@@ -18,7 +18,6 @@ from torch import nn
 from transformers.integrations import is_deepspeed_zero3_enabled
 from trl.models import unwrap_model_for_generation
 
-from score.sampling.grouped_attention import use_grouped_attention
 from score.training.mixed_precision import is_cast, plain_head_in_float32
 
 
@@ -81,7 +80,6 @@ class SamplingCopy:
     def __init__(self, policy, mixed: bool):
         self.base = policy.get_base_model() if hasattr(policy, "peft_config") else policy
         config = copy.deepcopy(self.base.config)
-        use_grouped_attention(config)
         with torch.device("meta"):
             self.model = type(self.base)(config)
         self.model.eval().requires_grad_(False)
