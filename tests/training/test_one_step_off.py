@@ -25,12 +25,21 @@ class Server(StandIn):
     """
 
     def __init__(self, model, *told, **settings):
-        super().__init__(copy.deepcopy(model), *told, **settings)
+        # A deep copy would not do: forward passes that TRL has put on a model stay those of that model.
+        own = type(model)(model.config)
+        own.load_state_dict(model.state_dict())
+        super().__init__(own.eval(), *told, **settings)
         self.trained, self.sampled, self.busy, self.before = model, [], 0, lambda: None
         self.vllm_client = self  # which TRL asks whether log-probabilities are those of sampling
 
     def get_server_info(self):
         return {"model_config": {"logprobs_mode": "processed_logprobs"}}
+
+    @torch.no_grad()
+    def logps(self, prompt, attempt):
+        logits = self.model(torch.tensor([prompt + attempt])).logits[0, len(prompt) - 1 : -1]
+        told = (logits / self.temperature).log_softmax(-1)
+        return told.gather(1, torch.tensor(attempt)[:, None])[:, 0].tolist()
 
     def sync_weights(self):
         assert not self.busy
