@@ -75,7 +75,6 @@ TABLE = [
         "config.local_rollout_forward_batch_size",
         3,
     ),
-    ("micro_batch_tokens", "training", 999, BOTH, "config.micro_batch_tokens", 999),
     ("total_episodes", "stage_one", 30 * BATCH * STEPS, {ONE}, "config.max_steps", 30),
     ("learning_rate", "stage_one", 0.25, {ONE}, "config.learning_rate", 0.25),
     ("num_warmup_steps", "training", 3, BOTH, "config.warmup_steps", 3),
@@ -87,10 +86,11 @@ TABLE = [
     ("corr_kl_coef", "stage_one", 9.0, {ONE}, "config.corr_kl_coef", 9.0),
     ("stage2_alpha", "stage_two", 9.0, {TWO}, "config.stage2_alpha", 9.0),
 ]
-# Settings of ours about how a policy is loaded and sampled, likewise.
+# Settings of ours about how a policy is loaded, sampled and trained, likewise.
 LOADING = [
     ("attn_implementation", None, "eager", {SAMPLE, *BOTH}, "how.attn_implementation", "eager"),
     ("trust_remote_code", None, True, {SAMPLE, *BOTH}, "how.trust_remote_code", True),
+    ("micro_batch_tokens", "training", 999, BOTH, "config.micro_batch_tokens", 999),
     ("compile_decoding", None, True, {SAMPLE, *BOTH}, "config.compile_decoding", True),
 ]
 # A task that takes both of evaluator_mode and evaluator_answer_marker, which the default does not.
