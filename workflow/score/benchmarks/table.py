@@ -1,6 +1,6 @@
 """The figures of all parts as tables in Markdown: all of them, and those with targets in few lines.
 
-    python -m score.benchmarks.table --folder results/benchmarks
+python -m score.benchmarks.table --folder results/benchmarks
 """
 
 import json

@@ -13,7 +13,6 @@ import trl.kernels.chunked_logprob
 import trl.trainer.utils
 from accelerate.utils import set_seed
 from datasets import Dataset
-from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
 from score.policies.compiling import check_compilable
@@ -26,14 +25,13 @@ from score.sampling.self_verified import ReadVerdicts
 from score.sampling.vllm import stop_requests
 from score.training import loss
 from score.training.adaptive_kl import current_weight
-from score.training.advantages import divisor, in_equal_groups, rank_advantages
+from score.training.advantages import in_equal_groups, rank_advantages
 from score.training.ahead import SamplesAhead
 from score.training.batches import ProblemSampler, Score
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
 from score.training.fused_head import check_fused_head
 from score.training.head_tiles import work_in_place
-from score.training.idle_rows import idle_rows, logps_with_idle
 from score.training.judging import begun_by
 from score.training.longest_row import check_budget, longest_row
 from score.training.methods import METHODS
@@ -50,6 +48,7 @@ from score.training.sampling_copy import WithSamplingCopy
 from score.training.second_opinions import SecondOpinions
 from score.training.self_verified import of_attempts_alone
 from score.training.shared_prefix import add_shared_prefixes, can_share_prefixes
+from score.training.update_loss import ComputesLoss
 from score.training.update_records import RecordsUpdates
 from score.verifiers.reasoning import VerifierBehind
 from score.verifiers.verifier import Verifier
@@ -62,6 +61,7 @@ class SCoReTrainer(
     SamplesSets,
     SamplesAhead,
     PacksByTokens,
+    ComputesLoss,
     RecordsUpdates,
     WholeCheckpoints,
     GRPOTrainer,
@@ -273,66 +273,9 @@ class SCoReTrainer(
         init = current_weight(self.state.log_history, args.init_kl_coef, args.init_kl_target)
         return self.method.kl_weights(turns, init, args.corr_kl_coef)
 
-    # ---------------------------------------------------------------------------------------- loss
-    def _compute_loss(self, model, inputs):
-        idle = self._idle_rows(inputs)
-        with self.accelerator.autocast():
-            logps, entropy = logps_with_idle(model, self._plain_model(), inputs, idle)
-        if idle is not None:
-            self._sums.add_idle_rows(idle)
-        total = (self._clipped if self.method.clipped else self._reinforce)(logps, inputs)
-        log_ratio = logps.detach() - inputs["ref_logps"] if self.holds else None
-        self._sums.add_tokens(log_ratio, entropy.detach(), inputs["turn"], self.turns)
-        if "sampler_logps" in inputs:
-            self._sums.add_sampler_gap(logps.detach(), inputs["sampler_logps"], inputs["turn"])
-        # by its rows: steps have equally many, micro-batches of a step may not
-        return total * inputs.get("share", 1.0) / self.current_gradient_accumulation_steps
-
-    def _idle_rows(self, inputs: dict) -> torch.Tensor | None:
-        """Rows (S,) of a micro-batch that have no gradient; None where all may have one.
-
-        Under ZeRO-3 every pass gathers weights from all ranks, which then need as many passes.
-        """
-        return None if self.holds or is_deepspeed_zero3_enabled() else idle_rows(inputs)
-
     def _plain_model(self):
         """The policy below what wraps it for several ranks, where a pass is a matter of one rank."""
         return self.accelerator.unwrap_model(self.model)
-
-    def _reinforce(self, logps: torch.Tensor, inputs: dict) -> torch.Tensor:
-        in_loss = self.holds and self.args.kl_estimator == "k2"
-        return loss.policy_loss(
-            logps,
-            inputs["turn"],
-            inputs["advantages"],
-            ref_logps=inputs["ref_logps"] if in_loss else None,
-            kl_weights=self.kl_weights if in_loss else None,
-            old_logps=inputs.get("sampler_logps"),
-            ratio_cap=self.args.importance_ratio_cap,
-            divisor=divisor(self.reward_deviation, self.args.scale_advantages),
-            sequences=self._sequences(),
-        )
-
-    def _clipped(self, logps: torch.Tensor, inputs: dict) -> torch.Tensor:
-        old, weights = inputs.get("old_logps", logps.detach()), 1.0
-        if "sampler_logps" in inputs:
-            weights = loss.token_ratios(
-                old, inputs["sampler_logps"], self.args.importance_ratio_cap
-            )
-        return loss.clipped_loss(
-            logps,
-            inputs["turn"],
-            inputs["advantages"],
-            old,
-            (self.args.clip_low, self.args.clip_high),
-            weights=weights,
-            divisor=inputs["mean_tokens"],
-            sequences=self._sequences(),
-        )
-
-    def _sequences(self) -> int:
-        """How many sequences a rollout has in a batch."""
-        return 1 if self.bridge.history is None else self.turns
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the policy, and beside it what its reference was."""
