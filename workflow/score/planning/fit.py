@@ -71,12 +71,12 @@ class Room:
         return list(dict.fromkeys([*first, *possible]))
 
     def _with_batches(self, work: Work, setup: Setup) -> Fit | None:
-        held, by_tokens = self._held(work, setup), work.budget is not None
-        stated = work.budget or work.settings["per_device_train_batch_size"]
+        held, budget = self._held(work, setup), work.budget
+        stated = budget or work.settings["per_device_train_batch_size"]
         possible = micro_batches(work.batch, setup.gpus)
-        if by_tokens and possible:
+        if budget is not None and possible:
             longest = max(map(self._longest, work.conversations))
-            possible = budgets(work.budget, longest, work.batch // setup.gpus)
+            possible = budgets(budget, longest, work.batch // setup.gpus)
         fitting = [
             micro for micro in possible if self._fits(held, self._trained(work, setup, micro))
         ]
@@ -94,7 +94,7 @@ class Room:
             self._trained(work, setup, micro),
             self._sampled(work, setup, rows),
             self._trained(work, other, micro)["activations"],
-            by_tokens,
+            budget is not None,
         )
 
     def _held(self, work: Work, setup: Setup) -> dict[str, float]:

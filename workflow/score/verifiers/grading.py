@@ -41,12 +41,12 @@ class Grading:
         openings = self.opening
         if isinstance(openings, str):
             openings = [openings] * len(attempts)
-        questions = [None] * len(attempts) if questions is None else questions
         said = zip(attempts, openings, answers, strict=True)
         stated = [self.verifier.extract(*each) for each in said]
+        asked_of = [None] * len(stated) if questions is None else questions
         asked = [
             Asked((text, json.dumps(answer)), answer, question)
-            for text, answer, question in zip(stated, answers, questions, strict=True)
+            for text, answer, question in zip(stated, answers, asked_of, strict=True)
         ]
         for one in asked:
             if one.pair not in self._graded:
@@ -67,9 +67,9 @@ class Grading:
 
         Raises what ended a worker as it started.
         """
-        waiting = [pair for pair, found in self._graded.items() if isinstance(found, Future)]
-        for done, pair in enumerate(waiting, start=1):
-            self._graded[pair] = self._graded[pair].result()
+        waiting = {p: found for p, found in self._graded.items() if isinstance(found, Future)}
+        for done, (pair, future) in enumerate(waiting.items(), start=1):
+            self._graded[pair] = future.result()
             if progress is not None:
                 progress(done, len(waiting))
         return [self.verifier.final(self._graded[one.pair], *one[1:]) for one in asked]
