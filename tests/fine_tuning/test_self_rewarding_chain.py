@@ -89,7 +89,8 @@ def test_trajectories_are_imitated_and_then_reinforced(tmp_path, parity, history
         train.train(training, flags(folder, training, **files))
         lines = read(folder)
         assert len(lines) == 3 and all(line["grad_norm"] > 0 for line in lines)
-        assert lines[0]["kl_t1"] == lines[0]["kl_t2"] == 0 != lines[-1]["kl_t2"]
+        # The reference scores fewer rows at a time than the policy, which rounds otherwise.
+        assert max(abs(lines[0]["kl_t1"]), abs(lines[0]["kl_t2"])) < 1e-5 < abs(lines[-1]["kl_t2"])
         assert ("verifier_deviation" in lines[0]) == (objective == "pag")
         policy, shards = str(folder / "policy"), folder / "shards"
         attempts = verify(
