@@ -1,6 +1,8 @@
 """The figures of all parts as tables in Markdown: all of them, and those with targets in few lines.
 
-python -m score.benchmarks.table --folder results/benchmarks
+    python -m score.benchmarks.table --folder results/benchmarks
+
+They are read from what `python -m score.benchmarks` has left in the folder.
 """
 
 import json
