@@ -70,7 +70,8 @@ class Packing:
             rows = [self.prefixes.pad(array) for array in (q1, k1, v1)]
             mask = self._mask("prefixes", name, q1, options)
             found.append(self.prefixes.flat(plain(module, *_heads(rows), mask, **options)[0]))
-            before = [row[self.of] for row in rows[1:]]
+            # Not `row[self.of]`, whose gradient is added up by several threads in any order.
+            before = [row.index_select(0, self.of) for row in rows[1:]]
         rows = [self.rows.pad(array) for array in (q2, k2, v2)]
         if self.prefixes.count:
             rows[1:] = [torch.cat(pair, 1) for pair in zip(before, rows[1:], strict=True)]
