@@ -170,3 +170,29 @@ def test_window_that_no_layer_tells_of_is_not_left(monkeypatch):
     model.config.sliding_window = 400  # so long that a few tokens do not show it
     assert not can_share_prefixes(model, told.append)
     assert "window" in told[0]
+
+
+def test_gradients_of_shared_prefixes_repeat_bit_for_bit_on_several_threads():
+    drawn, threads = torch.Generator().manual_seed(0), torch.get_num_threads()
+    sharing, length, own = 64, 40, 8
+    packing = Packing(
+        torch.ones(2, length, dtype=torch.bool),
+        torch.arange(2).repeat_interleave(sharing),
+        torch.ones(2 * sharing, own, dtype=torch.bool),
+    )
+    shape = (1, 4, 2 * length + 2 * sharing * own, 32)
+    arrays = [torch.randn(shape, generator=drawn, requires_grad=True) for _ in range(3)]
+    plain = AttentionInterface._global_mapping["sdpa"]
+    module = torch.nn.Module()
+    module.is_causal = True
+
+    def gradient():
+        out = packing.attend(plain, "sdpa", module, arrays, {"scaling": 0.2})
+        return torch.autograd.grad(out.square().sum(), arrays)
+
+    torch.set_num_threads(4)
+    try:
+        first, *others = [gradient() for _ in range(12)]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(a, b) for other in others for a, b in zip(first, other, strict=True))
