@@ -9,7 +9,7 @@ from score.problems.problem import read_problems
 from score.sampling.prompts import first_messages
 from score.sampling.tokenizers import load_tokenizer
 from score.tasks import load_task
-from score.training import trainer as trainer_module
+from score.training import update_loss
 from score.training.batches import token_logps
 from score.training.config import SCoReConfig
 from score.training.trainer import SCoReTrainer
@@ -141,7 +141,7 @@ def token_gradient(trainer, batch):
     """Gradient (B, T) of the loss with respect to the log-probability of every token of a batch."""
     logps, entropy = token_logps(trainer.model, batch)
     logps = logps.detach().requires_grad_()
-    with patch.object(trainer_module, "logps_with_idle", return_value=(logps, entropy)):
+    with patch.object(update_loss, "logps_with_idle", return_value=(logps, entropy)):
         trainer._compute_loss(trainer.model, batch).backward()
     return logps.grad
 
