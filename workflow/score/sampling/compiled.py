@@ -17,7 +17,7 @@ from transformers import StaticCache
 
 from score.policies.compiling import check_compilable
 from score.sampling.cached import Conversations
-from score.sampling.decode import Choose
+from score.sampling.decode import Choose, HaveEnded, take_tokens
 
 POSITIONS = 256
 _SIZES = 64  # most sizes of the cache that are compiled in a process, over all its policies
@@ -129,7 +129,7 @@ def decode_compiled(
     rows: Conversations,
     logits: torch.Tensor,
     choose: Choose,
-    have_ended: Callable[[list[list[int]]], list[bool]],
+    have_ended: HaveEnded,
     most: int,
     keep: bool = True,
 ) -> tuple[list[list[int]], Conversations | None]:
@@ -144,11 +144,7 @@ def decode_compiled(
     rows.cache = None  # its memory is free while tokens are sampled
     for position in range(most):
         tokens = choose(logits, places, position)
-        active = [i for i, goes in enumerate(going) if goes]
-        for i in active:
-            attempts[places[i]].append(tokens[i])
-        for i, ended in zip(active, have_ended([attempts[places[i]] for i in active]), strict=True):
-            going[i] = not ended
+        take_tokens(attempts, places, tokens, going, have_ended)
         if position + 1 == most or not any(going):
             break
         logits = fixed.step(model, tokens, going)

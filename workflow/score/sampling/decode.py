@@ -61,6 +61,7 @@ def _continue(kept: Conversations, prompts: list[list[int]]) -> bool:
 
 # (logits (R', V), which rows of the batch these are, position in the attempt) -> R' tokens.
 Choose = Callable[[torch.Tensor, list[int], int], list[int]]
+HaveEnded = Callable[[list[list[int]]], list[bool]]
 
 
 def decode(
@@ -68,7 +69,7 @@ def decode(
     rows: Conversations,
     logits: torch.Tensor,
     choose: Choose,
-    have_ended: Callable[[list[list[int]]], list[bool]],
+    have_ended: HaveEnded,
     most: int,
     keep: bool = True,
 ) -> tuple[list[list[int]], Conversations | None]:
@@ -82,11 +83,7 @@ def decode(
     in_place = rows.can_sleep()
     for position in range(most):
         tokens = choose(logits, here, position)
-        active = [i for i, goes in enumerate(going) if goes]
-        for i in active:
-            attempts[here[i]].append(tokens[i])
-        for i, ended in zip(active, have_ended([attempts[here[i]] for i in active]), strict=True):
-            going[i] = not ended
+        take_tokens(attempts, here, tokens, going, have_ended)
         if position + 1 == most or not _any_rank(any(going), logits.device):
             break
         gone = [i for i, goes in enumerate(going) if not goes]
@@ -100,6 +97,24 @@ def decode(
             going = [True] * len(here)
         logits = extend(model, rows, [[token] for token in tokens], going)
     return attempts, rows if keep and in_place else None
+
+
+def take_tokens(
+    attempts: list[list[int]],
+    places: list[int],
+    tokens: list[int],
+    going: list[bool],
+    have_ended: HaveEnded,
+) -> None:
+    """Add the tokens (R',) of rows that go on to their attempts, and set in `going` which still do.
+
+    places (R',): of each row the number of its attempt.
+    """
+    active = [i for i, goes in enumerate(going) if goes]
+    for i in active:
+        attempts[places[i]].append(tokens[i])
+    for i, ended in zip(active, have_ended([attempts[places[i]] for i in active]), strict=True):
+        going[i] = not ended
 
 
 def _any_rank(going: bool, device) -> bool:
