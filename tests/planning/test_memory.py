@@ -4,9 +4,10 @@ import pytest
 import torch
 import yaml
 from places import ROOT
-from score.planning.memory import Setup, activations, sampling, states
+from score.planning.memory import POSITIONS, Setup, activations, sampling, states
 from score.planning.shape import read_shape, shape_of
 from score.policies.memory import Size, need
+from score.sampling import compiled
 from transformers import AutoConfig, AutoModelForCausalLM
 
 SMALL = {
@@ -81,3 +82,18 @@ def test_sampling_holds_the_cache_and_under_zero3_all_weights():
     assert got["cache"] == pytest.approx(64 * 2000 * shape.cache(2) * 29 / 28)
     assert got["gathered"] == 2 * shape.weights
     assert sampling(shape, Setup("zero2", 8), 64, 2000, 0)["gathered"] == 0
+
+
+def test_a_copy_to_sample_from_has_the_layers_a_second_time_and_shares_the_embedding():
+    shape = read_shape("Qwen2.5-1.5B")
+    plain, copied = (states(shape, Setup("zero2", 8, rank=16, copied=c)) for c in (False, True))
+    assert copied["weights"] - plain["weights"] == 2 * (shape.weights - shape.embedding)
+    sharded = states(shape, Setup("zero3", 8, rank=16, copied=True))
+    assert sharded == states(shape, Setup("zero3", 8, rank=16))  # there is no copy
+
+
+def test_compiled_decoding_has_a_cache_of_its_fixed_sizes():
+    shape = read_shape("Qwen2.5-1.5B")
+    got = sampling(shape, Setup("single_gpu", 1, compiled=True), 48, 1100, 0)
+    assert got["cache"] == 64 * 1280 * shape.cache(2)
+    assert POSITIONS == compiled.POSITIONS

@@ -4,10 +4,7 @@ Both checks raise ValueError with the key, its value and the cure. `check_config
 and runs whenever the workflow is read; `check_inputs` looks at files and the chat template.
 """
 
-import os
 import re
-import sys
-from functools import partial
 from pathlib import Path
 
 from score.experiment.config_errors import explain_errors, refuse_keys
@@ -15,14 +12,15 @@ from score.experiment.job_settings import JobSettings
 from score.experiment.launcher import check_launcher
 from score.experiment.plan import SAMPLED, Plan, sections_of
 from score.experiment.plan_checks import check_budgets, check_plan
-from score.experiment.problem_counts import check_rows, check_stated_sizes
+from score.experiment.policy_check import check_policy
+from score.experiment.problem_check import check_problems
+from score.experiment.problem_counts import check_stated_sizes
 from score.experiment.run_files import RunFiles
 from score.experiment.task_file import check_task_file
 from score.files.settings import MissingSetting
 from score.files.visible import visible
-from score.jobs.start_up import without
-from score.policies.compiling import check_compilable_config, check_compile_settings
-from score.sampling.settings import check_backend, check_tensor_parallel
+from score.policies.compiling import check_compile_settings
+from score.sampling.settings import check_backend
 from score.tasks import load_task
 from score.training.settings import TrainSettings
 from score.training.tracking import check_trackers, trackers
@@ -116,9 +114,8 @@ def check_inputs(config: dict) -> None:
     check_launcher(config)
     few_shot = read_few_shot(config["few_shot_dir"], config["task_type"])
     _warn_of_unasked_marker(config, few_shot)
-    _check_problems(config)
-    _import_tokenizers(config)
-    _check_policy(config, few_shot)
+    check_problems(config)
+    check_policy(config, few_shot)
     _check_file_names(config)
 
 
@@ -174,162 +171,3 @@ def _warn_of_unasked_marker(config: dict, few_shot: list[dict]) -> None:
             "Put it into prompts.first_prompt and prompts.correction_prompt, or set evaluator_mode: "
             "default."
         )
-
-
-def _check_problems(config: dict) -> None:
-    """Local data are there, have the columns and suffice; hub data are checked when fetched."""
-    plan, test_rows = Plan(config), None
-    settings = JobSettings(plan).problems()
-    wanted = {"train_size": settings.train_size or 1, "validation_size": settings.validation_size}
-    if settings.has_test_source:
-        place = settings.test_path or settings.data_path
-        if (place, settings.test_split) == (settings.data_path, settings.data_split):
-            raise ValueError(
-                f"problems.test_split is {settings.test_split!r}, which problems.data_split is too; "
-                "expected other problems to test on than to train on. Name another split or test_path."
-            )
-        test_rows = _local_rows(place, settings.test_split, settings)
-        _check_sizes({"test_size": settings.test_size or 1}, test_rows, place)
-    else:
-        wanted["test_size"] = settings.test_size or 1  # never null without test problems
-    rows = _local_rows(settings.data_path, settings.data_split, settings)
-    _check_sizes(wanted, rows, settings.data_path)
-    check_rows(plan, rows, test_rows)
-    tested = test_rows if settings.has_test_source else rows
-    if settings.revision is not None and None not in (rows, tested):
-        raise ValueError(
-            f"problems.revision is {settings.revision!r}; expected null, since all problems are in "
-            "local files, which the data card pins by their checksums. Set it to null."
-        )
-
-
-def _local_rows(places: str | list, split: str | None, settings) -> int | None:
-    """Number of rows, with their columns checked; None where some are on the hub."""
-    from score.problems.checks import check_columns
-    from score.problems.sources import looks_like_path, read_source
-
-    count, task = 0, load_task(settings.task_type)
-    places = [places] if isinstance(places, str) else places
-    for place in places:
-        if not (Path(place).exists() or looks_like_path(place)):
-            if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?(:[^@]+)?(@.+)?", place):
-                raise ValueError(
-                    f"problems: data path is {place!r}; expected a path that is there, or a name on the "
-                    "hub such as owner/name. Correct it."
-                )
-            return None
-        rows, _ = read_source(place, split)
-        if not rows:
-            raise ValueError(
-                f"problems: split {split!r} of {place!r} has no rows; expected problems. Name "
-                "another file or split."
-            )
-        check_columns(rows, place, task, settings)
-        count += len(rows)
-    return count
-
-
-def _check_sizes(wanted: dict[str, int], rows: int | None, place: str | list) -> None:
-    if rows is not None and sum(wanted.values()) > rows:
-        asked = " + ".join(f"{key} ({size})" for key, size in wanted.items())
-        raise ValueError(
-            f"problems: {asked} is {sum(wanted.values())}; expected at most {rows}, the rows of "
-            f"{place!r}. Lower a size, or bring more problems."
-        )
-
-
-def _import_tokenizers(config: dict) -> None:
-    """Import transformers without torch, of which tokenizers need nothing: that takes seconds less.
-
-    Code that comes with a policy may need torch, and so does a look at what its class can do.
-    """
-    if (
-        config["trust_remote_code"]
-        or config["attn_implementation"]
-        or config["compile_decoding"]
-        or "transformers" in sys.modules
-    ):
-        return
-    silent = "TRANSFORMERS_NO_ADVISORY_WARNINGS"
-    said = os.environ.get(silent)
-    os.environ[silent] = "1"  # or it would warn that there is no torch
-    try:
-        with without("torch", "scipy"):
-            import transformers.models.auto.tokenization_auto  # noqa: F401
-    finally:
-        os.environ.pop(silent) if said is None else os.environ.update({silent: said})
-
-
-def _check_policy(config: dict, few_shot: list[dict]) -> None:
-    """It can run, and turn 2 continues turn 1. A hub policy out of reach now is checked by its jobs."""
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    from score.policies.attention import check_attention
-    from score.policies.fitness import check_policy, check_vocabulary, config_of
-    from score.sampling.bridge_text import QUESTION
-    from score.sampling.chat_template import check_each_changes, check_of_use, within_deadline
-    from score.sampling.history import set_history
-    from score.sampling.plain_prompts import in_format, plain_prompts_of
-    from score.sampling.prompt_settings import task_with
-    from score.sampling.prompts import Bridge, first_messages, system_prompt_of, work_out_text
-    from score.sampling.render import all_asked, render
-    from score.sampling.tokenizers import check_tags_are_text, load_tokenizer, set_template
-
-    path, prompts = config["model_path"], config["prompts"]
-    trusted = {"trust_remote_code": config["trust_remote_code"]}
-    try:
-        rows = check_policy(path, config["cache_dir"], **trusted)
-        known = config_of(path, config["cache_dir"])
-        check_attention(config["attn_implementation"], config["precision"], known)
-        if config["compile_decoding"]:
-            check_compilable_config(known)
-        if config["rollout_backend"] == "vllm":
-            check_tensor_parallel(config["evaluation"]["vllm_tensor_parallel_size"], known)
-    except ValueError as error:
-        raise ValueError(f"model_path is {path!r}: {error}") from None
-    try:
-        tokenizer = load_tokenizer(path, config["cache_dir"], prompts["template_date"], **trusted)
-    except Exception as error:  # tokenizers raises Exception itself, other files KeyError and more
-        unknown = isinstance(error.__cause__, RepositoryNotFoundError)
-        if isinstance(error, OSError) and not unknown and not Path(path).exists():
-            print(f"model_path {path!r} can't be reached now; its jobs will check it.")
-            return
-        raise ValueError(
-            f"model_path is {path!r}; expected a folder or a hub name of a policy with its "
-            f"tokenizer. Correct it. Loading the tokenizer failed: {error}"
-        ) from None
-    task = task_with(config["task_type"], prompts)
-    template = (prompts["chat_template"], prompts["chat_template_kwargs"])
-    shown = f"prompts.chat_template is {template[0]!r}, model_path" if template[0] else "model_path"
-    said = (tokenizer, task.CORRECTION_PROMPT, system_prompt_of(task))
-    try:
-        check_of_use(tokenizer.chat_template, *template)
-        set_template(tokenizer, *template)
-        set_history(tokenizer, prompts["history_thinking"], config["verifier"]["reasoning_tags"])
-        if prompts["chat_template_kwargs"]:
-            begun = first_messages(QUESTION, task, few_shot)
-            asked = partial(all_asked, tokenizer, begun, task.CORRECTION_PROMPT)
-            within_deadline(lambda: check_each_changes(asked, prompts["chat_template_kwargs"]))
-    except ValueError as error:
-        raise ValueError(f"prompts.{error}") from None
-    try:
-        check_vocabulary(tokenizer, rows)
-        check_tags_are_text(tokenizer, config["verifier"]["reasoning_tags"])
-        in_format(tokenizer, prompts)
-        if plain_prompts_of(tokenizer) is None:
-            first = first_messages("?", task, few_shot)
-            ask = partial(render, tokenizer, first, add_generation_prompt=True)
-            within_deadline(lambda: (work_out_text(*said), ask()))
-        Bridge.from_tokenizer(*said)
-    except ValueError as error:
-        raise ValueError(f"{shown} is {path!r}: {error}") from None
-    if (plain := plain_prompts_of(tokenizer)) is not None:
-        try:
-            plain.text(few_shot)
-        except ValueError as error:
-            raise ValueError(f"prompts.{error}") from None
-        if tokenizer.chat_template:
-            print(
-                f"prompts.prompt_format is plain: the chat template of {path!r} is left unused "
-                "in training and in evaluation."
-            )

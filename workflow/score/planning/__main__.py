@@ -63,7 +63,15 @@ def room_of(config: dict, flags: argparse.Namespace, vllm: bool) -> tuple[Room, 
     launcher = config["launcher"].rpartition("/")[2].removesuffix(".yaml")
     engine = config["training"]["vllm_gpu_memory_utilization"] if vllm else 0.0
     shape = read_shape(model, config["cache_dir"])
-    return Room(shape, device_of(flags), launcher, engine=engine, share=flags.attempt_share), notes
+    room = Room(
+        shape,
+        device_of(flags),
+        launcher,
+        engine=engine,
+        share=flags.attempt_share,
+        compiled=config["compile_decoding"],
+    )
+    return room, notes
 
 
 def main() -> None:

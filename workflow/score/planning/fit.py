@@ -44,7 +44,8 @@ class Room:
     """What jobs have to fit: a policy on GPUs of one kind.
 
     launcher: of the config; others are tried behind it. engine: share of the memory that vLLM takes
-    in training; 0: sampled through transformers. share: mean attempt over its limit.
+    in training; 0: sampled through transformers. share: mean attempt over its limit. compiled: whether
+    decoding is.
     """
 
     shape: Shape
@@ -53,13 +54,22 @@ class Room:
     width: int = 2
     engine: float = 0.0
     share: float = 0.5
+    compiled: bool = False
 
     def training(self, work: Work, gpus: int) -> Fit | None:
         """The layout of a training; None where it does not fit."""
         for launcher in self._launchers(gpus):
             settings = work.settings
             rank = settings["lora_rank"] if settings["use_lora"] else None
-            setup = Setup(launcher, gpus, self.width, rank, settings["gradient_checkpointing"])
+            setup = Setup(
+                launcher,
+                gpus,
+                self.width,
+                rank,
+                settings["gradient_checkpointing"],
+                copied=bool(rank) and not self.engine and _merges(settings),
+                compiled=self.compiled,
+            )
             if (fit := self._with_batches(work, setup)) is not None:
                 return fit
         return None
@@ -156,12 +166,19 @@ class Room:
             held = {"weights": self.width * self.shape.weights / number}
             if number > 1:
                 held["weights"] += 2 * self.width * self.shape.largest
-            ungathered = Setup(None, number, self.width)  # no weights are gathered ahead
+            # Without a launcher, since no weights are gathered ahead.
+            ungathered = Setup(None, number, self.width, compiled=self.compiled)
             rows = replace(self, engine=0.0)._rows(work, ungathered, held)
             if rows is not None:
                 phase = replace(self, engine=0.0)._sampled(work, ungathered, rows)
                 return Fit(Setup(launcher, number, self.width), 0, rows, 0, held, {}, phase)
         return None
+
+
+def _merges(settings: dict) -> bool:
+    """Whether a training samples from a copy with its adapter merged (score.training.sampling_copy)."""
+    wanted = (settings.get("sampling_copy"), settings.get("sampler_ratios"))
+    return "sampling_copy" in settings and False not in wanted
 
 
 def micro_batches(batch: int, gpus: int) -> list[int]:

@@ -7,11 +7,15 @@ elsewhere. Without DeepSpeed weights, gradients and Adam's two moments have the 
 """
 
 from dataclasses import dataclass
+from math import ceil
 
 from score.planning.shape import Shape
 
 # TRL's fused head works out logits in tiles of so many tokens and words.
 TILE = (4096, 32768)
+POSITIONS = (
+    256  # the cache of compiled decoding has a multiple of so many (score.sampling.compiled)
+)
 LAUNCHERS = ("single_gpu", "zero1", "zero2", "zero3", "zero3-offload")
 
 
@@ -20,7 +24,8 @@ class Setup:
     """How a policy is laid out over GPUs.
 
     launcher: a file of configs/accelerate without its ending; None: no DeepSpeed, all in `width` bytes.
-    rank: of the adapter; None: all weights are trained.
+    rank: of the adapter; None: all weights are trained. copied: whether attempts are sampled from a copy
+    with the adapter merged. compiled: whether decoding is.
     """
 
     launcher: str | None
@@ -28,6 +33,8 @@ class Setup:
     width: int = 2
     rank: int | None = None
     checkpointing: bool = False
+    copied: bool = False
+    compiled: bool = False
 
     @property
     def sharded(self) -> bool:
@@ -37,7 +44,7 @@ class Setup:
 
 def states(shape: Shape, setup: Setup) -> dict[str, float]:
     """Bytes of a GPU for weights, gradients, optimizer and reference. The latter is the policy's own
-    weights where an adapter is trained."""
+    weights where an adapter is trained, and a copy to sample from has layers of its own."""
     n, gpus, width = shape.weights, setup.gpus, setup.width
     trained = n if setup.rank is None else shape.adapter(setup.rank)
     added = 0 if setup.rank is None else trained
@@ -58,6 +65,8 @@ def states(shape: Shape, setup: Setup) -> dict[str, float]:
     parts["reference"] = 0.0 if setup.rank is not None else width * n / shared
     if setup.launcher == "zero3-offload":
         parts["reference"] = 0.0  # in the node's memory
+    if setup.copied and not setup.sharded:  # embedding, norms and head are the policy's
+        parts["weights"] += width * shape.layers * shape.layer_weights
     return parts
 
 
@@ -88,14 +97,22 @@ def sampling(
     """Bytes of decoding `rows` conversations of at most `context` tokens, beside all states.
 
     asked: tokens of the prompts that are computed at once. The cache of a layer is copied when it
-    grows; logits are turned to float32, probabilities to float64 and their sums.
+    grows; logits are turned to float32, probabilities to float64 and their sums. The cache of compiled
+    decoding has a fixed size instead (score.sampling.compiled).
     """
+    grown = 1 / shape.layers
+    if setup.compiled:
+        rows, context, grown = (
+            2 ** (rows - 1).bit_length(),
+            POSITIONS * ceil(context / POSITIONS),
+            0,
+        )
     cache = shape.cache(setup.width) * rows * context
     prefill = shape.kept_of_layer(setup.width) * asked
     logits = (setup.width + 2 * 4 + 2 * 8) * rows * shape.vocabulary
     gathered = setup.width * shape.weights if setup.sharded else 0
     return {
-        "cache": cache * (1 + 1 / shape.layers) + prefill,
+        "cache": cache * (1 + grown) + prefill,
         "logits": logits,
         "gathered": gathered,
     }

@@ -192,6 +192,10 @@ class RunWork:
             work.validated = updates // steps * self.config["problems"]["validation_size"]
         if settings["dynamic_sampling_rounds"]:
             work.notes.append(f"{instance}: groups that are replaced are not counted")
+        if settings["one_step_off"]:
+            work.notes.append(
+                f"{instance}: sampling and training take turns here, as if not one_step_off"
+            )
         if method.verifies:
             work.notes.append(f"{instance}: every attempt counts as revised, verdicts as attempts")
         if settings["early_stop"] is not None or settings["total_tokens"] is not None:
