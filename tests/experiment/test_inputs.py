@@ -306,6 +306,8 @@ def test_hub_policy_is_refused_where_the_hub_has_none_and_left_to_its_jobs_where
     own["model_path"] = "nobody/policy"
     check_inputs(own)  # tests run offline
     assert "'nobody/policy' can't be reached now" in capsys.readouterr().out
+    # without an owner it is rather a folder that is written wrong
+    says(refusal(check_inputs, own | {"model_path": "polcy"}), ["'polcy'; expected a folder"])
 
     def no_such_policy(*_, **__):
         response = httpx.Response(404, request=httpx.Request("GET", "https://hub"))

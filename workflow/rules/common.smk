@@ -15,6 +15,7 @@ from score.files.digests import contents_digest, is_digested_whole
 from score.files.visible import visible_lines
 from score.jobs.failures import failures_soon, no_room
 from score.jobs.follow import Follower
+from score.jobs.hub import use_cache_where_out_of_reach
 from score.jobs.lifeline import ending_with_me
 from score.jobs.listing import list_jobs
 from score.jobs.slurm import check_no_orphans, use_commands_of
@@ -27,6 +28,10 @@ try:
     CONFIG = check_config(
         resolved(config, OVERLAY), "workflow/schemas/config.schema.yaml"
     )
+    PLAN = Plan(CONFIG)
+    FILES = RunFiles(PLAN)
+    if workflow.is_main_process or workflow.remote_exec:
+        use_cache_where_out_of_reach(FILES.hub_names())
     if workflow.is_main_process:
         check_inputs(CONFIG)
 except ValueError as error:
@@ -40,9 +45,7 @@ if not workflow.remote_exec:  # a Slurm job goes on where Snakemake has ended
 # Or bash would become the last command, and nobody would say in the log that a signal has ended that.
 shell.suffix("\n:")
 
-PLAN = Plan(CONFIG)
 JOBS = JobSettings(PLAN)
-FILES = RunFiles(PLAN)
 RESULTS = FILES.results
 EVALUATIONS = PLAN.evaluations
 SAMPLING_GPUS = JOBS.gpus_of_sampling()  # that one process samples with

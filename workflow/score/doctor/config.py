@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from score.doctor.findings import Finding, ask_python, fail, ok, warn
-from score.doctor.machine import hub_answers, offline
 from score.files.places import REPOSITORY
+from score.jobs.hub import hub_answers, offline
 
 _DEFAULT = REPOSITORY / "configs" / "config.yaml"
 # Code for subprocesses, since packages may be missing. As with Snakemake, the values of the later file

@@ -12,6 +12,7 @@ from pathlib import Path
 from score.doctor.findings import Finding, ask_python, fail, ok, warn
 from score.files.places import REPOSITORY
 from score.files.sizes import size_text
+from score.jobs.hub import hub_answers, offline
 
 _GB = 10**9
 
@@ -93,22 +94,6 @@ def _room(name: str, path: Path, least: int, wanted: int, why: str, cure: str) -
     if free < least:
         return fail(f"{found}; expected {size_text(least)} or more", cure)
     return ok(found) if free >= wanted else warn(f"{found}; {why}", cure)
-
-
-def offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-
-
-def hub_answers() -> bool:
-    """Whether the hub can be reached; asked in a subprocess, since resolving its name may hang."""
-    code = (
-        "import urllib.request, urllib.error\n"
-        "from huggingface_hub.constants import ENDPOINT\n"
-        "request = urllib.request.Request(ENDPOINT, method='HEAD')\n"
-        "try: urllib.request.urlopen(request, timeout=5)\n"
-        "except urllib.error.HTTPError: pass\n"  # an error of the hub is an answer too
-    )
-    return ask_python(code, patience=20).error is None
 
 
 def check_hub() -> Iterator[Finding]:

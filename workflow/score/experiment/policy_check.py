@@ -74,6 +74,12 @@ def _tokenizer(config: dict):
     except Exception as error:  # tokenizers raises Exception itself, other files KeyError and more
         unknown = isinstance(error.__cause__, RepositoryNotFoundError)
         if isinstance(error, OSError) and not unknown and not Path(path).exists():
+            if "/" not in path:
+                raise ValueError(
+                    f"model_path is {path!r}; expected a folder, which it is not, or a policy on the "
+                    "hub, which can't be reached and whose cache has none of that name. Correct it: a "
+                    "relative path starts from the folder of the Snakefile."
+                ) from None
             print(f"model_path {path!r} can't be reached now; its jobs will check it.")
             return None
         raise ValueError(

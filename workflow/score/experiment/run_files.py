@@ -16,10 +16,18 @@ class RunFiles:
     # ------------------------------------------------------------------------------- given by a person
     def problem_sources(self) -> list[str]:
         """Local files of problems; hub names are not files."""
+        return [file for place in self._problem_places() for file in _files_below(place)]
+
+    def _problem_places(self) -> list[str]:
         problems, places = self.config["problems"], []
         for place in (problems["data_path"], problems["test_path"]):
             places += place if isinstance(place, list) else [place]
-        return [file for place in places if place for file in _files_below(place)]
+        return [place for place in places if place]
+
+    def hub_names(self) -> list[str]:
+        """What comes from the hub: the policy and sources of problems that are nothing here."""
+        named = [self.config["model_path"], *self._problem_places()]
+        return [n for n in named if not (n.startswith((".", "/", "~")) or Path(n).exists())]
 
     def task(self) -> list[str]:
         """The file of a task of the user's own; those of the package are code."""
