@@ -1,9 +1,11 @@
-"""Draw the two pictures of the README from results of the embedded default.
+"""Draw the pictures of the README and of docs/ from results.
 
     make run && .venv/bin/python docs/images/draw.py results/puzzle
+    make real && .venv/bin/python docs/images/draw.py results/puzzle results/smollm2-sums-cpu
 
 correction.svg: the first test puzzle that both policies fail alike in attempt 1, base fails again and
 SCoRe solves in attempt 2. result.svg: both accuracies of each policy, with their intervals.
+language_model.svg: the same of SmolLM2 on sums, for which the second folder is.
 """
 
 import sys
@@ -100,15 +102,16 @@ def _svg(width: float, height: float, told: str, parts: list[Element]) -> Elemen
     )
 
 
-def result_picture(rows: list[dict]) -> Element:
-    """The report's figure of accuracies, on a paper of its own. rows: of self_correction.csv."""
+def result_picture(results: Path, what: str) -> Element:
+    """The report's figure of accuracies, on a paper of its own. what: the test problems are."""
+    rows = pd.read_csv(results / "self_correction.csv").to_dict("records")
     drawn = accuracy_picture(rows)
     width, height = (float(value) for value in drawn.get("viewBox").split()[2:])
     for name, value in {"x": MARGIN, "y": 72, "width": width, "height": height}.items():
         drawn.set(name, str(value))
     problems = f"{rows[0]['num_problems']:,}"
     parts = [
-        _text(f"Share of {problems} test puzzles that are right", MARGIN, 30, "big"),
+        _text(f"Share of {problems} test {what} that are right", MARGIN, 30, "big"),
         element("circle", class_="dot first", cx=MARGIN + 5, cy=49, r=4.5),
         _text("attempt 1", MARGIN + 16, 54, "quiet"),
         element("circle", class_="dot second", cx=MARGIN + 97, cy=49, r=4.5),
@@ -117,18 +120,19 @@ def result_picture(rows: list[dict]) -> Element:
     return _svg(width + 2 * MARGIN, height + 80, drawn.get("aria-label"), [*parts, drawn])
 
 
-def main(results: Path) -> None:
+def main(puzzle: Path, language_model: Path | None = None) -> None:
     frames = [
-        pd.read_parquet(results / name / "test/attempts.parquet") for name in ("base", "score")
+        pd.read_parquet(puzzle / name / "test/attempts.parquet") for name in ("base", "score")
     ]
-    rows = pd.read_csv(results / "self_correction.csv").to_dict("records")
     pictures = {
         "correction": correction_picture(*corrected(*frames)),
-        "result": result_picture(rows),
+        "result": result_picture(puzzle, "puzzles"),
     }
+    if language_model is not None:
+        pictures["language_model"] = result_picture(language_model, "sums")
     for name, picture in pictures.items():
         (HERE / f"{name}.svg").write_text(tostring(picture, encoding="unicode") + "\n", "utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

@@ -4,6 +4,7 @@ import pytest
 from refusals import with_changes
 from score.comparison.comparability import Comparability, Terms
 from score.experiment.config_files import read_config
+from score.experiment.job_settings import JobSettings
 from score.experiment.overlay import resolved
 from score.experiment.plan import Plan
 from score.experiment.terms import terms_of
@@ -54,3 +55,12 @@ def test_what_an_entry_changes_beyond_its_claim_is_a_difference(claims_config, c
 def test_prompted_arms_and_base_have_no_terms(config):
     config["policies"]["refine"] = {"init": "base", "objective": "self_refine"}
     assert set(terms_of(Plan(config))) == {"score_stage_one", "score"}
+
+
+def test_the_base_policy_of_claims_is_the_one_that_score_is_held_to(config):
+    assert JobSettings(Plan(config)).claims().base == "base"
+    config["policies"]["warm"] = {"init": "base", "objective": "self_taught"}
+    config["policies"]["score"]["reference"] = "warm"
+    assert JobSettings(Plan(config)).claims().base == "warm"
+    del config["policies"]["score"]
+    assert JobSettings(Plan(config)).claims().base == "base"

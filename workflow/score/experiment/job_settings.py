@@ -190,7 +190,10 @@ class JobSettings:
         )
 
     def claims(self) -> ClaimsSettings:
-        return ClaimsSettings.from_config(terms=terms_of(self.plan))
+        """Their base policy is the one that `score` is held to, as the paper's π_ref is."""
+        held_to = self.config["policies"].get("score", {}).get("reference", "base")
+        base = {} if held_to == "base" else {"base": held_to}
+        return ClaimsSettings.from_config(base, terms=terms_of(self.plan))
 
     def run_description(self) -> RunDescription:
         """What stands beside our rows where they are compared with published ones."""
