@@ -5,7 +5,7 @@
 
 correction.svg: the first test puzzle that both policies fail alike in attempt 1, base fails again and
 SCoRe solves in attempt 2. result.svg: both accuracies of each policy, with their intervals.
-language_model.svg: the same of SmolLM2 on sums, for which the second folder is.
+language_model.svg: the same of SmolLM2 on sums after its warm start, from the second folder.
 """
 
 import sys
@@ -102,9 +102,13 @@ def _svg(width: float, height: float, told: str, parts: list[Element]) -> Elemen
     )
 
 
-def result_picture(results: Path, what: str) -> Element:
-    """The report's figure of accuracies, on a paper of its own. what: the test problems are."""
-    rows = pd.read_csv(results / "self_correction.csv").to_dict("records")
+def result_picture(results: Path, what: str, base: str = "base") -> Element:
+    """The report's figure of accuracies, on a paper of its own, from the policy `base` on.
+
+    what: the test problems are.
+    """
+    table = pd.read_csv(results / "self_correction.csv")
+    rows = table[(table.policy == base).cummax()].to_dict("records")
     drawn = accuracy_picture(rows)
     width, height = (float(value) for value in drawn.get("viewBox").split()[2:])
     for name, value in {"x": MARGIN, "y": 72, "width": width, "height": height}.items():
@@ -129,7 +133,7 @@ def main(puzzle: Path, language_model: Path | None = None) -> None:
         "result": result_picture(puzzle, "puzzles"),
     }
     if language_model is not None:
-        pictures["language_model"] = result_picture(language_model, "sums")
+        pictures["language_model"] = result_picture(language_model, "sums", base="warm")
     for name, picture in pictures.items():
         (HERE / f"{name}.svg").write_text(tostring(picture, encoding="unicode") + "\n", "utf-8")
 

@@ -61,6 +61,7 @@ def test_the_base_policy_of_claims_is_the_one_that_score_is_held_to(config):
     assert JobSettings(Plan(config)).claims().base == "base"
     config["policies"]["warm"] = {"init": "base", "objective": "self_taught"}
     config["policies"]["score"]["reference"] = "warm"
-    assert JobSettings(Plan(config)).claims().base == "warm"
+    found = JobSettings(Plan(config)).claims()
+    assert found.base == "warm" and "score" in found.terms and "warm" not in found.terms
     del config["policies"]["score"]
     assert JobSettings(Plan(config)).claims().base == "base"

@@ -43,6 +43,18 @@ def test_first_sentence_says_what_was_trained_on_what_and_that_it_corrects_itsel
     )
 
 
+def test_first_sentence_compares_with_the_policy_that_it_is_held_to(run):
+    table, described = run / "self_correction.csv", json.loads((run / "run.json").read_text())
+    described["config"]["policies"]["score"]["reference"] = "warm"
+    (run / "run.json").write_text(json.dumps(described))
+    table.write_text(table.read_text().replace("base,", "warm,"))
+    numbers = sentence(open_run(run))[1]
+    assert numbers.startswith("Trained by SCoRe from warm (made of some/base) on 1,024")
+    assert numbers.endswith("the policy it was trained from gains +0.0 [-10.0, +10.0].")
+    table.write_text(table.read_text().replace("warm,", "base,"))
+    assert sentence(open_run(run))[1].endswith("a gain of +11.0 [+5.0, +20.0] points.")
+
+
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [(0.01, 0.2, "corrects itself"), (-0.2, -0.01, "spoils more"), (-0.1, 0.3, "is undecided")],

@@ -190,10 +190,12 @@ class JobSettings:
         )
 
     def claims(self) -> ClaimsSettings:
-        """Their base policy is the one that `score` is held to, as the paper's π_ref is."""
+        """Their base policy is the one that `score` is held to, as the paper's is. How it was made is no
+        difference that spoils a comparison with it."""
         held_to = self.config["policies"].get("score", {}).get("reference", "base")
         base = {} if held_to == "base" else {"base": held_to}
-        return ClaimsSettings.from_config(base, terms=terms_of(self.plan))
+        terms = {arm: one for arm, one in terms_of(self.plan).items() if arm != held_to}
+        return ClaimsSettings.from_config(base, terms=terms)
 
     def run_description(self) -> RunDescription:
         """What stands beside our rows where they are compared with published ones."""

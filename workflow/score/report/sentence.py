@@ -60,7 +60,8 @@ def _verdict(row: dict) -> str:
 
 def _numbers(run: RunFolder, row: dict) -> str:
     first, second = (points(100 * float(row[f"accuracy_t{turn}"])) for turn in (1, 2))
-    base = next((r for r in run.rows() if r["policy"] == "base"), None)
+    begun = _held_to(run, row["policy"])
+    base = next((r for r in run.rows() if r["policy"] == begun), None)
     text = (
         f"{_made(run, row['policy'])} solves {first}\N{NO-BREAK SPACE}% of "
         f"{int(float(row['num_problems'])):,} test problems at the first attempt and "
@@ -69,6 +70,11 @@ def _numbers(run: RunFolder, row: dict) -> str:
     if base is None or base is row:
         return f"{text}."
     return f"{text}; the policy it was trained from gains {_gain(base)}."
+
+
+def _held_to(run: RunFolder, arm: str) -> str:
+    """The policy that an arm is held to: base, or what a warm start has made of it."""
+    return run.config.get("policies", {}).get(arm, {}).get("reference", "base")
 
 
 def _gain(row: dict) -> str:
@@ -83,6 +89,8 @@ def _made(run: RunFolder, arm: str) -> str:
     start, data = config.get("model_path"), config.get("problems", {}).get("data_path")
     if not entry or start is None:
         return "It"
+    if (begun := _held_to(run, arm)) != "base":
+        start = f"{begun} (made of {start})"
     data = ", ".join(data) if isinstance(data, list) else data
     count = run.json("problems/data_card.json").get("splits", {}).get("train")
     size = f"{count:,} problems of " if isinstance(count, int) else ""
