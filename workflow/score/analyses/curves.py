@@ -22,7 +22,7 @@ COMMAND = Command(__spec__, __doc__)
 PER_TURN = {
     "reward": "reward",
     "validation_accuracy": "right in validation (%)",
-    "kl": "KL to base (nats)",
+    "kl": "KL to the reference (nats)",
     "tokens": "tokens",
     "entropy": "entropy",
     "equal_groups": "groups paid alike (%)",
