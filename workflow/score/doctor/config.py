@@ -21,7 +21,10 @@ import copy, json, os
 os.chdir(%r)
 from score.experiment.config_files import read_config
 from score.experiment.overlay import resolved
+from score.experiment.plan import Plan
 from score.experiment.preflight import check_config, check_inputs
+from score.experiment.run_files import RunFiles
+from score.jobs.hub import use_cache_where_out_of_reach
 def merge(below, above):
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(below.get(key), dict)
@@ -30,7 +33,9 @@ def merge(below, above):
 try:
     default, overlay = [read_config(path) for path in %r]
     config = resolved(merge(default, copy.deepcopy(overlay)), overlay)
-    check_inputs(check_config(config, "workflow/schemas/config.schema.yaml"))
+    config = check_config(config, "workflow/schemas/config.schema.yaml")
+    use_cache_where_out_of_reach(RunFiles(Plan(config)).hub_names())
+    check_inputs(config)
     print(json.dumps(["", config]))
 except ValueError as error:
     print(json.dumps([str(error), None]))
