@@ -1,10 +1,12 @@
 """The workflow is clean to its own tools, and the shipped experiments reach every rule."""
 
 import contextlib
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import yaml
@@ -48,7 +50,7 @@ def test_dry_run_with_the_default_profile_is_clean(repository):
 
 
 def test_lint_finds_nothing(repository, capfd):
-    with contextlib.chdir(repository), SnakemakeApi() as api:
+    with contextlib.chdir(repository), patch.dict(os.environ), SnakemakeApi() as api:
         found = api.workflow(ResourceSettings(cores=1), snakefile=Path("Snakefile")).lint()
     assert not found, capfd.readouterr().out
 
