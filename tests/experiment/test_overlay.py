@@ -2,11 +2,13 @@
 
 import copy
 import json
+import os
 import re
 import subprocess
 import sys
 from contextlib import chdir
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import yaml
@@ -113,7 +115,8 @@ def test_snakemake_takes_it_from_a_configfile_and_the_command_line(repository, o
 
 def test_jobs_that_snakemake_starts_know_the_same_overlay(repository, overlay):
     settings = ConfigSettings(config={"run_name": "mine"}, configfiles=[Path(overlay)])
-    with chdir(repository), SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+    quiet = OutputSettings(quiet={Quietness.ALL})
+    with chdir(repository), patch.dict(os.environ), SnakemakeApi(quiet) as api:
         workflow = api.workflow(
             resource_settings=ResourceSettings(cores=1),
             config_settings=settings,
