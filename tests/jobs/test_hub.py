@@ -19,7 +19,7 @@ class _Busy(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch):
     """A hub that answers, if only with an error; closed, one that doesn't."""
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.delenv("HF_HUB_OFFLINE")  # tests have it set, and get it back
     hub = HTTPServer(("127.0.0.1", 0), _Busy)
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.server_port}")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -44,7 +44,6 @@ def test_where_it_does_not_answer_the_cache_alone_is_used_and_that_is_said(serve
     use_cache_where_out_of_reach(["acme/puzzle", "acme/problems"])
     assert offline()
     assert "acme/puzzle, acme/problems can only come from its cache" in capsys.readouterr().out
-    del os.environ["HF_HUB_OFFLINE"]  # which the function has set, not monkeypatch
 
 
 @pytest.mark.parametrize(("names", "told"), [([], None), (["acme/puzzle"], "0")])
