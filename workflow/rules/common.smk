@@ -98,8 +98,20 @@ def before_jobs():
         check_no_writer(RESULTS)
         if workflow.is_main_process:
             list_jobs(RESULTS, workflow.dag)
+            lift_default_rate_limit()
     except (ValueError, RuntimeError) as error:
         raise WorkflowError(visible_lines(str(error))) from None
+
+
+def lift_default_rate_limit():
+    """Without its limit on starts Snakemake looks for the next job when one ends, and at no other time.
+
+    With a limit every look sets a timer for another one, and every job that ends begins a look, so that
+    after 200 jobs it looks 200 times a second (Snakemake 9.27). A limit that the user has set stays.
+    """
+    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
 
 
 def show_table(results):
