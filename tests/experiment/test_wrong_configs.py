@@ -55,6 +55,17 @@ WRONG = [
     ({"training.learning_rate": float("inf")}, ["is Infinity; expected number. It must be finite"]),
     ({"training.learning_rate": "nan"}, ['training.learning_rate is "nan"; expected number']),
     ({"fine_tuning.iterations": 1000}, ["fine_tuning.iterations is 1000; expected 999 or less"]),
+    # fewer problems than are sampled at once
+    (
+        {"problems.train_size": 8},
+        [
+            "problems.train_size of policies.score_stage_one is 8; expected at least 32",
+            "since 256 rollouts are sampled at once (per_device_train_batch_size × grad",
+            "8 of a problem (number_output_initial_generations). Raise it, or lower",
+        ],
+    ),
+    ({"training.training_problems": 31}, ["training_problems of policies.score_stage_one is 31"]),
+    ({"tuning.candidates": [{"lr_scheduler_type": "cosin"}]}, ["cosin", "expected one of linear"]),
     # what is listed twice
     (
         {"analyses.temperatures": [0.7, 0.7]},

@@ -11,7 +11,7 @@ import time
 import pytest
 from places import ROOT
 from score.fine_tuning.examples import Example, write_examples
-from score.fine_tuning.fine_tune import fine_tune
+from score.fine_tuning.fine_tune import fine_tune, provenance
 from score.fine_tuning.settings import FineTuneSettings
 from score.policies.load import load_policy
 from score.sampling.chat_template import template_text
@@ -57,6 +57,16 @@ def test_updates_follow_from_epochs_or_are_named(changes, examples, updates):
 def test_settings_that_train_nothing_are_refused(changes):
     with pytest.raises(ValueError, match=f"{next(iter(changes))} is 0; expected"):
         FineTuneSettings(**{**SETTINGS, **changes})
+
+
+def test_examples_that_end_within_the_warm_up_are_refused(tmp_path):
+    write_examples(tmp_path / "examples.jsonl", EXAMPLES)
+    flags = argparse.Namespace(init=BASE, examples=tmp_path / "examples.jsonl")
+    with pytest.raises(
+        ValueError, match="num_warmup_steps is 2; expected fewer than the 2 updates"
+    ):
+        provenance(FineTuneSettings(**SETTINGS), flags)
+    provenance(FineTuneSettings(**{**SETTINGS, "num_warmup_steps": 1}), flags)
 
 
 def start(folder, **changes):

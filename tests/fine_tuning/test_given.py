@@ -97,6 +97,17 @@ def test_answer_within_a_block_that_the_template_opens_is_refused(tmp_path):
         assert example.input_ids[-len(ids(FIRST)) - 1 : -1] == ids(FIRST)
 
 
+def test_a_block_that_the_template_has_opened_is_not_opened_again(tmp_path):
+    template = tmp_path / "opens.jinja"
+    own = opens_a_block(Path(f"{BASE}/chat_template.jinja").read_text())
+    template.write_text(own.replace("<think>", "make").replace("</think>", "fix"))
+    settings = {"chat_template": str(template), "reasoning_tags": ["make", "fix"]}
+    texts = f"make -2 fix {FIRST}", f"-2 fix {FIRST}"
+    of = [run(tmp_path, [{**ROW, "attempt_1": text}], **settings)[0][0] for text in texts]
+    assert of[0].input_ids == of[1].input_ids
+    assert of[0].input_ids.count(ids("make")[0]) == ids(QUESTION).count(ids("make")[0]) + 1
+
+
 def test_second_attempts_see_first_ones_without_reasoning_where_that_is_stripped(tmp_path):
     own = Path(f"{BASE}/chat_template.jinja").read_text()
     template = tmp_path / "strips.jinja"

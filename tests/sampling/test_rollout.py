@@ -172,3 +172,17 @@ def test_what_a_checkpoint_says_of_sampling_does_not_apply_below_an_adapter_eith
     assert attempts == HFGenerate(POLICY, config, 64)(prompts, None)
     assert len({tuple(attempt) for attempt in attempts}) > 10
     assert policy.generation_config is own
+
+
+def test_each_sequence_of_a_rollout_tells_a_sampler_logp_or_a_place_for_each_token():
+    """Also that of a turn that was not taken, or a batch that it begins would have none."""
+    told = [[-1.0, -2.0], [], []]
+    contexts = [[1, 2, 3, 4], [1, 2, 3]]
+    rollout = Rollout([1, 2], [[5, 6], [], []], [[7], [8]], [False] * 3, told, contexts=contexts)
+    assert [s.sampler_logps for s in rollout.sequences()] == [
+        [0.0, 0.0, -1.0, -2.0],
+        [0.0] * 4,
+        [0.0] * 3,
+    ]
+    rollout.sampler_logps = []  # of a sampler that tells none
+    assert [s.sampler_logps for s in rollout.sequences()] == [[]] * 3

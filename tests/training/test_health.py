@@ -65,7 +65,7 @@ def test_shares_are_of_rollouts_of_tokens_or_of_opinions():
     sums = TurnSums()
     rollouts = [Rollout([1], [[7], [7, 7]], [[2]], [False, True])] * 4
     stated = [[None, "x"], [None, None], ["x", "x"], [None, "y"]]
-    sums.add_rollouts(rollouts, torch.tensor([[0.0, 1.0]] * 4), stated)
+    sums.add_rollouts(rollouts, torch.tensor([[0.0, 1.0]] * 4), [[False, True]] * 4, stated)
     sums.add_equal_groups(torch.tensor([[True, True]] * 2 + [[True, False]] * 2), [2])
     turn = torch.tensor([[0, 1, 1], [0, 1, 2]])
     sampler = torch.tensor([[9.0, -1.0, float("nan")], [9.0, -2.0, -3.0]])
@@ -81,17 +81,27 @@ def test_shares_are_of_rollouts_of_tokens_or_of_opinions():
     assert sums.means(ALONE) == {}
 
 
+def test_more_than_nine_turns_are_told_of():
+    sums, turns = TurnSums(), 11
+    rollouts = [Rollout([1], [[7]] * turns, [[2]] * (turns - 1), [False] * turns)]
+    sums.add_rollouts(rollouts, torch.ones(1, turns), [[True] * turns], [["x"] * turns])
+    sums.add_tokens(None, torch.full((1, turns), 0.5), torch.arange(1, turns + 1)[None], turns)
+    assert sums.means(ALONE)["entropy_t11"] == 0.5
+
+
 def test_right_answers_changed_and_wrong_ones_kept_are_shares_of_these():
     sums = TurnSums()
     rollouts = [Rollout([1], [[7], [7]], [[2]], [False, False])] * 5
-    scores = torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.5, 0.5], [0.0, 0.0], [0.0, 1.0]])
+    scores = torch.tensor([[1.0, 0.6], [1.0, 0.0], [0.4, 0.4], [0.0, 0.0], [0.0, 0.6]])
+    right = (scores >= 0.5).tolist()  # as f1 has it
     stated = [["a", "a"], ["a", "b"], ["c", "c"], [None, "d"], ["b", "a"]]
-    sums.add_rollouts(rollouts, scores, stated)
+    sums.add_rollouts(rollouts, scores, right, stated)
     sums.add_tokens(torch.zeros(1, 1), torch.zeros(1, 1), torch.ones(1, 1), 2)
     means = sums.means(ALONE)
     assert (means["right_changed"], means["unchanged"]) == (1 / 2, 2 / 5)
     assert means["wrong_kept"] == pytest.approx(1 / 3)
-    sums.add_rollouts(rollouts[:1], scores[:1], stated[:1])
+    assert (means["incorrect_to_correct"], means["correct_to_incorrect"]) == (1 / 5, 1 / 5)
+    sums.add_rollouts(rollouts[:1], scores[:1], right[:1], stated[:1])
     sums.add_tokens(torch.zeros(1, 1), torch.zeros(1, 1), torch.ones(1, 1), 2)
     means = sums.means(ALONE)
     assert means["right_changed"] == 0 and "wrong_kept" not in means  # none was wrong

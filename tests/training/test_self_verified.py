@@ -156,10 +156,20 @@ def test_an_engine_is_asked_for_revisions_alone(tmp_path, monkeypatch):
 def test_groups_are_equal_where_all_that_take_the_turn_are_paid_alike():
     nan = torch.nan
     rewards = torch.tensor(
-        [[1, 0, nan], [1, 1, nan], [0, 1, 2], [0, 1, nan], [1, 0, 2], [0, 0, -1]]
+        [
+            [1, 0, nan],
+            [1, 1, nan],
+            [0, 1, 2],
+            [0, 1, nan],
+            [1, 0, 2],
+            [0, 0, -1],
+            [0, 1, 0],
+            [0, 0, nan],
+        ]
     )
-    equal = in_equal_groups(rewards, list(range(6)), Groups(2), 0)
-    assert equal[::2].tolist() == [[True, False, True], [True] * 3, [False, True, False]]
+    equal = in_equal_groups(rewards, list(range(8)), Groups(2), 0)
+    alone = [True, True, False], [True, False, True]  # its advantage is its reward, 2 and 0
+    assert equal[::2].tolist() == [[True, False, True], alone[0], [False, True, False], alone[1]]
 
 
 class Told:

@@ -1,7 +1,10 @@
 """Accuracy on validation problems while training: whose, of which attempts, and without a trace."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from launched_training import CHOICE
 from launching import TRAINING
 from sampling_runs import STOP
 from score.policies.load import load_policy
@@ -10,6 +13,8 @@ from score.sampling.prompts import Bridge, prompt_ids
 from score.sampling.rollout import attempt_texts, sample_rollouts
 from score.sampling.tokenizers import load_tokenizer
 from score.training import train
+from score.training.candidates import EndsOnce
+from score.training.selection import Selection
 from score.training.settings import TrainSettings
 from score.training.validation import Validation, share_of
 from stand_in_engine import StandIn
@@ -68,6 +73,21 @@ def test_a_validated_training_is_the_same_training(tmp_path):
     without = [{k: v for k, v in r.items() if "validation" not in k} for r in told]
     assert without == records(plain)
     assert same(weights(watched), weights(plain))
+
+
+def test_the_update_that_spends_the_tokens_is_validated_since_it_is_the_last(tmp_path):
+    chosen_by = {**vars(CHOICE), "updates": 9, "total_tokens": 300}
+    selection = Selection(SimpleNamespace(**chosen_by))
+    trainer = make_trainer(tmp_path, max_steps=9)
+    for callback in (Validation(trainer, problems(9), 50, selection), EndsOnce(selection)):
+        trainer.add_callback(callback)
+    trainer.train()
+    told = records(trainer)
+    assert 1 < len(told) < 9
+    assert ["validation_accuracy_t2" in record for record in told] == [False] * (len(told) - 1) + [
+        True
+    ]
+    assert selection.chosen(told)[0] == len(told)
 
 
 def test_an_engine_is_asked_for_one_greedy_attempt_and_samples_as_before(tmp_path, monkeypatch):

@@ -4,7 +4,10 @@ Sizes that the config states are compared when it is read, the rows of local fil
 and the rest, hub data and rows that are dropped, by prepare_problems (PrepareSettings.needed).
 """
 
+from math import prod
+
 from score.experiment.plan import NAMED, Plan
+from score.training.methods import METHODS
 
 
 def asked_problems(plan: Plan, split: str) -> dict[str, int]:
@@ -41,11 +44,33 @@ def check_asked_problems(plan: Plan, split: str, available: int, why: str) -> No
 
 
 def check_stated_sizes(plan: Plan) -> None:
-    """No more problems are asked for than the config's own train_size and test_size."""
+    """No more problems are asked for than the config's own sizes, and enough for an update."""
+    for instance in plan.trained:
+        _check_one_update(plan, instance)
     for split in ("train", "test"):
         size = plan.config["problems"][f"{split}_size"]
         if size is not None:
             check_asked_problems(plan, split, size, f"which is problems.{split}_size")
+
+
+def _check_one_update(plan: Plan, instance: str) -> None:
+    """ValueError where a policy of RL is to train on fewer problems than a set of rollouts takes."""
+    if plan.objective(instance) not in METHODS:
+        return
+    settings = plan.settings(instance)
+    name, size = "training_problems", settings["training_problems"]
+    if size is None:
+        name, size = "problems.train_size", plan.config["problems"]["train_size"]
+    factors = ("per_device_train_batch_size", "gradient_accumulation_steps", "mini_batches")
+    rollouts = prod(settings[factor] for factor in factors)
+    needed = rollouts // settings["number_output_initial_generations"]
+    if size is not None and size < needed:
+        raise ValueError(
+            f"{name} of policies.{instance.partition('/')[0]} is {size}; expected at least {needed}, "
+            f"since {rollouts} rollouts are sampled at once ({' × '.join(factors)}), "
+            f"{settings['number_output_initial_generations']} of a problem "
+            "(number_output_initial_generations). Raise it, or lower one of these."
+        )
 
 
 def check_rows(plan: Plan, data: int | None, test: int | None) -> None:

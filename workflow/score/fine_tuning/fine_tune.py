@@ -47,8 +47,11 @@ def trainer_config(settings: FineTuneSettings, checkpoints: str, examples: int) 
 
 
 def provenance(settings: FineTuneSettings, flags: argparse.Namespace) -> dict:
-    """All that the trained weights depend on; ValueError where the examples are not the policy's."""
-    read_examples(flags.examples, _vocabulary_size(settings, flags))
+    """All that the trained weights depend on; ValueError where the examples are not the policy's,
+    or too few for the warm-up."""
+    examples = read_examples(flags.examples, _vocabulary_size(settings, flags))
+    if examples:
+        settings.check_warm_up(settings.updates_on(len(examples)))
     return {
         **settings.provenance(),
         "init": policy_digest(flags.init, settings.cache_dir),
@@ -84,7 +87,8 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
             keep_policy(settings, flags)
         return
     # Made before the policy is loaded: it has ZeRO-3 shard weights while they are loaded.
-    args = trainer_config(settings, flags.checkpoints, len(examples))
+    with COMMAND.errors():
+        args = trainer_config(settings, flags.checkpoints, len(examples))
     trainer = CorrectionTrainer(
         model=load_asked(flags.init, settings, trainable=settings.use_lora),
         args=args,

@@ -118,10 +118,13 @@ def _begun(text: str, bridge: Bridge, tags: list[str] | None, where: str) -> str
     if tags is None:
         return bridge.answer + text
     opening, ending = tags
-    if ending in text:
-        return text
     before = bridge.opening + bridge.answer
-    if before.rfind(opening) > before.rfind(ending):
+    is_open = before.rfind(opening) > before.rfind(ending)
+    if ending in text:
+        if is_open:  # a text that opens the block too would open it twice
+            text = text.removeprefix(before[before.rfind(opening) :]).removeprefix(opening)
+        return text
+    if is_open:
         raise ValueError(
             f"given attempts, {where} holds no {ending}, and the chat template begins attempts with "
             f"{opening}; expected reasoning that ends. Write it and {ending} before the answer, or set "

@@ -90,6 +90,7 @@ class HFGenerate:
         with without_dropout(self.model), attention_in_groups():
             for places in batches:
                 rows, logits = begin(self.model, [prompts[i] for i in places], kept)
+                kept = None  # or two caches would be held while this batch is decoded
                 drawn = None if draws is None else draws[places].to(logits.device)
                 choose, told = self._chooser(drawn, len(places))
                 most = self.config.max_new_tokens

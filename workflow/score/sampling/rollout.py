@@ -57,7 +57,7 @@ class Rollout:
             Sequence(
                 context + attempt,
                 [0] * len(context) + [turn] * len(attempt),
-                [0.0] * len(context) + logps if logps else [],
+                [0.0] * len(context) + logps if self.sampler_logps else [],
             )
             for turn, (context, attempt, logps) in enumerate(
                 zip([self.prompt, *self.contexts], self.attempts, told, strict=True), start=1

@@ -32,7 +32,7 @@ from score.sampling.shards import Job
 from score.sampling.tokenizers import asking_tokenizer
 
 # Settings on which no attempt depends, so that shards outlive a change of them.
-_IDLE = (*IDLE, "batch_size", "num_problems")
+_IDLE = (*IDLE, "batch_size")
 
 
 class SamplingPlan:

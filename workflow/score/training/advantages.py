@@ -100,7 +100,12 @@ def in_equal_groups(
 
 
 def _equal_in(rewards: torch.Tensor, size: int) -> torch.Tensor:
-    """Whether rewards (B, N) equal all others of their group of `size` neighbours, but for nan."""
+    """Whether rewards (B, N) equal all others of their group of `size` neighbours, but for nan.
+
+    A rollout that alone of its group takes a turn has its reward as advantage, so it equals a 0.
+    """
     grouped = rewards.reshape(-1, size, rewards.size(1))
     lowest = grouped.nan_to_num(nan=torch.inf).amin(1)
-    return (lowest >= grouped.nan_to_num(nan=-torch.inf).amax(1)).repeat_interleave(size, 0)
+    highest = grouped.nan_to_num(nan=-torch.inf).amax(1)
+    alone = ((~grouped.isnan()).sum(1) == 1) & grouped.isnan().any(1)
+    return ((lowest >= highest) & (~alone | (highest == 0))).repeat_interleave(size, 0)

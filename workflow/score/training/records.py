@@ -29,11 +29,12 @@ class TurnSums:
         self,
         rollouts: list[Rollout],
         scores: torch.Tensor,
+        right: list[list[bool]],
         stated: list[list],
         offline: list[bool] | None = None,
         apart: int = 1,
     ) -> None:
-        """Scores (B, N) of rollouts, and the stated answers of their attempts.
+        """Scores (B, N) of rollouts, and which of their attempts are right, and state what.
 
         apart: how many turns one attempt is from the next: 2 where the policy judges each of them.
 
@@ -46,16 +47,14 @@ class TurnSums:
             self.sums[f"truncated_t{t + 1}"] += float(sum(r.truncated[t] for r in rollouts))
             self.sums[f"no_answer_t{t + 1}"] += float(sum(row[t] is None for row in stated))
         if scores.size(1) > 1:
-            before, last = scores[:, -1 - apart], scores[:, -1]
-            self.sums["incorrect_to_correct"] += ((before < 1) & (last == 1)).sum()
-            self.sums["correct_to_incorrect"] += ((before == 1) & (last < 1)).sum()
-            unchanged = torch.tensor(
-                [row[-1] == row[-1 - apart] for row in stated], device=last.device
-            )
-            self.sums["unchanged"] += unchanged.sum()
-            right, wrong = before == 1, before < 1
-            self._add_share("right_changed", (right & ~unchanged).sum(), right.sum())
-            self._add_share("wrong_kept", (wrong & unchanged).sum(), wrong.sum())
+            before = torch.tensor([row[-1 - apart] for row in right])
+            last = torch.tensor([row[-1] for row in right])
+            self.sums["incorrect_to_correct"] += float((~before & last).sum())
+            self.sums["correct_to_incorrect"] += float((before & ~last).sum())
+            unchanged = torch.tensor([row[-1] == row[-1 - apart] for row in stated])
+            self.sums["unchanged"] += float(unchanged.sum())
+            self._add_share("right_changed", float((before & ~unchanged).sum()), before.sum())
+            self._add_share("wrong_kept", float((~before & unchanged).sum()), (~before).sum())
         if apart > 1:
             self.sums["revised"] += float(sum(bool(r.attempts[-1]) for r in rollouts))
         if offline is not None:
@@ -120,7 +119,7 @@ class TurnSums:
         rollouts, given = total.pop("rollouts"), total.pop("offline_tokens", 0.0)
         wholes = {n.removesuffix(_WHOLE): total.pop(n) for n in names if n.endswith(_WHOLE)}
         counts = dict.fromkeys(total, rollouts) | wholes
-        counts |= {n: total[f"tokens_{n[-2:]}"] for n in total if "entropy" in n}
+        counts |= {n: total[n.replace("entropy", "tokens")] for n in total if "entropy" in n}
         if "kl_t1" in total:
             counts["kl_t1"] -= total.get("offline", 0.0)
         counts["entropy_t1"] -= given

@@ -132,15 +132,18 @@ def validation_problems(settings: TrainSettings, flags: argparse.Namespace) -> D
 def _as_dataset(problems: list, settings: TrainSettings, flags: argparse.Namespace) -> Dataset:
     task = task_of(settings)
     few_shot = read_few_shot(flags.few_shot_dir, settings.task_type)
+    answers = [problem.answer for problem in problems]
+    if any(isinstance(answer, list) for answer in answers):  # a column of a dataset is of one type
+        answers = [[answer] if isinstance(answer, str) else answer for answer in answers]
     return Dataset.from_list(
         [
             {
                 "problem_id": problem.id,
                 "question": problem.question,
                 "prompt": first_messages(problem.question, task, few_shot),
-                "answer": problem.answer,
+                "answer": answer,
             }
-            for problem in problems
+            for problem, answer in zip(problems, answers, strict=True)
         ]
     )
 
@@ -168,7 +171,9 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     """Run the training to its end and save the policy at `flags.policy`."""
     stop = StopOnSignal()
     # Made before the policy is loaded: it has ZeRO-3 shard weights while they are loaded.
-    args = trainer_config(settings, flags.checkpoints)
+    with COMMAND.errors():
+        args = trainer_config(settings, flags.checkpoints)
+        args.check_dataset(make_dataset(settings, flags))
     with Verifier.from_settings(settings) as verifier:
         trainer = SCoReTrainer(
             model=load_asked(flags.init, settings, trainable=settings.use_lora),
@@ -185,7 +190,8 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
         candidates = Candidates(trainer, selection, flags.checkpoints)
         nothing = NothingToLearn(settings.stop_when_nothing_to_learn)
         if (problems := validation_problems(settings, flags)) is not None:
-            trainer.add_callback(Validation(trainer, problems, settings.validation_steps))
+            steps = settings.validation_steps
+            trainer.add_callback(Validation(trainer, problems, steps, selection))
         listed = Path(flags.policy).with_name("disagreements.jsonl")
         disagreements = Disagreements(trainer.second_opinions, listed)
         shown = Path(flags.policy).with_name("rollouts.jsonl")

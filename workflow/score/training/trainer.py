@@ -223,6 +223,7 @@ class SCoReTrainer(
         self._ask_second_opinions(drawn)
         scores = drawn.scored.scores[order].to(self.accelerator.device)
         stated = [drawn.scored.stated[i] for i in order]
+        right = [[name == "correct" for name in drawn.scored.verdicts[i]] for i in order]
         method = self.method
         rewards = method.earned(scores, self.args, stated)
         rank = self.accelerator.process_index
@@ -234,7 +235,7 @@ class SCoReTrainer(
         )
         for batch in batches:
             batch["advantages"] = advantages[batch["rollout"]]
-        self._sampled = rollouts, scores, stated, equal, offline
+        self._sampled = rollouts, scores, right, stated, equal, offline
         return batches if self.args.micro_batch_tokens is None else updates
 
     def _ask_second_opinions(self, drawn: RolloutSet) -> None:

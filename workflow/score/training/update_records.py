@@ -13,12 +13,13 @@ class RecordsUpdates:
         """Record the rollouts that one of the updates of a set is made with."""
         each = len(self._sampled[0]) // self.args.mini_batches
         part = slice(number * each, (number + 1) * each)
-        rollouts, scores, stated, equal, offline = (
+        rollouts, scores, right, stated, equal, offline = (
             None if of_set is None else of_set[part] for of_set in self._sampled
         )
         if self.method.verifies:
             scores = standing(scores)
-        self._sums.add_rollouts(rollouts, scores, stated, offline, apart=self.method.apart)
+        apart = self.method.apart
+        self._sums.add_rollouts(rollouts, scores, right, stated, offline, apart=apart)
         self._sums.add_equal_groups(equal, paid_turns(self.method, self.args, self.turns))
         if number:
             self.record({"sampled_tokens": 0.0})  # its rollouts were sampled for the first update
@@ -50,6 +51,11 @@ class RecordsUpdates:
             means["gradient_clipped"] = float(clipped)
         self.record(means)
         super().log(logs, start_time)
+
+    def record_under_way(self) -> dict[str, float]:
+        """What `Selection.spent` reads of the record of the update that is being made."""
+        tokens = sum(self._metrics["train"]["sampled_tokens"])
+        return {"step": self.state.global_step, "learning_rate": 0.0, "sampled_tokens": tokens}
 
     def record(self, values: dict[str, float]) -> None:
         """Put numbers into the record of the update under way."""

@@ -5,6 +5,7 @@ from transformers import TrainerCallback
 
 from score.sampling.rollout import attempt_texts
 from score.training.batches import ask
+from score.training.selection import Selection
 
 
 def share_of(count: int, rank: int, ranks: int) -> list[tuple[int, bool]]:
@@ -24,15 +25,24 @@ class Validation(TrainerCallback):
     verifier, but greedily, which draws nothing from the random state of sampling. Attempts that are
     not trained are made too: two always, since that is what a policy is judged by in the end.
 
-    problems: rows with `prompt` and `answer`, as the trainer's own; at least one.
+    problems: rows with `prompt` and `answer`, as the trainer's own; at least one. selection: knows
+    when a budget of tokens ends the training.
     """
 
-    def __init__(self, trainer, problems, steps: int):
+    def __init__(self, trainer, problems, steps: int, selection: Selection | None = None):
         self.trainer, self.problems, self.steps = trainer, list(problems), steps
+        self.selection = selection
 
     def on_step_end(self, args, state, control, **kwargs):
-        if state.global_step % self.steps == 0 or state.global_step >= state.max_steps:
+        due = state.global_step % self.steps == 0 or state.global_step >= state.max_steps
+        if due or self._spent(state):
             self.trainer.record(self.accuracies())
+
+    def _spent(self, state) -> bool:
+        """Whether this update ends the training, since with it `total_tokens` are spent."""
+        if self.selection is None:
+            return False
+        return self.selection.spent([*state.log_history, self.trainer.record_under_way()])
 
     def accuracies(self) -> dict[str, float]:
         """The share of all validation problems whose attempt is right, for each turn."""
