@@ -83,6 +83,18 @@ LIES = {
         "def f(x):\n    x.clear()\n    return 1",
         "left = [1, 2]\nfor number in left:\n    assert f(left) == number",
     ),
+    "empties it in a test whose assertions stand in a function": (
+        "def f(x):\n    x.clear()\n    return x",
+        "def check(c):\n    given = [1, 2]\n    assert c(given) == given * 2\ncheck(f)",
+    ),
+    "has numpy ask it what is equal": (
+        _any("def __array_function__(self, *a): return True"),
+        "import numpy as np\nassert np.allclose(f(1), 3.25)",
+    ),
+    "has numpy ask it what a number equals": (
+        _any("def __array_ufunc__(self, *a, **k): return True"),
+        "import numpy as np\nassert np.float64(3.25) == f(1)",
+    ),
     "empties it behind the back of its side": (
         f"{_FORGE}talk._changes = lambda self, shared: [[0, []]]\ndef f(x): return []",
         "given = [1, 2]\nassert f(given) == given * 2",

@@ -221,3 +221,16 @@ def test_natural_questions_golds_verify_against_themselves_but_for_those_that_va
                 verdicts = verifier.check_golds(kept)
             counts = Counter(verdict.verdict for verdict in verdicts)
             assert (counts["correct"], counts["incorrect"]) == (3607 - official, official)
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "Final Answer: Rome",
+        "**Final Answer**: Rome",
+        "**Final Answer:** Rome",
+        "Final answer: Rome\nYes.",
+    ],
+)
+def test_the_marker_may_be_written_in_markdown_and_in_any_case(attempt):
+    assert qa.extract(f"Was it Paris? {attempt}", "final", qa.MARKER) == "Rome"

@@ -10,6 +10,8 @@ def test_solutions_state_the_answer_and_nothing_else_does():
         assert task.grade(stated, str(sum(numbers)), "equal_number") == 1.0
     assert task.extract("56 + 26 is 82", "default", task.MARKER) is None
     assert task.extract("56 + 26 = 82, 82 + 38", "default", task.MARKER) == "82"
+    assert task.extract("56 + 26 = 82.", "default", task.MARKER) == "82"
+    assert task.extract("56 + 26 = 82.5", "default", task.MARKER) is None
 
 
 def test_sums_of_the_same_numbers_are_drawn_once():

@@ -15,6 +15,8 @@ not 50. What a stated number leaves to be computed must be left in the reference
 (score.mathematics.forms). The rules themselves: value_rules.py and list_rules.py.
 """
 
+from threading import RLock
+
 from score.mathematics import list_rules, value_rules  # noqa: F401  they enter their rules in the table
 from score.mathematics.answers import Raw
 from score.mathematics.notation import normalise
@@ -23,9 +25,16 @@ from score.mathematics.rules import same
 from score.mathematics.tree import LENGTH_LIMIT, Unreadable
 from score.mathematics.whole_text import spoken
 
+_PRECISION = RLock()  # mpmath's precision is that of the process
+
 
 def is_right(stated: str, reference: str) -> bool:
     """Whether the text `stated` states the answer `reference`. It takes milliseconds."""
+    with _PRECISION:
+        return _is_right(stated, reference)
+
+
+def _is_right(stated: str, reference: str) -> bool:
     if max(len(stated), len(reference)) > LENGTH_LIMIT:
         return "".join(stated.split()) == "".join(reference.split())
     gold = read(reference)

@@ -6,6 +6,7 @@ be done must be left in the reference answer too; `left_to_do` names it.
     left to do  examples                              finished
     sum         1+2  \frac12+\frac13  2\pi+3\pi       1+\sqrt2   2\pi+1   3+4i
     product     17\cdot23  6\div2  (\frac23)(\frac35) \frac{36}{54}  22/7  2\frac12  4\cdot10^{33}  3(5)
+                17(23)  \frac{120}4
                 \sqrt2\cdot\sqrt3  (1+i)(2-i)          2\sqrt3  \frac1{\sqrt3}  \frac{3\pi}4  2(1+\sqrt3)
     power       2^{10}  (1+\sqrt2)^2  81^{3/4}  i^3   10^{-8}  12^{1/7}  e^2  \pi^2
     root        \sqrt{81}  \sqrt[3]{\frac18}  \sqrt{-4} \sqrt{12} for 2\sqrt3
@@ -13,12 +14,14 @@ be done must be left in the reference answer too; `left_to_do` names it.
                 \sin10^\circ+\sin50^\circ
     and always  5!  \binom52  \lfloor\frac72\rfloor  \max(3,7)  \gcd(4,6)
 
-So any decimal, fraction (in lowest terms or not), percentage, mixed or scientific number is finished,
-and an irrational number in any of its usual forms; a root or function whose value is rational is not.
-Whole numbers side by side, 3(5), are read as one number, as a person reads them. Sums and products
-that have variables in them are how an expression is written: (x+1)^2 and x+x+x are finished.
+So any decimal, fraction (in lowest terms or not, unless it is whole), percentage, mixed or scientific
+number is finished, and an irrational number in any of its usual forms; a root or function whose value is
+rational is not. Two digits side by side, 3(5), are read as one number, as a person reads them; larger
+ones are not. Sums and products that have variables in them are how an expression is written: (x+1)^2 and
+x+x+x are finished.
 """
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 from mpmath import mp, mpf
@@ -31,16 +34,25 @@ _ALWAYS = {"factorial", "binomial", "floor", "ceil", "max", "min", "gcd"}
 _ANGLES = {"sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan"}
 _FUNCTIONS = _ANGLES | {"log", "ln", "exp", "sinh", "cosh", "tanh", "abs"}
 _NAMES = {"add": "sum", "multiply": "product", "divide": "product"}
+_TERMS = 30  # of a sum that an answer may have; each two of them are compared
 _DENOMINATORS = 10_000  # a value with a larger denominator counts as irrational
 
 
 def left_to_do(tree: Node) -> frozenset[str]:
     """Names of the operations between numbers that an expression leaves to be done."""
     found = set()
-    for node in tree.walk():
+    for node in _operations(tree):
         if not symbols(node) and (node.op in _ALWAYS or _is_left(node)):
             found.add("function" if node.op in _FUNCTIONS else _NAMES.get(node.op, node.op))
     return frozenset(found)
+
+
+def _operations(tree: Node) -> Iterator[Node]:
+    """All nodes but sums that are terms of a sum of numbers, which is looked at as a whole."""
+    yield tree
+    whole = tree.op == "add" and not symbols(tree)
+    for arg in _chain(tree, "add") if whole else tree.args:
+        yield from _operations(arg)
 
 
 def _is_left(node: Node) -> bool:
@@ -68,16 +80,22 @@ def _is_literal(node: Node) -> bool:
     if node.op in ("negative", "percent", "degree"):
         return _is_literal(node.args[0])
     if node.op == "divide":
-        return node.form != r"\div" and all(map(_plain, node.args)) and _terminating(node)
+        fraction = all(map(_plain, node.args)) and _terminating(node)
+        return fraction and node.form != r"\div" and not _whole(node)
     if node.op == "power":
         return node.args[0].value == 10 and _plain(node.args[1])
     if node.op == "multiply":
         left, right = node.args
-        whole = all(factor.form == "integer" for factor in _chain(node, "multiply"))
+        digits = all(one.form == "integer" and 0 <= one.fraction < 10 for one in node.args)
         return (_plain(left) and right.op == "power" and _is_literal(right)) or (
-            node.form == "juxtaposed" and whole
+            node.form == "juxtaposed" and digits
         )
     return False
+
+
+def _whole(node: Node) -> bool:
+    value = exact(node)
+    return value is not None and value.denominator == 1
 
 
 def _terminating(fraction: Node) -> bool:
@@ -100,7 +118,7 @@ def _like_terms(terms: list[Node]) -> bool:
 
     So can two complex terms, unless one is real and the other imaginary, and two angle functions.
     """
-    if sum(any(part.op in _ANGLES for part in term.walk()) for term in terms) > 1:
+    if len(terms) > _TERMS or sum(any(p.op in _ANGLES for p in term.walk()) for term in terms) > 1:
         return True
     with mp.workdps(DIGITS):
         values: list = []  # of mpmath
@@ -136,6 +154,8 @@ def _open_fraction(node: Node) -> bool:
     rational = None not in map(exact, parts)
     if any(part.value == "i" for part in node.args[1].walk()):
         return True  # 1/i is -i
+    if _whole(node):
+        return True  # 120/4 is 30
     return (nested and rational) or (not rational and _rational(node))
 
 

@@ -81,6 +81,7 @@ _REWRITTEN = [  # (pattern, what takes its place), in this order
     (re.compile(r"\\%"), "%"),
     (re.compile(r"\s+"), " "),
 ]  # fmt: skip
+_POWER = re.compile(r"(?<=[\w)])\*\*(?:(-?\w+)|(?=\())")  # Python's, and no Markdown
 _MARKDOWN = re.compile(r"\*\*|__|`")
 _LEAD = re.compile(
     r"\s*(?:=|\\approx|\\sim|\\therefore|\\implies|\\boxed(?=\s*\{)|\\fbox(?=\s*\{)"
@@ -100,6 +101,7 @@ def normalise(text: str) -> str:
     text = unicodedata.normalize("NFKC", text)
     # once more, since full-width forms have become the signs that they stand for
     text = "".join(_SIGNS.get(c, c) for c in text if unicodedata.category(c) not in ("Cf", "Mn"))
+    text = _POWER.sub(lambda m: f"^{{{m[1]}}}" if m[1] else "^", text)
     text = _MARKDOWN.sub(" ", text)
     for pattern, replacement in _REWRITTEN:
         text = pattern.sub(replacement, text)

@@ -24,9 +24,10 @@ from score.mathematics.values import constant_ratio, equal
 @rule_for(Quantity)
 def _quantity(answer, gold: Quantity) -> bool:
     if isinstance(answer, Relation) and not symbols(_difference(answer)):  # 0.07 = 7\\%
-        finished = not left_to_do(answer.left) | left_to_do(answer.right)
         right = Quantity(((answer.right, None),))
-        return finished and equal(answer.left, answer.right) and same(right, gold)
+        if not (equal(answer.left, answer.right) and same(right, gold)):
+            return False
+        return not left_to_do(answer.left) | left_to_do(answer.right)
     if isinstance(answer, Relation):
         bare = len(gold.parts) == 1 and gold.parts[0][0].op != "symbol"
         return bool(answer.name[0]) and bare and same_expression(answer.right, gold.parts[0][0])
@@ -129,13 +130,14 @@ def _ratio(answer, gold: Ratio) -> bool:
         return answer.parts[0][1] is None and same_expression(answer.parts[0][0], _quotient(gold))
     if not isinstance(answer, Ratio) or len(answer.parts) != len(gold.parts):
         return False
-    if any(left_to_do(part) for part in answer.parts):
-        return False
     first = answer.parts[0], gold.parts[0]
-    return all(
+    proportional = all(
         equal(Node("multiply", (one, first[1])), Node("multiply", (other, first[0])))
         for one, other in zip(answer.parts, gold.parts, strict=True)
-    ) and not any(equal(part, number(0)) for part in answer.parts[:1])
+    )
+    if not proportional or equal(answer.parts[0], number(0)):
+        return False
+    return not any(map(left_to_do, answer.parts))
 
 
 @rule_for(Choice)

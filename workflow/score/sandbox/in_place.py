@@ -6,8 +6,8 @@ So changes are seen
 
 * after a call that returns None (conversation.py);
 * after a call whose result the test drops: `sort(given)` as a statement;
-* in a test without loops all of whose assertions compare with something that no program can have
-  changed: constants, and what built-in and imported names make of constants.
+* in a test without loops that asserts something, and all of whose assertions compare with something
+  that no program can have changed: constants, and what built-in and imported names make of constants.
 
 Else the arguments stay as the test wrote them.
 """
@@ -57,7 +57,7 @@ def compares_with_constants(code: str, names: list[str]) -> bool:
     stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     fixed = (set(dir(builtins)) | imported) - stored - set(names)
     asserts = [node.test for node in nodes if isinstance(node, ast.Assert)]
-    return all(_is_fixed(test, fixed, set(names)) for test in asserts)
+    return bool(asserts) and all(_is_fixed(test, fixed, set(names)) for test in asserts)
 
 
 def _is_fixed(test: ast.expr, fixed: set[str], names: set[str]) -> bool:

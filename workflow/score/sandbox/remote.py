@@ -22,6 +22,8 @@ _CONVERSIONS = tuple(f"__{name}__" for name in _NUMBERS)
 _SIGNS = ("__neg__", "__pos__", "__invert__")
 _ARITHMETIC = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or".split()
 _OPERATORS = tuple(f"__{side}{name}__" for name in _ARITHMETIC for side in ("", "r", "i"))
+# Looked up by numpy, which would have the program decide what a test compares.
+_NOT_ASKED = ("_score_", "__array")
 _ASKED: tuple[str, ...]
 _ASKED = ("__call__", "__getitem__", "__setitem__", "__delitem__", "__iter__", "__next__")
 _ASKED += ("__reversed__", "__len__", "__enter__", "__exit__", "__missing__", "__length_hint__")
@@ -49,7 +51,7 @@ class RemoteClass(type):
         return cls._score_ask_class("call", *args, **kwargs)
 
     def __getattr__(cls, name):
-        if name.startswith("_score_"):
+        if name.startswith(_NOT_ASKED):
             raise AttributeError(name)
         return cls._score_ask_class("getattr", name)
 
@@ -103,7 +105,7 @@ class Remote(metaclass=RemoteClass, mirror=True):
         return self._score_side.call(operation, self._score_number, args, kwargs)
 
     def __getattr__(self, name):
-        if name.startswith("_score_"):
+        if name.startswith(_NOT_ASKED):
             raise AttributeError(name)
         return self._score_ask("getattr", name)
 

@@ -13,16 +13,17 @@ For GSM8K's own texts set evaluator_answer_marker to "####" and evaluator_mode t
 """
 
 import re
-from collections import deque
 from functools import lru_cache
 
-from score.mathematics.answers import Quantity, Raw, Text
+from score.mathematics.answers import Quantity, Raw, Relation, Text
 from score.mathematics.compare import is_right
 from score.mathematics.exact import exact
 from score.mathematics.notation import normalise
 from score.mathematics.reading import flat, read
 from score.mathematics.second_opinion import opinion
+from score.mathematics.shape import shape
 from score.mathematics.tree import LENGTH_LIMIT
+from score.tasks._marker import after_last_marker, last
 
 FIRST_PROMPT = (
     "Solve this math problem. Work step by step, and end with your answer in exactly this form: "
@@ -79,7 +80,7 @@ def parse_gold(raw) -> str | list[str]:
         raise ValueError("the gold is empty")
     if "\x00" in gold:
         raise ValueError("the gold holds a NUL character")
-    if (box := _last(_BOX, gold)) is not None:
+    if (box := last(_BOX, gold)) is not None:
         boxed = _boxed(gold, box)
         if boxed is None:
             raise ValueError("the gold's last box does not close, or is empty")
@@ -103,37 +104,13 @@ def state(answer: str | list[str], marker: str) -> str:
 
 def extract(attempt: str, mode: str, marker: str) -> str | None:
     r"""The last stated answer, without its box or delimiters; None when nothing is stated."""
-    start = _after_last_marker(attempt, marker)
+    start = after_last_marker(attempt, marker)
     if mode == "final":
         return None if start is None else _statement(attempt[start:])
-    box = _last(_BOX, attempt)
+    box = last(_BOX, attempt)
     if box is not None and (start is None or box.start() > start):
         return _boxed(attempt, box)
     return None if start is None else _statement(attempt[start:])
-
-
-def _after_last_marker(attempt: str, marker: str) -> int | None:
-    if not marker.strip():
-        return None
-    match = _last(_marker_pattern(marker), attempt)
-    return None if match is None else match.end()
-
-
-@lru_cache(maxsize=16)
-def _marker_pattern(marker: str) -> re.Pattern:
-    """The marker; one of several words in any case, with Markdown in it, and without its colons."""
-    words = marker.split()
-    if len(words) == 1:
-        return re.compile(r"(?<!\w)" + re.escape(words[0]))
-    between = r"(?:[:*_`]|\s)+"
-    pattern = between.join(re.escape(word.rstrip(":")) for word in words)
-    return re.compile(
-        r"(?<![^\W_])" + pattern + ("[:*_`]*:" if words[-1].endswith(":") else ""), re.IGNORECASE
-    )
-
-
-def _last(pattern: re.Pattern, text: str) -> re.Match | None:
-    return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
 
 
 def _boxed(text: str, box: re.Match) -> str | None:
@@ -154,7 +131,7 @@ def _inside_braces(text: str, start: int) -> str | None:
 def _statement(rest: str) -> str | None:
     """The answer at the start of `rest`, the text behind a marker; None if it is not finished."""
     rest = rest.lstrip(" \t\r\n:*_`")
-    box = _last(_BOX, rest)
+    box = last(_BOX, rest)
     if box is not None:
         return _boxed(rest, box)
     for opening, closing in _DELIMITERS.items():
@@ -204,14 +181,17 @@ def restates(extracted: str, answer: str | list[str], question: str) -> bool:
     """Whether a right answer only repeats an expression of the question in its own words.
 
     "Expand (x+1)(x+2)" is not answered by "(x+1)(x+2)", although it equals the reference answer.
-    Not repeated is what is written as the reference answer is.
+    Neither is it by "(x+2)(x+1)+0". Not repeated is what is written as the reference answer is.
     """
     if len(extracted) > LENGTH_LIMIT:
         return False
-    stated = _written(extracted)
-    return stated in _expressions(question) and not any(
-        stated == _written(gold) or _one_number(extracted, gold) for gold in _golds(answer)
-    )
+    golds, stated = _golds(answer), _written(extracted)
+    if any(stated == _written(gold) or _one_number(extracted, gold) for gold in golds):
+        return False
+    built = _built(extracted)
+    if built is not None and built in map(_built, golds):
+        return False
+    return stated in _expressions(question) or built in _shapes(question)
 
 
 def _written(text: str) -> str:
@@ -223,6 +203,16 @@ def _written(text: str) -> str:
     return text[1:-1] if re.fullmatch(r"\([^()]*\)", text) and "," not in text else text
 
 
+def _built(text: str) -> tuple | None:
+    """The shape of an expression without a unit; None of what is none."""
+    answer = read(text)
+    if isinstance(answer, Relation) and answer.name[0]:
+        return shape(answer.right)
+    if not isinstance(answer, Quantity) or len(answer.parts) > 1 or answer.parts[0][1] is not None:
+        return None
+    return shape(answer.parts[0][0])
+
+
 def formulas(question: str) -> list[str]:
     """What stands between dollars or LaTeX's brackets, in order."""
     return [next(filter(None, groups)) for groups in _FORMULA.findall(question)]
@@ -230,9 +220,17 @@ def formulas(question: str) -> list[str]:
 
 @lru_cache(maxsize=10_000)
 def _expressions(question: str) -> frozenset[str]:
+    return frozenset(map(_written, _sides(question))) - {""}
+
+
+@lru_cache(maxsize=10_000)
+def _shapes(question: str) -> frozenset[tuple]:
+    return frozenset(filter(None, map(_built, _sides(question))))
+
+
+def _sides(question: str) -> list[str]:
     """The formulas of a question and the sides of their equations."""
-    sides = [side for formula in formulas(question) for side in (formula, *formula.split("="))]
-    return frozenset(map(_written, sides)) - {""}
+    return [side for formula in formulas(question) for side in (formula, *formula.split("="))]
 
 
 def _one_number(stated: str, gold: str) -> bool:

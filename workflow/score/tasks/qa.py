@@ -1,8 +1,9 @@
 """Open questions (Natural Questions open): a short answer, any of several golds counts.
 
 With mode "default" the whole attempt is the answer, save a leading marker; with mode "final" only
-what follows the last marker, up to the end of its line. "final" is the one to train with: in the
-other, in_acc pays for naming many candidates. Texts are compared as words:
+what follows the last marker, up to the end of its line. Train with em or f1: in_acc also pays a line
+that names many candidates, and in the default mode a whole attempt that does. Texts are compared as
+words:
 
     in_acc  1 when a gold's words occur in the answer as a run of words, else 0
     em      1 when the answer equals a gold, else 0
@@ -19,6 +20,7 @@ import unicodedata
 from collections import Counter
 from fractions import Fraction
 
+from score.tasks._marker import after_last_marker
 from score.tasks._qa_words import ARTICLES, normalise, squad
 
 FIRST_PROMPT = (
@@ -73,10 +75,10 @@ def state(answer: list[str] | str, marker: str) -> str:
 def extract(attempt: str, mode: str, marker: str) -> str | None:
     """The whole attempt, or the line behind the last marker; None when that is empty."""
     if mode == "final":
-        _, found, attempt = attempt.rpartition(marker)
-        if not found:
+        start = after_last_marker(attempt, marker)
+        if start is None:
             return None
-        attempt = attempt.lstrip(" \t\r\n*").partition("\n")[0]
+        attempt = attempt[start:].lstrip(" \t\r\n*_`").partition("\n")[0]
     elif marker.strip():
         attempt = attempt.removeprefix(marker)
     return attempt.strip() or None

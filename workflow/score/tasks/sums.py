@@ -31,7 +31,7 @@ def state(answer: str, marker: str) -> str:
 
 
 def extract(attempt: str, mode: str, marker: str) -> str | None:
-    stated = re.findall(r"= ?(\d{1,9})", attempt)
+    stated = re.findall(r"= ?(\d{1,9})(?!\d|\.\d)", attempt)
     return str(int(stated[-1])) if stated else None
 
 
