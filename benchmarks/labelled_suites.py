@@ -14,6 +14,7 @@ import json
 from pathlib import Path
 
 from score.tasks import code, math
+from score.tasks._restating import formulas
 from score.verifiers.verifier import Verifier
 
 
@@ -73,7 +74,7 @@ def math_suites(data: Path) -> None:
 def copied_questions(data: Path) -> None:
     """How many problems are paid where the attempt repeats the question's last formula."""
     problems = [row for p in "ab" for row in math_rows(data / "math" / f"part_{p}.jsonl")]
-    copied = [(row, math.formulas(row["problem"])[-1:]) for row in problems]
+    copied = [(row, formulas(row["problem"])[-1:]) for row in problems]
     copied = [(row, formula[0]) for row, formula in copied if formula]
     if not copied:
         return

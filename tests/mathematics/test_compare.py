@@ -9,6 +9,7 @@ from places import DATA
 from real_rows import rows
 from score.mathematics.compare import is_right
 from score.tasks import math
+from score.tasks._restating import formulas
 from score.verifiers.verifier import Verifier
 
 RIGHT = {  # reference answer: what states it
@@ -159,9 +160,9 @@ def test_copying_the_last_formula_of_a_question_pays_only_where_it_is_the_answer
     problems = [*rows("math/part_a.jsonl"), *rows("math/part_b.jsonl")]
     copied = []
     for problem in problems:
-        formulas = math.formulas(problem["problem"])
-        if formulas and problem["answer"].strip():
-            copied.append((f"\\boxed{{{formulas[-1]}}}", problem["answer"], problem["problem"]))
+        found = formulas(problem["problem"])
+        if found and problem["answer"].strip():
+            copied.append((f"\\boxed{{{found[-1]}}}", problem["answer"], problem["problem"]))
     with Verifier("math") as verifier:
         texts, golds, questions = zip(*copied, strict=True)
         paid = [v for v in verifier(texts, golds, questions=questions) if v.correct]

@@ -146,3 +146,23 @@ def test_the_second_opinion_knows_forms_but_no_algebra():
     assert all(math.second_opinion(a, b) for a, b in same)
     different = [("5", "6"), ("(1,234)", "1234"), ("x+1", "1+x"), ("", ""), ("-5", "5")]
     assert not any(math.second_opinion(a, b) for a, b in different)
+
+
+@pytest.mark.parametrize(
+    "stated, gold, right",
+    [
+        ("$60$ km/h. I hope it is correct.", "60", True),
+        ("1 day. I hope it is correct.", "1", True),
+        ("$18$ years", "18", True),
+        ("3 hours", r"180\text{ minutes}", True),
+        ("$5$ cm", r"5\text{ m}", False),
+        ("$5$ or 6", "5", False),
+        ("12 not 13", "12", False),
+        ("5 xy", "5xy", True),
+        ("5 xy", "5", False),
+        ("$7$ dozen", "7", False),
+    ],
+)
+def test_a_unit_may_stand_outside_of_the_formula(stated, gold, right):
+    extracted = math.extract(f"{math.MARKER} {stated}", "default", math.MARKER)
+    assert (math.grade(extracted, gold) == 1.0) is right

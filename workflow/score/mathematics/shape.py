@@ -1,6 +1,6 @@
 """How an expression is built, whatever the order and notation that it is written in."""
 
-from score.mathematics.tree import Node
+from score.mathematics.tree import Node, number
 
 _EMPTY = {"add": 0, "multiply": 1}  # what a sum or a product is the same without
 
@@ -13,7 +13,7 @@ def shape(tree: Node) -> tuple:
     """
     if tree.op not in _EMPTY:
         return tree.op, tree.value, *map(shape, tree.args)
-    empty = shape(Node("number", value=_EMPTY[tree.op]))
+    empty = shape(number(_EMPTY[tree.op]))
     parts = [part for part in _parts(tree, tree.op) if part != empty]
     return parts[0] if len(parts) == 1 else (tree.op, *sorted(parts, key=repr))
 

@@ -26,7 +26,7 @@ _NUMBER = re.compile(_DECIMAL % (SEPARATOR + " ,"))
 _NUMBER_IN_BRACKETS = re.compile(_DECIMAL % (SEPARATOR + " "))
 _EXPONENT = re.compile(r"[eE]([+-]?\d{1,4})(?![\d.a-zA-Z])")
 _REPEATING = re.compile(r"(\d*)\.(\d*) ?\\(?:overline|bar|dot)(?![a-zA-Z]) ?(?:\{ ?(\d+) ?\}|(\d))")
-_GOES_ON = re.compile(r"(\d*)\.(\d*?)(\d+?)\3+ ?\\ldots(?![a-zA-Z])")
+_GOES_ON = re.compile(r"(\d*)\.(\d{0,40}?)(\d{1,40}?)\3+ ?\\ldots(?![a-zA-Z])")
 _BASED = re.compile(  # 43_5, 1 011_2, \text{A5}_{11}, (1011)_2, 1011_{\text{two}}
     r"(?:(?:\\(?:text|mbox|mathrm) ?\{|\() ?([0-9A-Za-z]+) ?[})]"
     r"|([0-9]{1,3}(?: [0-9]{3})+"
