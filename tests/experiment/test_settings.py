@@ -116,8 +116,9 @@ def default(repository, dry_run):
     task = re.sub("(?m)^CORRECTION_PROMPT = .*", 'CORRECTION_PROMPT = "now: "', task)
     (other / "puzzle.py").write_text(task)
     (other / "marked.py").write_text(re.sub("(?m)^(MARKER_)?MODES = .*", "", task))
-    problem = {"id": "a", "question": "4 5 6 make 15", "answer": "6", "level": None}
-    (other / "one.jsonl").write_text(json.dumps(problem))
+    problem = {"question": "4 5 6 make 15", "answer": "6", "level": None}
+    lines = [json.dumps({"id": str(i), **problem}) for i in range(64)]  # as many as an update takes
+    (other / "one.jsonl").write_text("\n".join(lines))
     example = [("user", "1 2 3 make 6"), ("assistant", "+1 =1 +2 =3 +3 =6")]
     (other / "puzzle_initial.json").write_text(
         json.dumps([{"role": role, "content": text} for role, text in example])
