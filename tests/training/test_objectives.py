@@ -140,7 +140,7 @@ def test_training_pays_by_the_answers_that_its_rollouts_state(tmp_path, monkeypa
 
     trainer = make_trainer(tmp_path, verifier=wrong, objective="stage_two", corr_kl_coef=0.0)
     first_update(trainer)
-    rollouts, _, stated, equal, _ = trainer._sampled
+    rollouts, _, _, stated, equal, _ = trainer._sampled
     texts = attempt_texts(rollouts, trainer.processing_class)
     answers = [[TASK.extract(text, "default", "") for text in row] for row in texts]
     assert stated == answers and equal[:, 0].all()

@@ -87,7 +87,11 @@ def test_updates_and_rates_do_not_depend_on_how_a_batch_is_accumulated(tmp_path,
     assert rates == pytest.approx([0.0, 5e-4, 1e-3])
     for name in ("reward_t1", "reward_t2", "kl_t1", "kl_t2", "grad_norm"):
         assert [r[name] for r in one] == pytest.approx([r[name] for r in other], abs=2e-4), name
-    assert close(weights(runs[0]), weights(runs[1]), atol=2e-5)
+    # AdamW makes part of a step of a gradient that is nothing but rounding, as a few weights have
+    assert close(weights(runs[0]), weights(runs[1]), atol=2e-4)
+    pairs = zip(weights(runs[0]).values(), weights(runs[1]).values(), strict=True)
+    apart = torch.cat([(one - other).abs().flatten() for one, other in pairs])
+    assert (apart > 1e-6).float().mean() < 1e-3
 
 
 def test_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
