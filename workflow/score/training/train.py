@@ -173,12 +173,13 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     # Made before the policy is loaded: it has ZeRO-3 shard weights while they are loaded.
     with COMMAND.errors():
         args = trainer_config(settings, flags.checkpoints)
-        args.check_dataset(make_dataset(settings, flags))
+        problems = make_dataset(settings, flags)
+        args.check_dataset(problems)
     with Verifier.from_settings(settings) as verifier:
         trainer = SCoReTrainer(
             model=load_asked(flags.init, settings, trainable=settings.use_lora),
             args=args,
-            train_dataset=make_dataset(settings, flags),
+            train_dataset=problems,
             verifier=verifier,
             reference=flags.reference,
             first_attempts=offline_attempts(settings, flags),
@@ -189,9 +190,9 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
         selection = Selection(settings)
         candidates = Candidates(trainer, selection, flags.checkpoints)
         nothing = NothingToLearn(settings.stop_when_nothing_to_learn)
-        if (problems := validation_problems(settings, flags)) is not None:
+        if (held_out := validation_problems(settings, flags)) is not None:
             steps = settings.validation_steps
-            trainer.add_callback(Validation(trainer, problems, steps, selection))
+            trainer.add_callback(Validation(trainer, held_out, steps, selection))
         listed = Path(flags.policy).with_name("disagreements.jsonl")
         disagreements = Disagreements(trainer.second_opinions, listed)
         shown = Path(flags.policy).with_name("rollouts.jsonl")
