@@ -18,6 +18,9 @@ def test_code_extracts_the_last_closed_block():
     assert (
         code.extract(attempt + "\nFinal program:\n```py\ne\n```", "final", "Final program:") == "e"
     )
+    bold = "\n**Final program:**\n```py\ne\n```\n"
+    assert code.extract(attempt + bold, "final", "Final program:") == "e"
+    assert code.extract(attempt + bold.lower(), "final", "Final program:") == "e"
 
 
 ADD = "def add(a, b):\n    return a + b"

@@ -119,10 +119,11 @@ def _begun(text: str, bridge: Bridge, tags: list[str] | None, where: str) -> str
         return bridge.answer + text
     opening, ending = tags
     before = bridge.opening + bridge.answer
-    is_open = before.rfind(opening) > before.rfind(ending)
+    opened = before.rfind(opening)
+    is_open = opened > before.rfind(ending)
     if ending in text:
         if is_open:  # a text that opens the block too would open it twice
-            text = text.removeprefix(before[before.rfind(opening) :]).removeprefix(opening)
+            text = text.removeprefix(before[opened:]).removeprefix(opening)
         return text
     if is_open:
         raise ValueError(

@@ -24,6 +24,7 @@ from contextlib import contextmanager
 
 from score.sandbox.packages import OFFERED
 from score.tasks._fences import blocks
+from score.tasks._marker import after_last_marker
 
 FIRST_PROMPT = (
     "Write a Python program for the task below. Of packages only the standard library and numpy are "
@@ -207,9 +208,10 @@ def extract_for(attempt: str, mode: str, marker: str, answer: str) -> str | None
 
 def _program(attempt: str, mode: str, marker: str, names: list[str]) -> str | None:
     if mode == "final":
-        _, marked, attempt = attempt.rpartition(marker)
-        if not marked:
+        end = after_last_marker(attempt, marker)
+        if end is None:
             return None
+        attempt = attempt[end:]
     found = [block for block in blocks(attempt) if block.is_python and block.text.strip()]
     if found and not found[-1].closed:
         whole = attempt.endswith("\n") and _defined(found[-1].text, names)
