@@ -1,7 +1,7 @@
 # STaR, STaSC, Pair-SFT, self-rewarding correction: rounds of sampling, choosing what to imitate, fine-tuning.
 # A supervised policy imitates given attempts in one round, without sampling.
 # First attempts that are not sampled in each round anew are sampled once, ahead; so are those that
-# Stage II may start from.
+# Stage II may start from. Policies that begin with the same attempts, as candidates do, share one job.
 
 from score.fine_tuning.settings import CHOOSING, CORRECTING, FINE_TUNED
 
@@ -83,7 +83,7 @@ rule choose_corrections:
     there was to choose from. Runs again for other samples, or another way to choose or to verify.
     """
     input:
-        sampled=lambda w: FILES.choice_from(w.policy, w.iteration),
+        sampled=lambda w: FILES.choice_from(w.policy, int(w.iteration)),
         policy=lambda w: given(
             FILES.as_input(FILES.policy_after(w.policy, int(w.iteration) - 1))
         ),

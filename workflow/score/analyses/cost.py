@@ -7,7 +7,7 @@
 
 An arm's numbers include those of the policies that it starts from, see --chain. Seconds are those of
 updates, sampling included. Where sampling is a job of its own, that job's seconds are added, with its
-start.
+start, to every arm that starts from what it sampled.
 """
 
 import json

@@ -1,6 +1,7 @@
 """The settings of every job of a run, one function a job: rules write them, preflight checks them."""
 
 import json
+from functools import cached_property
 
 from score.comparison.settings import ClaimsSettings, RunDescription
 from score.evaluation.settings import VerifySettings
@@ -8,7 +9,13 @@ from score.experiment.plan import ORIGIN_KEYS, Plan
 from score.experiment.problem_counts import needed_problems
 from score.experiment.terms import terms_of
 from score.files.digests import digest
-from score.fine_tuning.settings import CHOOSING, CorrectionSettings, FineTuneSettings, GivenSettings
+from score.fine_tuning.settings import (
+    CHOOSING,
+    CORRECTING,
+    CorrectionSettings,
+    FineTuneSettings,
+    GivenSettings,
+)
 from score.problems.settings import PrepareSettings
 from score.sampling.prompt_settings import BETWEEN
 from score.sampling.settings import SampleSettings, sampled_in
@@ -168,6 +175,27 @@ class JobSettings:
             random_seed=1000 * self.plan.seed(instance) + iteration,
             **values,
         )
+
+    def sampled_by(self, instance: str, iteration: int) -> str:
+        """The instance whose job samples what a round of `instance` starts from.
+
+        Candidates, and arms that differ in what they imitate alone, begin with the same attempts, which
+        are sampled once, for the first of them. iteration: 0 for what is sampled ahead of all rounds.
+        """
+        return self._samplers[iteration][instance] if iteration < 2 else instance
+
+    @cached_property
+    def _samplers(self) -> tuple[dict[str, str], dict[str, str]]:
+        """By instance the one that samples ahead of all rounds for it, and the one in the first."""
+        plan, ahead, first = self.plan, {}, {}
+        done: dict[tuple, str] = {}
+        for one in plan.trained:
+            if (pool := plan.pool(one)) is not None:
+                ahead[one] = done.setdefault((pool, self.first_attempts(one).to_json()), one)
+            if plan.objective(one) in CORRECTING:
+                job = plan.init(one), ahead.get(one), self.corrections(one, 1).to_json()
+                first[one] = done.setdefault(job, one)
+        return ahead, first
 
     def choice(self, instance: str) -> CorrectionSettings:
         """Which corrections of a round are imitated."""

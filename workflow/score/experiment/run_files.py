@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from score.experiment.job_settings import JobSettings
 from score.experiment.plan import Plan
 from score.fine_tuning.settings import CORRECTING
 
@@ -10,7 +11,7 @@ class RunFiles:
     """The files of a config's run, below `results` = results/{run_name}."""
 
     def __init__(self, plan: Plan):
-        self.plan, self.config = plan, plan.config
+        self.plan, self.config, self.jobs = plan, plan.config, JobSettings(plan)
         self.results = f"results/{self.config['run_name']}"
 
     # ------------------------------------------------------------------------------- given by a person
@@ -85,8 +86,18 @@ class RunFiles:
 
     def first_attempts_flag(self, instance: str) -> list[str]:
         """The first attempts that were sampled ahead, where a training starts from such."""
-        ahead = f"{self.results}/{instance}/first_attempts.parquet"
-        return ["--first-attempts", ahead] if self.plan.pool(instance) else []
+        if self.plan.pool(instance) is None:
+            return []
+        return ["--first-attempts", self._first_attempts(instance, "first_attempts.parquet")]
+
+    def _first_attempts(self, instance: str, name: str) -> str:
+        """A file of the job that samples first attempts for this instance, and may for others."""
+        return f"{self.results}/{self.jobs.sampled_by(instance, 0)}/{name}"
+
+    def _corrections(self, instance: str, iteration: int, name: str) -> str:
+        """A file of the job that samples a round of this instance, and may for others."""
+        sampled_by = self.jobs.sampled_by(instance, iteration)
+        return f"{self.results}/{sampled_by}/iteration{iteration}/{name}"
 
     def validation_flag(self, instance: str) -> list[str]:
         """The problems that a training is validated on, where it is."""
@@ -101,8 +112,8 @@ class RunFiles:
     def choice_from(self, instance: str, iteration: int) -> str:
         """What examples are chosen from: the corrections of a round, or for Pair-SFT first attempts."""
         if self.plan.objective(instance) == "pair_sft":
-            return f"{self.results}/{instance}/first_attempts.parquet"
-        return f"{self.results}/{instance}/iteration{iteration}/sampled.parquet"
+            return self._first_attempts(instance, "first_attempts.parquet")
+        return self._corrections(instance, iteration, "sampled.parquet")
 
     def given_attempts(self, instance: str) -> str:
         """The file of attempts that a supervised policy imitates."""
@@ -149,18 +160,22 @@ class RunFiles:
         ]
 
     def sampling_seconds(self) -> list[str]:
-        """instance=benchmark file of each job that only sampled for its training."""
+        """instance=benchmark file of each job that only sampled for its training, or for others' too."""
         found = []
         for one in self.plan.trained_instances:
             if self.plan.pool(one) is not None:
-                found.append(f"{one}={self.results}/{one}/first_attempts.tsv")
+                found.append(f"{one}={self._first_attempts(one, 'first_attempts.tsv')}")
             if self.plan.objective(one) in CORRECTING:
-                found += self._in_rounds(one, "sample.tsv")
+                rounds = self._rounds(one)
+                found += [f"{one}={self._corrections(one, i, 'sample.tsv')}" for i in rounds]
         return found
 
     def _in_rounds(self, instance: str, name: str) -> list[str]:
-        rounds = range(1, self.plan.iterations(instance) + 1)
+        rounds = self._rounds(instance)
         return [f"{instance}={self.results}/{instance}/iteration{i}/{name}" for i in rounds]
+
+    def _rounds(self, instance: str) -> range:
+        return range(1, self.plan.iterations(instance) + 1)
 
 
 def flag(name: str, values: str | list[str] | None) -> list[str]:

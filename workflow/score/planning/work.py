@@ -159,7 +159,7 @@ class RunWork:
 
     def _ahead(self, instance: str) -> list[Work]:
         """First attempts that are sampled ahead of a training, where it starts from such."""
-        if self.plan.pool(instance) is None:
+        if self.plan.pool(instance) is None or self.jobs.sampled_by(instance, 0) != instance:
             return []
         settings = self.jobs.first_attempts(instance)
         problems = self._problems("train", settings.num_problems)
@@ -235,7 +235,7 @@ class RunWork:
             updates = max(1, -(-problems * most // batch))
             self.notes.append(f"{instance}: updates is null: at most {updates} in a round")
         for number in range(1, rounds + 1):
-            if objective in CORRECTING:
+            if objective in CORRECTING and self.jobs.sampled_by(instance, number) == instance:
                 sampling = self.jobs.corrections(instance, number)
                 given = self.plan.pool(instance) is not None
                 name = f"{instance}: corrections {number}"
