@@ -6,7 +6,6 @@ import json
 import os
 from pathlib import Path
 
-from score.experiment.job_settings import JobSettings
 from score.experiment.overlay import resolved
 from score.experiment.plan import Plan
 from score.experiment.preflight import check_config, check_inputs
@@ -45,7 +44,7 @@ if not workflow.remote_exec:  # a Slurm job goes on where Snakemake has ended
 # Or bash would become the last command, and nobody would say in the log that a signal has ended that.
 shell.suffix("\n:")
 
-JOBS = JobSettings(PLAN)
+JOBS = FILES.jobs
 RESULTS = FILES.results
 EVALUATIONS = PLAN.evaluations
 SAMPLING_GPUS = JOBS.gpus_of_sampling()  # that one process samples with
