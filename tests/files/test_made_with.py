@@ -8,7 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 from score.files.digests import digest
 from score.files.errors import SiteError
-from score.files.made_with import check_policy_settings, digests_of, mark_attempts, mark_policy
+from score.files.made_with import (
+    POLICY_SETTINGS,
+    check_policy_settings,
+    digests_of,
+    mark_attempts,
+    mark_policy,
+)
 from score.files.settings import Settings
 
 
@@ -17,6 +23,11 @@ class Example(Settings):
     learning_rate: float
     steps: int = 3
     cache_dir: str | None = None  # no result depends on it
+
+
+@dataclass(kw_only=True)
+class Named(Example):
+    run_name: str
 
 
 def told(**values) -> str:
@@ -30,6 +41,16 @@ def test_policy_of_other_settings_is_refused_by_what_differs_and_with_the_cure(t
         ValueError, match=rf"learning_rate 0.0005, now 0.01, as .* anew: rm -r {tmp_path}$"
     ):
         check_policy_settings(str(tmp_path), told(learning_rate=0.01))
+
+
+def test_weights_of_a_renamed_run_and_of_a_version_that_wrote_its_name_are_taken(tmp_path):
+    settings = {"learning_rate": 0.1, "run_name": "before/score"}
+    (tmp_path / POLICY_SETTINGS).write_text(json.dumps(settings))
+    check_policy_settings(str(tmp_path), json.dumps({"learning_rate": 0.1}))
+    assert Named(learning_rate=0.1, run_name="after/score").provenance() == {
+        "learning_rate": 0.1,
+        "steps": 3,
+    }
 
 
 def test_policy_that_does_not_say_what_it_was_trained_with_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from score.files.digests import digest
-from score.files.settings import Settings
+from score.files.settings import IDLE, Settings
 
 POLICY_SETTINGS = "score_settings.json"  # in the folder of a trained policy
 # The flag of a command that takes a policy, with the arguments of `check_policy_settings` after it.
@@ -39,7 +39,8 @@ def check_policy_settings(policy: str, expected: str | None, tuned: str | None =
     if tuned is not None:
         wanted |= json.loads(Path(tuned).read_text(encoding="utf-8"))
     try:
-        made_with = json.loads((Path(policy) / POLICY_SETTINGS).read_text(encoding="utf-8"))
+        told = json.loads((Path(policy) / POLICY_SETTINGS).read_text(encoding="utf-8"))
+        made_with = {key: value for key, value in told.items() if key not in IDLE}
     except (OSError, ValueError):
         found = f"does not say what it was trained with ({POLICY_SETTINGS} can't be read)"
     else:

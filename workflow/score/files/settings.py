@@ -12,6 +12,7 @@ from score.files.errors import SiteError
 IDLE = (
     "cache_dir",
     "report_to",
+    "run_name",
     "second_opinions",
     "show_rollouts_steps",
     "stop_when_nothing_to_learn",
