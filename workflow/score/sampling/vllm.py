@@ -132,7 +132,7 @@ def _see_own_gpus(local_rank: int, each: int) -> None:
         raise ValueError(
             f"vllm_tensor_parallel_size is {each} and process {local_rank} of a machine finds {there} "
             f"GPUs; expected {last}, as many for each process. Lower it, or ask for more GPUs on one "
-            "node: --set-resources sample_attempts:gpu=N, a multiple of it."
+            "node: sample_attempts:gpu=N, a multiple of it, in set-resources of the profile."
         )
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[first:last])
 
