@@ -1,5 +1,6 @@
 """Sums: what is drawn, and what states an answer."""
 
+import pytest
 from score.puzzle import sums
 from score.tasks import sums as task
 
@@ -12,6 +13,18 @@ def test_solutions_state_the_answer_and_nothing_else_does():
     assert task.extract("56 + 26 = 82, 82 + 38", "default", task.MARKER) == "82"
     assert task.extract("56 + 26 = 82.", "default", task.MARKER) == "82"
     assert task.extract("56 + 26 = 82.5", "default", task.MARKER) is None
+
+
+@pytest.mark.parametrize(
+    "written", ["= 1,098", "= $1098$", "= **1098**", r"= \boxed{1098}", "=1098"]
+)
+def test_a_number_is_read_whole_however_it_is_set(written):
+    assert task.extract(f"737 + 361 {written}.", "default", task.MARKER) == "1098"
+
+
+@pytest.mark.parametrize("behind", ["1098 + 5", "1098/2", "1,09", "", " so much", "1098 - 1 or so"])
+def test_what_is_still_to_be_worked_out_behind_the_last_sign_states_nothing(behind):
+    assert task.extract(f"700 + 300 = 1000, 737 + 361 = {behind}", "default", task.MARKER) is None
 
 
 def test_sums_of_the_same_numbers_are_drawn_once():

@@ -80,3 +80,24 @@ def test_error_gives_up_what_no_worker_has_begun_and_leaves_no_thread(doer):
     assert threading.active_count() == before
     assert len(tally.read_text()) < 10
     assert verifier(["1.0"], [f"{tally}"])[0].correct
+
+
+QUICK = """
+FIRST_PROMPT = "{question}"
+CORRECTION_PROMPT = ""
+EVALUATOR_FUNCTIONS = ("do",)
+MARKER = ""
+def parse_gold(raw): return raw
+def state(answer, marker): return answer
+def extract(attempt, mode, marker): return attempt
+def restates(extracted, answer, question): return question[int(extracted)] == "y"
+def grade(extracted, answer, function): return 1.0 / len(extracted)
+quick_grade = grade
+"""
+
+
+def test_a_task_that_fails_in_this_process_gives_a_verdict_and_no_traceback(tmp_path):
+    (tmp_path / "quick.py").write_text(QUICK)
+    with Verifier(str(tmp_path / "quick.py")) as verifier:
+        found = verifier(["0", "1", "9", ""], [""] * 4, questions=["ny"] * 4)
+    assert [v.verdict for v in found] == ["correct", "incorrect", "error", "error"]

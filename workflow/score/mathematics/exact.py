@@ -72,6 +72,6 @@ _EXACT: dict[str, Callable] = {
     "abs": abs,
     "floor": lambda a: Fraction(a.numerator // a.denominator),
     "ceil": lambda a: Fraction(-(-a.numerator // a.denominator)),
-    "max": max,
-    "min": min,
+    "max": lambda *values: max(values),
+    "min": lambda *values: min(values),
 }  # fmt: skip

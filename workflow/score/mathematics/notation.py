@@ -20,6 +20,7 @@ _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎", "01
 _RAISED = re.compile(f"[{''.join(map(chr, _SUPERSCRIPTS))}]+")
 _LOWERED = re.compile(f"[{''.join(map(chr, _SUBSCRIPTS))}]+")
 _VULGAR = re.compile("[¼½¾⅐-⅞]")
+_BARRED = re.compile("(?:\\d[\u0304\u0305\u0307])+")  # digits that repeat: 0.3̅
 _SIGNS = {
     "−": "-", "–": "-", "‐": "-", "‑": "-", "×": r"\times ", "⋅": r"\cdot ", "·": r"\cdot ",
     "∙": r"\cdot ", "÷": r"\div ", "⁄": "/", "∕": "/", "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ",
@@ -65,6 +66,8 @@ _REWRITTEN = [  # (pattern, what takes its place), in this order
     (re.compile(r"\\(?:neq|not\s*=)"), r"\\ne "),
     (re.compile(r"\\p?mod(?![a-zA-Z]) ?\{? ?(\w+) ?\}?"), r"\\pmod \1 "),
     (re.compile(r"\\colon(?![a-zA-Z])"), ":"),
+    (re.compile(r"\\(?:lor|vee)(?![a-zA-Z])"), r"\\text{ or }"),
+    (re.compile(r"\\(?:land|wedge)(?![a-zA-Z])"), r"\\text{ and }"),
     (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
     (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
     (re.compile(r"<="), r"\\le "),
@@ -95,6 +98,7 @@ _LEAD = re.compile(
 def normalise(text: str) -> str:
     """The text in one notation. It may be empty."""
     text = _VULGAR.sub(_fraction, re.sub("[\ue000-\ue002]", "", text))
+    text = _BARRED.sub(lambda m: rf"\overline{{{m[0][::2]}}}", text)
     text = _RAISED.sub(lambda m: f"^{{{m[0].translate(_SUPERSCRIPTS)}}}", text)
     text = _LOWERED.sub(lambda m: f"_{{{m[0].translate(_SUBSCRIPTS)}}}", text)
     text = "".join(_SIGNS.get(char, char) for char in text)

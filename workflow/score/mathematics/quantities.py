@@ -91,6 +91,8 @@ def _unit(tokens: list[Token], tree: Node) -> tuple[Unit | None, list[str]]:
         names = names[:1]  # years old
     if len(powers) > 1 or not all(token.text.isdecimal() for token in powers):
         raise Unreadable("an exponent that is no whole number")
+    if tree.op == "degree" and not names:  # 90° of rotation
+        return None, []
     if tree.op == "degree" and names[0].lower() in ("c", "f"):
         names = [{"c": "celsius", "f": "fahrenheit"}[names[0].lower()]]
     unit = units.find(names, int(powers[0].text) if powers else 1)

@@ -3,6 +3,8 @@
 import re
 from functools import lru_cache
 
+from mpmath import mpf
+
 from score.mathematics.answers import (
     Based,
     Choice,
@@ -11,15 +13,17 @@ from score.mathematics.answers import (
     Ratio,
     Raw,
     Region,
+    Relation,
     Text,
     Tuple,
 )
 from score.mathematics.notation import normalise
 from score.mathematics.parser import parse
 from score.mathematics.quantities import quantity
-from score.mathematics.relations import SIGNS, as_region, related, without_points
-from score.mathematics.tokens import CLOSING, OPENING, Token, split, tokenise
-from score.mathematics.tree import LENGTH_LIMIT, Node, Unreadable, number
+from score.mathematics.relations import SIGNS, as_region, both, related, without_points
+from score.mathematics.tokens import CLOSING, OPENING, Token, outside, split, tokenise
+from score.mathematics.tree import LENGTH_LIMIT, Node, Unreadable, number, symbols
+from score.mathematics.values import numeric
 from score.mathematics.whole_text import ARTICLES, choice, matrix, system, time_of_day
 
 _NOTHING = {"", "nan", "none", "null", "n/a", "na", "nil", "?"}
@@ -61,6 +65,8 @@ def flat(text: str) -> str:
 
 
 def _read(plain: str):
+    if (stated := _before_its_decimals(plain)) is not None:
+        return stated
     if known := choice(plain, read) or time_of_day(plain) or matrix(plain) or system(plain, read):
         return known
     tokens = tokenise(plain)
@@ -68,6 +74,27 @@ def _read(plain: str):
         return _structured(tokens)
     except Unreadable:
         return _text(plain, tokens)
+
+
+def _before_its_decimals(plain: str) -> Quantity | Relation | None:
+    r"""5/36 of \frac{5}{36} \approx 0.139, where the decimals on the right are those of the left."""
+    left, found, right = plain.partition(r"\approx")
+    decimals = re.fullmatch(r" *(-?\d+(?:\.(\d+))?) *", right)
+    if not found or decimals is None:
+        return None
+    stated = _read(left.strip())
+    if isinstance(stated, Relation) and stated.name[0]:
+        tree = stated.right
+    elif isinstance(stated, Quantity) and len(stated.parts) == 1:
+        tree = stated.parts[0][0]
+    else:
+        return None
+    if symbols(tree):
+        return None
+    value, written = numeric(tree), mpf(decimals[1])
+    last = mpf(10) ** -len(decimals[2] or "")
+    rounded, cut_off = abs(value - written) <= last / 2, 0 <= abs(value) - abs(written) < last
+    return stated if rounded or (cut_off and value * written >= 0) else None
 
 
 def _structured(tokens: list[Token]):
@@ -100,6 +127,10 @@ def _single_or_list(tokens: list[Token]):
     compound = _as_compound(answers)
     if compound is not None:
         return compound
+    if len(answers) == 2 and all(isinstance(answer, Region) for answer in answers):
+        joined = [token.text for token in outside(tokens) if token.text in (",", ";", "and")]
+        if joined == ["and"] and (met := both(*answers)) is not None:
+            return met
     return Items(tuple(p for a in answers for p in _expanded(a)))
 
 

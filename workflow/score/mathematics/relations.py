@@ -7,9 +7,11 @@ from score.mathematics.answers import Items, Quantity, Region, Relation, Tuple
 from score.mathematics.exact import exact
 from score.mathematics.parser import parse
 from score.mathematics.quantities import quantity, signs_chosen
-from score.mathematics.tokens import Token, outside
+from score.mathematics.tokens import Token, outside, split
 from score.mathematics.tree import Node, Unreadable, number
 
+# Coordinates that are not told in the order of the alphabet.
+_IN_ORDER = {("r", r"\theta"), ("r", r"\theta", "z"), (r"\rho", r"\theta", r"\phi"), ("m", "b")}
 SIGNS = {"=", "<", ">", r"\le", r"\ge", r"\ne", r"\in"}
 _INVERSE = Node("power", (Node("symbol", value="f"), Node("negative", (number(1),))))
 TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", "=": "=", r"\ne": r"\ne"}
@@ -46,13 +48,17 @@ def related(tokens: list[Token], sides: list[list[Token]], read: Callable):
 
 def _point(left: list[Token], right: list[Token], read: Callable) -> Tuple | None:
     """(3, -2) where the sides are (x, y) and (3, -2)."""
-    names = [token for token in left[1:-1] if token.text != ","]
     bracketed = [token.text for token in (*left[:1], *left[-1:])] == ["(", ")"]
-    if not bracketed or len(names) < 2 or any(token.kind != "letter" for token in names):
+    parts = split(left[1:-1], {","})
+    named = all(part and part[0].kind in ("letter", "command") for part in parts)
+    indexed = all(token.text == "_" for part in parts for token in part[1:2])  # x_0
+    if not bracketed or len(parts) < 2 or not named or not indexed:
         return None
     point = read(right)
+    names = ["".join(token.text for token in part) for part in parts]
+    in_order = names == sorted(names) or tuple(names) in _IN_ORDER
     same = isinstance(point, Tuple) and len(point.parts) == len(names)
-    return point if same and names == sorted(names) else None
+    return point if same and in_order else None
 
 
 def _equation(left: list[Token], right: list[Token], read: Callable):
@@ -93,6 +99,10 @@ def _name(tokens: list[Token]) -> tuple[str, str]:
     angle = next((n for n, token in enumerate(tokens[:2]) if token.text == r"\angle"), None)
     if angle == 0 or (angle == 1 and tokens[0].text == "m"):
         return "".join(token.text for token in tokens[angle:]), ""  # m\angle ABC
+    if [token.text for token in (*tokens[:1], *tokens[-1:])] == ["|", "|"]:
+        tokens_inside = tokens[1:-1]
+        letters = tokens_inside and all(token.kind == "letter" for token in tokens_inside)
+        return ("".join(token.text for token in tokens), "") if letters else ("", "")  # |z|, |AB|
     if not tokens or tokens[0].kind not in ("letter", "command"):
         return "", ""
     if all(token.kind == "letter" and token.text.isupper() for token in tokens):
@@ -147,6 +157,21 @@ def _between(sides: list[list[Token]], signs: list[str]) -> Region:
     if set(signs) <= down:
         low, high, closed = high, low, closed[::-1]
     return Region(((low, closed[0], high, closed[1]),), variable)
+
+
+def both(one: Region, other: Region) -> Region | None:
+    """The numbers in two half lines that meet, x >= 2 and x <= 5; None where they are no such."""
+    if one.variable != other.variable or len(one.parts) != 1 or len(other.parts) != 1:
+        return None
+    infinity = Node("constant", value="inf")
+    up = [part for part in (*one.parts, *other.parts) if part[2] == infinity]
+    down = [part for part in (*one.parts, *other.parts) if part[0] == Node("negative", (infinity,))]
+    if len(up) != 1 or len(down) != 1:
+        return None
+    low, high = exact(up[0][0]), exact(down[0][2])
+    if low is None or high is None or low >= high:
+        return None
+    return Region(((*up[0][:2], *down[0][2:]),), one.variable)
 
 
 def without_points(points) -> Region:

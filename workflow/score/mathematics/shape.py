@@ -3,23 +3,54 @@
 from score.mathematics.tree import Node, number
 
 _EMPTY = {"add": 0, "multiply": 1}  # what a sum or a product is the same without
+_ONE = number(1)
+_HUNDREDTH = ("percent",)  # the shape of a factor
+_CANCELS = {_HUNDREDTH: ("number", number(100).value)}
 
 
 def shape(tree: Node) -> tuple:
-    """Equal for two trees that differ in the order of terms and factors, in brackets, + 0 and · 1 alone.
+    """Equal for two trees that differ in nothing but how they are written.
 
-    Nothing is computed: 17 · 23 is 23 · 17, and (x + 1)(x + 2) is (2 + x)(1 + x) + 0, but neither is
-    391 or x² + 3x + 2.
+    That is the order of terms and factors, brackets, two signs that cancel, + 0, + 1 - 1, · 1, / 1, to
+    the power of 1, and 100 times as many percent. Nothing is computed: 17 · 23 is 23 · 17, and (x + 1)(x + 2) is
+    (2 + x)(1 + x) + 0, but neither is 391 or x² + 3x + 2.
     """
-    if tree.op not in _EMPTY:
+    tree = _bare(tree)
+    op = "multiply" if tree.op == "percent" else tree.op
+    if op not in _EMPTY:
         return tree.op, tree.value, *map(shape, tree.args)
-    empty = shape(number(_EMPTY[tree.op]))
-    parts = [part for part in _parts(tree, tree.op) if part != empty]
-    return parts[0] if len(parts) == 1 else (tree.op, *sorted(parts, key=repr))
+    empty = _number(_EMPTY[op])
+    parts = [part for part in _parts(tree, op) if part != empty]
+    for part in parts.copy():
+        opposite = ("negative", None, part) if op == "add" else _CANCELS.get(part)
+        if part in parts and opposite in parts:
+            parts.remove(part)
+            parts.remove(opposite)
+    if len(parts) < 2:
+        return parts[0] if parts else empty
+    return op, *sorted(parts, key=repr)
+
+
+def _bare(tree: Node) -> Node:
+    """The tree without what changes nothing around it: / 1, to the power of 1, and two signs."""
+    while True:
+        if tree.op in ("divide", "power") and tree.args[1] == _ONE:
+            tree = tree.args[0]
+        elif tree.op == "negative" and tree.args[0].op == "negative":
+            tree = tree.args[0].args[0]
+        else:
+            return tree
+
+
+def _number(value: int) -> tuple:
+    return "number", number(value).value
 
 
 def _parts(tree: Node, op: str) -> list[tuple]:
     """The shapes of the terms of a sum or the factors of a product."""
+    tree = _bare(tree)
+    if tree.op == "percent" and op == "multiply":
+        return [*_parts(tree.args[0], op), _HUNDREDTH]
     if tree.op != op:
         return [shape(tree)]
     return [part for arg in tree.args for part in _parts(arg, op)]

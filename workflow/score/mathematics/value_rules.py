@@ -39,14 +39,18 @@ def _quantity(answer, gold: Quantity) -> bool:
         return _as_letter(gold) == answer.letter
     if isinstance(answer, Ratio) and len(answer.parts) == 2 and len(gold.parts) == 1:
         tree, unit = gold.parts[0]
-        return unit is None and tree.op == "divide" and equal(_quotient(answer), tree)
+        finished = not any(map(left_to_do, answer.parts))
+        return unit is None and tree.op == "divide" and finished and equal(_quotient(answer), tree)
     if isinstance(answer, Based):
         return False
     if not isinstance(answer, Quantity):
         return False
     if len(answer.parts) == 1 == len(gold.parts):
         return _one_quantity(*answer.parts[0], *gold.parts[0])
-    return _total(answer) == _total(gold) is not None
+    finished = _left(*(tree for tree, _ in answer.parts)) <= _left(
+        *(tree for tree, _ in gold.parts)
+    )
+    return finished and _total(answer) == _total(gold) is not None
 
 
 def _one_quantity(stated: Node, unit, gold: Node, gold_unit) -> bool:
@@ -64,6 +68,11 @@ def _one_quantity(stated: Node, unit, gold: Node, gold_unit) -> bool:
     return equal(Node("multiply", (factor, stated)), gold) and not left_to_do(stated) - left_to_do(
         gold
     )
+
+
+def _left(*trees: Node) -> frozenset[str]:
+    """What several expressions leave to be done together."""
+    return frozenset().union(*map(left_to_do, trees))
 
 
 def _total(quantity: Quantity) -> tuple[str, Fraction] | None:
@@ -114,12 +123,21 @@ def _difference(relation: Relation) -> Node:
 
 def _proportional(answer: Relation, gold: Relation) -> bool:
     """One equation: the differences of their sides are one up to a factor that is not 0."""
-    return constant_ratio(_difference(answer), _difference(gold)) is not None
+    return _finished(answer, gold) and _ratio_of(answer, gold) is not None
+
+
+def _finished(answer: Relation, gold: Relation) -> bool:
+    """Whether the sides of a relation leave nothing to be done that those of the other do not."""
+    return _left(answer.left, answer.right) <= _left(gold.left, gold.right)
+
+
+def _ratio_of(answer: Relation, gold: Relation):
+    return constant_ratio(_difference(answer), _difference(gold))
 
 
 def _inequality(answer: Relation, gold: Relation) -> bool:
-    ratio = constant_ratio(_difference(answer), _difference(gold))
-    if ratio is None:
+    ratio = _ratio_of(answer, gold)
+    if ratio is None or not _finished(answer, gold):
         return False
     return answer.sign == (gold.sign if ratio > 0 else TURNED.get(gold.sign))
 
@@ -147,7 +165,7 @@ def _choice(answer, gold: Choice) -> bool:
     if (
         isinstance(answer, Quantity)
         and len(answer.parts) == 1
-        and answer.parts[0][0].op == "symbol"
+        and answer.parts[0][0].op in ("symbol", "constant")  # e and i are constants
     ):
         if answer.parts[0][0].name.upper() == gold.letter:
             return True

@@ -13,7 +13,8 @@ _WORDS = re.compile(r"[A-Za-z'-]+(?: +[A-Za-z'-]+)*")
 _TIME = re.compile(r"(\d{1,2})(?: ?: ?(\d\d))?(?: ?: ?(\d\d))? ?([ap])\.? ?m\.?", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2}) ?: ?(\d\d)(?: ?: ?(\d\d))?")
 _MATRIX = re.compile(  # with a name before it and brackets around it
-    r"(?:(?:[A-Z]|\\mathbf ?\{ ?[A-Za-z] ?\}|\\vec ?\{ ?[a-z] ?\}) ?= ?)?[(\[]? ?"
+    r"(?:(?:[A-Z]+(?: ?\^ ?(?:\{ ?-1 ?\}|\{? ?[T\d] ?\}?))?|\\mathbf ?\{ ?[A-Za-z] ?\}|\\vec ?\{ ?[a-z] ?\}) ?= ?)?"
+    r"[(\[]? ?"
     r"\\begin ?\{([bpBvV]?matrix|array)\}(?: ?\{[clr| ]*\})?(.*)\\end ?\{\1\} ?[)\]]?",
     re.DOTALL,
 )
@@ -68,11 +69,10 @@ def matrix(plain: str) -> Matrix | None:
 
 
 def system(plain: str, read: Callable) -> Items | None:
-    """The equations of a `cases` environment, as if commas stood between them."""
+    """The equations of a `cases` environment, or in rows, as if commas stood between them."""
     match = _SYSTEM.fullmatch(plain)
-    rows = (
-        [row for row in match[1].replace("&", " ").split(NEW_ROW) if row.strip()] if match else []
-    )
+    inside = match[1] if match else plain if NEW_ROW in plain and r"\begin" not in plain else ""
+    rows = [row for row in inside.replace("&", " ").split(NEW_ROW) if row.strip()]
     return read(", ".join(row.strip(" ,;") for row in rows)) if rows else None
 
 

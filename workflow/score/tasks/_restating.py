@@ -3,13 +3,23 @@
 import re
 from functools import lru_cache
 
-from score.mathematics.answers import Quantity, Relation
+from score.mathematics.answers import Items, Quantity, Relation
 from score.mathematics.notation import normalise
 from score.mathematics.reading import flat, read
 from score.mathematics.shape import shape
 from score.mathematics.tree import LENGTH_LIMIT
 
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
+_ROWS = re.compile(
+    r"\\begin\{(align\*?|aligned|gather\*?|equation\*?)\}(.+?)\\end\{\1\}", re.DOTALL
+)
+_DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)
+# A word of a formula in plain text, and what makes several of them one that can be repeated.
+_IN_FORMULA = re.compile(
+    r"[-+*/^=]|.*[\d+*/^=√×÷·\\].*|sqrt.*|[b-hj-zB-HJ-Z]|\(+[a-zA-Z]|[a-zA-Z]\)+"
+)
+_MEASURED = re.compile(r"(?<![\w.,])\$?(\d[\d,]*(?:\.\d+)?)\$? ?([a-zA-Z]+)")
+_OPERATOR = re.compile(r"[-+*/^(√×÷·\\]|sqrt")
 
 
 def repeats(extracted: str, golds: list[str], question: str) -> bool:
@@ -39,18 +49,37 @@ def _written(text: str) -> str:
 
 
 def _built(text: str) -> tuple | None:
-    """The shape of an expression without a unit; None of what is none."""
+    """The shape of an expression, and of a number its unit; None of what is none."""
     answer = read(text)
+    if isinstance(answer, Items) and answer.braces and len(answer.parts) == 1:
+        answer = answer.parts[0]
     if isinstance(answer, Relation) and answer.name[0]:
-        return shape(answer.right)
-    if not isinstance(answer, Quantity) or len(answer.parts) > 1 or answer.parts[0][1] is not None:
+        answer = Quantity(((answer.right, None),))
+    if not isinstance(answer, Quantity) or len(answer.parts) > 1:
         return None
-    return shape(answer.parts[0][0])
+    tree, unit = answer.parts[0]
+    return shape(tree), unit if tree.op == "number" else None
 
 
 def formulas(question: str) -> list[str]:
-    """What stands between dollars or LaTeX's brackets, in order."""
-    return [next(filter(None, groups)) for groups in _FORMULA.findall(question)]
+    """What stands between dollars, LaTeX's brackets or in a row of its environments, in order."""
+    inline = [next(filter(None, groups)) for groups in _FORMULA.findall(question)]
+    environments = [inside for _, inside in _ROWS.findall(question)]
+    return inline + [row.replace("&", "") for rows in environments for row in rows.split(r"\\")]
+
+
+def plain_formulas(question: str) -> list[str]:
+    """Formulas that are written among the words: (x+1)(x+2) of "Expand (x+1)(x+2)."."""
+    text = _DRAWING.sub(" ", question)
+    text = _FORMULA.sub(" ; ", _ROWS.sub(" ; ", text))
+    found: list[list[str]] = [[]]
+    for word in text.split():
+        bare = word.rstrip(".,;:?!")
+        if bare and _IN_FORMULA.fullmatch(bare):
+            found[-1].append(bare)
+        if bare != word or not _IN_FORMULA.fullmatch(bare):
+            found.append([])
+    return [" ".join(words) for words in found if _OPERATOR.search("".join(words))]
 
 
 @lru_cache(maxsize=10_000)
@@ -60,16 +89,23 @@ def _expressions(question: str) -> frozenset[str]:
 
 @lru_cache(maxsize=10_000)
 def _shapes(question: str) -> frozenset[tuple]:
-    return frozenset(filter(None, map(_built, _sides(question))))
+    return frozenset(filter(None, map(_built, [*_sides(question), *_measured(question)])))
 
 
 def _sides(question: str) -> list[str]:
     """The formulas of a question and the sides of their equations."""
-    return [side for formula in formulas(question) for side in (formula, *formula.split("="))]
+    found = formulas(question) + plain_formulas(question)
+    return [side for formula in found for side in (formula, *formula.split("="))]
+
+
+def _measured(question: str) -> list[str]:
+    """Numbers with the word behind them, as a quantity that an answer could be: 2 hours, $5$ m."""
+    return [rf"{value}\text{{ {unit}}}" for value, unit in _MEASURED.findall(question)]
 
 
 def _one_number(stated: str, gold: str) -> bool:
-    """Whether both are one written number: 1,000 and 1000, but not 3/4 and 0.75."""
+    """Whether both are the same written number: 1,000 and 1000, but not 3/4 and 0.75."""
     trees: list[tuple] = [getattr(read(text), "parts", ()) for text in (stated, gold)]
     leaves = [parts[0][0] for parts in trees if len(parts) == 1 and isinstance(parts[0], tuple)]
-    return len(leaves) == 2 and all(leaf.op == "number" and leaf.form != "mixed" for leaf in leaves)
+    written = all(leaf.op == "number" and leaf.form != "mixed" for leaf in leaves)
+    return len(leaves) == 2 and written and leaves[0].value == leaves[1].value

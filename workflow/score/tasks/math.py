@@ -132,7 +132,10 @@ def vote_key(extracted: str) -> str:
         return "".join(extracted.split())
     answer = read(extracted)
     if isinstance(answer, Quantity) and len(answer.parts) == 1:
-        value = exact(answer.parts[0][0])
+        try:
+            value = exact(answer.parts[0][0])
+        except RecursionError:  # hundreds of signs or factors in a row
+            value = None
         # Python refuses to write numbers of more than 4,300 digits
         if value is not None and max(map(int.bit_length, value.as_integer_ratio())) < 10_000:
             return str(value)

@@ -1,7 +1,7 @@
 """Sums of a few numbers, a step for each number after the first (score.puzzle.sums).
 
 An attempt at "56 + 26 + 38 = ?" reads "56 + 26 = 82, 82 + 38 = 120". It states the number behind its
-last equals sign, and nothing where it has none.
+last equals sign, and nothing where none stands there or where more is to be added to it.
 """
 
 import re
@@ -12,6 +12,10 @@ EVALUATOR_FUNCTIONS = ("equal_number",)
 MARKER = "="
 MODES = ("default",)
 MARKER_MODES = ()
+
+_STATED = re.compile(  # 1098, 1,098, $1098$, **1098** or \boxed{1098}
+    r"\s*(?:\$|\*\*|\\boxed\{)*\s*(\d{1,3}(?:,\d{3})+|\d{1,9})(?!,?\d|\.\d|\s*[-+*/×÷]\s*\d)"
+)
 
 
 def canonical_question(question: str) -> str:
@@ -31,8 +35,9 @@ def state(answer: str, marker: str) -> str:
 
 
 def extract(attempt: str, mode: str, marker: str) -> str | None:
-    stated = re.findall(r"= ?(\d{1,9})(?!\d|\.\d)", attempt)
-    return str(int(stated[-1])) if stated else None
+    _, equals, behind = attempt.rpartition("=")
+    stated = _STATED.match(behind) if equals else None
+    return str(int(stated[1].replace(",", ""))) if stated else None
 
 
 def grade(extracted: str, answer: str, function: str) -> float:

@@ -165,8 +165,13 @@ class Verifier:
         """The verdict on an attempt whose pair has this one; counts it."""
         restates = getattr(self.task, "restates", None)
         if verdict.correct and question is not None and restates:
-            if restates(verdict.extracted, answer, question):
-                verdict = Verdict(verdict.extracted, 0.0, "incorrect")
+            try:
+                repeated = restates(verdict.extracted, answer, question)
+            except Exception:
+                verdict = Verdict(verdict.extracted, 0.0, "error")
+            else:
+                if repeated:
+                    verdict = Verdict(verdict.extracted, 0.0, "incorrect")
         with self._lock:
             self._counts[verdict.verdict] += 1
         return verdict
@@ -196,7 +201,10 @@ class Verifier:
         with self._lock:
             score = self._scores.get(_key(extracted, answer_json))
         if score is None and hasattr(self.task, "quick_grade"):
-            score = self.task.quick_grade(extracted, json.loads(answer_json), self.function)
+            try:
+                score = self.task.quick_grade(extracted, json.loads(answer_json), self.function)
+            except Exception:  # as in a worker: no text that a policy writes ends a training
+                return Verdict(extracted, 0.0, "error")
         return None if score is None else self._verdict(extracted, score)
 
     def verdict_of_worker(self, extracted: str, answer_json: str) -> Verdict:
