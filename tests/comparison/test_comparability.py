@@ -62,6 +62,11 @@ def test_a_budget_of_tokens_stands_for_attempts_and_updates():
     assert Comparability(terms).differences("a", "b") == []
     terms["b"].tokens = 600
     assert Comparability(terms).differences("a", "b") == ["tokens: 500 of a, 600 of b"]
+    for arm in terms.values():
+        arm.tokens, arm.candidates, arm.tuning_attempts, arm.tuning_tokens = 500, 2, None, 1000
+    assert Comparability(terms).differences("a", "b") == []
+    terms["b"].tuning_tokens = 1500
+    assert Comparability(terms).differences("a", "b") == ["tuning tokens: 1,000 of a, 1,500 of b"]
 
 
 def test_arms_without_terms_are_not_asked_about():

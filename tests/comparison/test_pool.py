@@ -8,6 +8,7 @@ import pytest
 from judged import outcomes, write_attempts
 from scipy.stats import t
 from score.comparison.pool import main
+from score.files.made_with import mark_attempts
 
 SCALING = """arm,budget,difference,difference_low,difference_high,p_greater
 score,32,{},0.0,0.1,{}
@@ -36,6 +37,12 @@ def run_of(folder, gained, scaling=(0.05, 1e-6)):
 def runs(tmp_path):
     gained = {"one": (20, 30), "two": (10, 14), "three": (30, 40)}
     return [run_of(tmp_path / name, numbers) for name, numbers in gained.items()]
+
+
+def trained_with(path, learning_rate):
+    frame = pd.read_parquet(path)
+    mark_attempts(frame, trained=json.dumps({"learning_rate": learning_rate}))
+    frame.to_parquet(path)
 
 
 def pool(runs, output):
@@ -87,6 +94,14 @@ def test_one_run_against_claim_8_is_enough_to_leave_it_open(runs, tmp_path):
         (
             lambda run: (run / "problems/test.jsonl").write_text("others\n"),
             "two/problems/test.jsonl differs from .*one/problems/test.jsonl",
+        ),
+        (
+            lambda run: trained_with(run / "score/seed1/test/attempts.parquet", 0.1),
+            r"two/score/seed1/.* were made with other settings \(trained\); expected runs of one",
+        ),
+        (
+            lambda run: (run / "base/test/attempts.parquet").write_text("cut off"),
+            "two/base/test/attempts.parquet can't be read: .*Finish its run",
         ),
         (lambda run: shutil.rmtree(run / "score/seed1"), "two/score holds 1 seeds.*counts 2"),
         (

@@ -196,6 +196,16 @@ BAD_CONFIGS = [
         ["problems.validation_size is 0; expected problems to choose by"],
     ),
     ({"tuning.candidates": [{"max_tokens": 3}]}, ["unknown key 'max_tokens'"]),
+    (
+        {
+            "tuning.candidates": [
+                {"learning_rate": 1.0, "stage2_alpha": 5.0},
+                {"learning_rate": 2.0},
+            ],
+            "policies.star": {"init": "base", "objective": "self_taught"},
+        },
+        ["a candidate of policies.star sets 'stage2_alpha', which self_taught does not use", "own"],
+    ),
     ({"analyses.scaling.policies": ["scor"]}, ["analyses.scaling.policies holds 'scor'", "score"]),
     ({"analyses.pass_at_k.policies": ["scor"]}, ["analyses.pass_at_k.policies holds 'scor'"]),
     (

@@ -13,13 +13,17 @@ ARMS = ("direct_multi_turn_rl", "no_stage_one", "no_shaping", "summed_return_rl"
 TUNED = ("star", "star_plus", "pair_sft", "pair_sft_plus")
 
 
-@pytest.fixture
-def claims_config(config):
-    overlay = read_config("configs/claims.yaml")
+def _overlaid(config, path):
+    overlay = read_config(path)
     for key, value in overlay.items():
         config[key] = {**config[key], **value} if isinstance(config.get(key), dict) else value
     config["policies"] = overlay["policies"]
     return resolved(config, overlay)
+
+
+@pytest.fixture
+def claims_config(config):
+    return _overlaid(config, "configs/claims.yaml")
 
 
 def _differences(config, arm):
@@ -30,6 +34,22 @@ def _differences(config, arm):
 def test_the_arms_of_the_papers_claims_are_comparable(claims_config):
     found = {arm: _differences(claims_config, arm) for arm in (*ARMS, *TUNED)}
     assert not any(found.values()), found
+
+
+def test_arms_tuned_at_one_budget_of_tokens_are_comparable(config):
+    config = _overlaid(config, "configs/methods.yaml")
+    told = terms_of(Plan(config))
+    assert {one["tokens"] for name, one in told.items() if "stage_one" not in name} == {600_000}
+    assert told["score"]["tuning_tokens"] == told["direct_multi_turn_rl"]["tuning_tokens"] > 600_000
+    for arm in ("direct_multi_turn_rl", "single_turn_rl", "summed_return_rl"):
+        assert _differences(config, arm) == []
+
+
+def test_a_warm_start_costs_no_tokens(config):
+    config = _overlaid(config, "configs/methods.yaml")
+    config["policies"]["warm"] = {"init": "base", "objective": "supervised", "updates": 3}
+    config["policies"]["grpo"]["init"] = "warm"
+    assert terms_of(Plan(config))["grpo"]["tokens"] == 600_000
 
 
 def test_the_larger_weight_of_stage_one_is_no_difference_of_what_it_leads_to(claims_config):

@@ -25,8 +25,8 @@ class Terms(Settings):
     reward, None of a turn that is sampled and not trained; None: it is no reinforcement learning.
     scaled: whether advantages and KL are divided by σ.
     attempts, updates, tokens: as in the results table, None where not known ahead, of tokens where they
-    are no budget. candidates: settings tried for the training that ends the arm. tuning_attempts: of all
-    of its tuning. judged_on: problems that candidates are judged on.
+    are no budget. candidates: settings tried for the training that ends the arm. tuning_attempts,
+    tuning_tokens: of all of its tuning. judged_on: problems that candidates are judged on.
     """
 
     kl: list | None = None
@@ -36,6 +36,7 @@ class Terms(Settings):
     tokens: int | float | None = None
     candidates: int = 0
     tuning_attempts: int | float | None = 0
+    tuning_tokens: int | float | None = 0
     judged_on: int = 0
 
 
@@ -57,7 +58,7 @@ class Comparability:
         if a.candidates != b.candidates:
             found.append(f"candidates: {a.candidates} of {one}, {b.candidates} of {other}")
         elif a.candidates:
-            found += _counts("tuning attempts", one, a.tuning_attempts, other, b.tuning_attempts)
+            found += _tuning(one, a, other, b)
             found += _counts("validation problems", one, a.judged_on, other, b.judged_on)
         return found
 
@@ -90,6 +91,13 @@ def _budget(one: str, a: Terms, other: str, b: Terms) -> list[str]:
         return _counts("tokens", one, a.tokens, other, b.tokens)
     found = _counts("attempts", one, a.attempts, other, b.attempts)
     return found + _counts("updates", one, a.updates, other, b.updates)
+
+
+def _tuning(one: str, a: Terms, other: str, b: Terms) -> list[str]:
+    """Counted as the budget is."""
+    if a.tokens is not None and b.tokens is not None:
+        return _counts("tuning tokens", one, a.tuning_tokens, other, b.tuning_tokens)
+    return _counts("tuning attempts", one, a.tuning_attempts, other, b.tuning_attempts)
 
 
 def _counts(what: str, one: str, a: float | None, other: str, b: float | None) -> list[str]:

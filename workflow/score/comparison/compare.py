@@ -38,7 +38,7 @@ EXPLANATION = (
 )
 BUDGET_EXPLAINED = (
     " Training attempts and updates: sampled and made by one training and those that it starts "
-    "from; blank where they depend on what it finds. Tuning attempts: sampled before that to choose "
+    "from; blank where they depend on what it finds. Tuning attempts: of the candidates that chose "
     "its settings. Training tokens: as many are sampled before they end, where that was set."
 )
 PAIRS_EXPLAINED = (

@@ -12,8 +12,11 @@ import io
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from score.comparison import claims, compare
+from score.files.made_with import digests_of
 from score.jobs.command import Command, words
 from score.jobs.progress import draw
 
@@ -42,12 +45,35 @@ def pooled_attempts(runs: list[Path]) -> list[str]:
     for run, its_seeds in zip(runs, seeds, strict=True):
         if its_seeds != seeds[0]:
             raise ValueError(f"arms or seeds of {run} are not those of {runs[0]}. Run both alike.")
+    for its_files in files[1:]:
+        _check_made_alike(files[0], its_files)
     return [
         f"{'/'.join(filter(None, (arm, run.name, seed)))}={file}"
         for arm in files[0]
         for run, arms in zip(runs, files, strict=True)
         for seed, file in arms[arm].items()
     ]
+
+
+def _check_made_alike(first: dict[str, dict[str, Path]], other: dict[str, dict[str, Path]]) -> None:
+    """ValueError names attempts that were trained, sampled or verified with other settings."""
+    for arm, seeds in first.items():
+        for seed, file in seeds.items():
+            expected, found = _made_with(file), _made_with(other[arm][seed])
+            jobs = sorted(job for job in {*expected, *found} if expected.get(job) != found.get(job))
+            if jobs:
+                raise ValueError(
+                    f"{other[arm][seed]} and {file} were made with other settings ({', '.join(jobs)}); "
+                    "expected runs of one config, which differ by model_path and run_name alone. Run "
+                    "both alike."
+                )
+
+
+def _made_with(file: Path) -> dict[str, str]:
+    try:
+        return digests_of(pq.read_schema(file).metadata)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"{file} can't be read: {error}. Finish its run first.") from None
 
 
 def _attempts(run: Path) -> dict[str, dict[str, Path]]:

@@ -7,10 +7,10 @@ from score.training.methods import METHODS
 def budget_of(plan: Plan, arm: str) -> dict[str, int | None]:
     """What one instance costs, with all that it starts from, and what its tuning cost.
 
-    attempts: sampled for training. updates: of the weights. tuning_attempts: sampled by all
-    candidates. tokens: sampled before training ends. None where it follows from the number of
-    problems, or from what training finds; tokens also where they are no budget. Validation counts
-    as none of these.
+    attempts: sampled for training. updates: of the weights. tuning_attempts: of all candidates, each
+    counted as if it sampled its own, though those that begin alike share them. tokens: sampled before
+    training ends. None where it follows from the number of problems, or from what training finds;
+    tokens also where they are no budget. Validation counts as none of these.
     """
     if arm == "base" or plan.is_prompted(arm):
         return {"attempts": 0, "updates": 0, "tuning_attempts": 0, "tokens": 0}
@@ -27,8 +27,19 @@ def budget_of(plan: Plan, arm: str) -> dict[str, int | None]:
 
 def _token_budget(plan: Plan, arm: str) -> int | None:
     """How many tokens an instance samples before its training ends, where that is set."""
+    if plan.objective(arm) == "supervised":
+        return 0
     settings = plan.settings(plan.instances_of(arm)[0])
     return settings.get("total_tokens") if plan.is_reinforced(arm) else None
+
+
+def tuning_tokens(plan: Plan, arm: str) -> int | None:
+    """How many tokens all candidates of an arm sample, and of those that it starts from; None where
+    tokens are no budget."""
+    if arm == "base" or plan.is_prompted(arm):
+        return 0
+    before = tuning_tokens(plan, plan.entry(arm)["init"])
+    return _sum(before, _token_budget(plan, arm), times=len(plan.candidates_of(arm)))
 
 
 def _own_budget(plan: Plan, instance: str) -> dict[str, int | None]:

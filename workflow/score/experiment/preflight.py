@@ -71,6 +71,13 @@ def _check_training(name: str, plan: Plan) -> None:
                 f"policies.{name} has the key {key!r}, which {plan.objective(name)} does not use; "
                 "expected only keys that it uses. Remove it."
             )
+    for settings in plan.candidate_settings(name) if plan.candidates_of(name) else ():
+        for key in settings:
+            if key not in jobs.allowed_keys(name):
+                raise ValueError(
+                    f"a candidate of policies.{name} sets {key!r}, which {plan.objective(name)} does "
+                    "not use; expected only keys that it uses. Give this policy `candidates` of its own."
+                )
     for instance in (plan.instances_of(name)[0], *plan.candidates_of(name)):
         try:
             if plan.is_reinforced(name):

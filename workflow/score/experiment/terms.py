@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from score.comparison.comparability import Terms
-from score.experiment.budgets import budget_of
+from score.experiment.budgets import budget_of, tuning_tokens
 from score.experiment.plan import Plan
 from score.training.methods import METHODS
 
@@ -21,8 +21,8 @@ def _of_arm(plan: Plan, arm: str) -> Terms:
         settings = [plan.settings(one) for one in tried or plan.instances_of(arm)[:1]]
         kl, scaled = [_kl_weights(each) for each in settings], settings[0]["scale_advantages"]
     size = plan.config["problems"]["validation_size"]
-    budget = budget_of(plan, arm)
-    return Terms(kl=kl, scaled=scaled, candidates=len(tried), judged_on=size or 0, **budget)
+    spent = {**budget_of(plan, arm), "tuning_tokens": tuning_tokens(plan, arm)}
+    return Terms(kl=kl, scaled=scaled, candidates=len(tried), judged_on=size or 0, **spent)
 
 
 def _kl_weights(settings: dict) -> list[float | None]:

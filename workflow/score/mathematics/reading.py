@@ -127,9 +127,10 @@ def _single_or_list(tokens: list[Token]):
     compound = _as_compound(answers)
     if compound is not None:
         return compound
-    if len(answers) == 2 and all(isinstance(answer, Region) for answer in answers):
+    regions = [answer for answer in answers if isinstance(answer, Region)]
+    if len(answers) == len(regions) == 2:
         joined = [token.text for token in outside(tokens) if token.text in (",", ";", "and")]
-        if joined == ["and"] and (met := both(*answers)) is not None:
+        if joined == ["and"] and (met := both(*regions)) is not None:
             return met
     return Items(tuple(p for a in answers for p in _expanded(a)))
 

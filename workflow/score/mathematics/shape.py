@@ -12,8 +12,8 @@ def shape(tree: Node) -> tuple:
     """Equal for two trees that differ in nothing but how they are written.
 
     That is the order of terms and factors, brackets, two signs that cancel, + 0, + 1 - 1, · 1, / 1, to
-    the power of 1, and 100 times as many percent. Nothing is computed: 17 · 23 is 23 · 17, and (x + 1)(x + 2) is
-    (2 + x)(1 + x) + 0, but neither is 391 or x² + 3x + 2.
+    the power of 1, and 100 times as many percent. Nothing is computed: 17 · 23 is 23 · 17, and
+    (x + 1)(x + 2) is (2 + x)(1 + x) + 0, but neither is 391 or x² + 3x + 2.
     """
     tree = _bare(tree)
     op = "multiply" if tree.op == "percent" else tree.op
