@@ -10,3 +10,4 @@ def test_accuracy_goes_on_over_more_than_two_attempts():
     assert table["turn"].tolist() == [1, 2, 3]
     assert table["accuracy"].tolist() == [0.25, 0.5, 0.75]
     assert table["delta_from_first"].tolist() == [0, 0.25, 0.5]
+    assert table["delta_from_first_high"][0] == 0 < table["delta_from_first_high"][1]

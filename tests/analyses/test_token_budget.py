@@ -21,7 +21,7 @@ def test_tokens_are_counted_from_the_start_of_the_first_policy_in_the_chain():
     assert two["reward_t1_min"].tolist() == [0.5, 0.6]
     assert two["validation_accuracy_t2"].dropna().tolist() == [0.5]
     lines = {axis.get_title(): axis.lines for axis in plot(table).axes}
-    assert lines["reward in training (%), turn 1"][1].get_xdata().tolist() == [46, 52]
+    assert lines["score in training (%), turn 1"][1].get_xdata().tolist() == [46, 52]
     assert lines["right in validation (%), turn 2"][0].get_ydata().tolist() == [50]
 
 

@@ -64,6 +64,27 @@ def test_verdict_follows_the_interval(run, low, high, said):
     assert said in sentence(open_run(run))[0]
 
 
+def test_verdict_is_no_surer_than_that_on_the_claim(run):
+    claims = run / "claims.json"
+    for said, headline in (
+        ("supported", "score corrects itself."),
+        ("undecided", "score gains in"),
+    ):
+        claims.write_text(json.dumps({"claims": [{"number": 2, "verdict": said}]}))
+        assert sentence(open_run(run))[0].startswith(headline)
+
+
+def test_settings_are_those_of_every_round_and_what_tuning_put_in_their_place(run):
+    for name in ("score/settings.json", "score/tuned.json", "score/iteration10/settings.json"):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text('{"learning_rate": 0.25}')
+    page = write_report(run).read_text()
+    places = [
+        page.index(f">{name}") for name in ("score/settings", "score/iteration10", "score/tuned")
+    ]
+    assert places == sorted(places) and "which wins over the settings of score" in page
+
+
 def test_report_holds_every_table_and_figure_of_the_run_without_knowing_them(run):
     page = write_report(run).read_text()
     assert "Invented" in page and "Invented again" in page

@@ -89,7 +89,7 @@ use rule analyse_lengths as analyse_revisions with:
         f"{RESULTS}/analyses/revisions.log",
 
 
-# Accuracy by difficulty level. Runs again for other verdicts.
+# Accuracy by level of the problems. Runs again for other verdicts.
 use rule analyse_lengths as analyse_levels with:
     input:
         attempts=in_pairs(FILES.attempts("test")),

@@ -1,5 +1,5 @@
-"""Training curves: reward, KL, length and entropy of each turn, what changes between turns, validation,
-and the health of a training: what it can't learn from, what is cut, how far sampler and trainer differ.
+"""Training curves: score, KL to the reference, length and entropy of each turn, what changes between
+turns, validation, and the health of a training: what it can't learn from, what is cut, how far sampler and trainer differ.
 
     python -m score.analyses.curves --records score_stage_one/seed0=…/training.jsonl \\
         score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \\
@@ -20,9 +20,9 @@ from score.jobs.command import Command, optional, several
 
 COMMAND = Command(__spec__, __doc__)
 PER_TURN = {
-    "reward": "reward",
+    "reward": "score of the verifier",
     "validation_accuracy": "right in validation (%)",
-    "kl": "KL to the reference (nats)",
+    "kl": "KL (nats)",
     "tokens": "tokens",
     "entropy": "entropy",
     "equal_groups": "groups paid alike (%)",

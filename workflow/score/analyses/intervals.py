@@ -17,6 +17,7 @@ from score.evaluation.metrics import ENDS, RATES
 Derive = Callable[[pd.DataFrame], pd.DataFrame]
 BOUNDS = dict.fromkeys(("delta", "delta_from_first", "difference"), CHANGE)
 BOUNDS |= {"tokens": (0.0, np.inf)}  # all others are shares of problems or of rollouts
+ROUNDING = 1e-12  # a deviation below it is that of seeds that agree
 _WEIGHT = 1e-5  # that a problem gains; exact for linear quantities, whatever it is
 
 
@@ -49,7 +50,8 @@ def estimate(by_seed: list[pd.DataFrame], derive: Derive | None = None) -> dict[
     result: dict[str, float] = {**sizes(by_seed)}
     for number, name in enumerate(per_seed):
         result |= with_ends(name, _effect(values[:, :, number], name))
-        result[f"{name}_sd"] = float(per_seed[name].std(ddof=1))
+        deviation = float(per_seed[name].std(ddof=1))
+        result[f"{name}_sd"] = 0.0 if deviation < ROUNDING else deviation
     return result
 
 

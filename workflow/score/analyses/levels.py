@@ -1,4 +1,4 @@
-"""Accuracies and changes between two attempts by the difficulty of problems.
+"""Accuracies and changes between two attempts by the level of problems.
 
     python -m score.analyses.levels --attempts base=base/attempts.parquet \\
         score/seed0=score/seed0/attempts.parquet --csv levels.csv --figure levels.png
@@ -27,7 +27,7 @@ from score.files.visible import visible
 from score.jobs.command import Command
 
 COMMAND = Command(__spec__, __doc__)
-TITLE = "Accuracy, and what a second attempt changes, by level of difficulty"
+TITLE = "Accuracy, and what a second attempt changes, by level"
 COLUMNS = ("arm", "level", "num_seeds", "num_problems")
 
 

@@ -17,6 +17,7 @@ from score.evaluation.metrics import RATES, turns_of
 from score.jobs.command import Command
 
 COMMAND = Command(__spec__, __doc__)
+CHANGES = ("delta_from_first", *RATES[3:])  # against attempt 1
 
 
 def successive(instances: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -30,7 +31,10 @@ def successive(instances: dict[str, pd.DataFrame]) -> pd.DataFrame:
             values = [outcomes(attempts, 1, turn)[list(RATES[1:])] for attempts in seeds]
             names = {"accuracy_t2": "accuracy", "delta": "delta_from_first"}
             values = [frame.rename(columns=names) for frame in values]
-            rows.append({"arm": arm, "turn": turn, **estimate(values)})
+            row = {"arm": arm, "turn": turn, **estimate(values)}
+            if turn == 1:  # what is compared with itself does not vary
+                row |= {key: 0.0 for key in row if key.startswith(CHANGES)}
+            rows.append(row)
     return pd.DataFrame(rows)
 
 

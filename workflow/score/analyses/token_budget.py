@@ -20,7 +20,7 @@ from score.comparison.instances import arm_of
 from score.jobs.command import Command
 
 COMMAND = Command(__spec__, __doc__)
-KINDS = {"reward": "reward in training (%)", "validation_accuracy": "right in validation (%)"}
+KINDS = {"reward": "score in training (%)", "validation_accuracy": "right in validation (%)"}
 
 
 def token_budget(records: dict[str, pd.DataFrame], chain: dict[str, str]) -> pd.DataFrame:

@@ -1,11 +1,13 @@
 """The last sections of the page: the settings of the run, and where its numbers come from."""
 
 import json
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from score.comparison.instances import arm_of
 from score.report.elements import element, folded
 from score.report.markdown import table_element
-from score.report.run_folder import RunFolder
+from score.report.run_folder import RunFolder, natural
 
 NAMED = ("torch", "transformers", "trl", "accelerate", "deepspeed", "peft", "vllm", "snakemake")
 SHOWN = 4  # files of a policy's weights that are named with their digests
@@ -13,14 +15,25 @@ TOLD = "Code, packages and machine are those that made this report; others may h
 
 
 def settings_section(run: RunFolder) -> Element:
-    """The whole config, and the settings of each training."""
+    """The whole config, the settings of each training, and those that tuning put in their place."""
     parts = [_json("config, overlay included", run.config)] if run.config else []
-    for instance in run.instances():
-        for name in ("settings.json", "tuned.json"):
-            if settings := run.json(f"{instance}/{name}"):
-                parts.append(_json(f"{instance}/{name}", settings))
+    instances = run.instances()
+    for arm in dict.fromkeys(map(arm_of, instances)):
+        files = [run.path / instance for instance in instances if arm_of(instance) == arm]
+        trained = [file for folder in files for file in _settings_of(folder)]
+        for file in trained:
+            name = file.relative_to(run.path).as_posix()
+            parts.append(_json(name, run.json(name)))
+        if tuned := run.json(f"{arm}/tuned.json"):
+            parts.append(_json(f"{arm}/tuned.json, which wins over the settings of {arm}", tuned))
     told = None if parts else element("p", "No settings were found.")
     return element("section", element("h2", "Settings"), told, parts, id="settings")
+
+
+def _settings_of(instance: Path) -> list[Path]:
+    """Of its training, or of the fine-tuning of each of its rounds."""
+    rounds = sorted(instance.glob("iteration*/settings.json"), key=lambda file: natural(str(file)))
+    return [file for file in (instance / "settings.json", *rounds) if file.is_file()]
 
 
 def _json(title: str, value: dict) -> Element:

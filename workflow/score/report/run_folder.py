@@ -47,7 +47,7 @@ class RunFolder:
             for file in self.path.glob(pattern)
         ]
         rows = [row["policy"] for row in self.rows()]
-        return sorted(found, key=lambda name: (_place(rows, arm_of(name)), _natural(name)))
+        return sorted(found, key=lambda name: (_place(rows, arm_of(name)), natural(name)))
 
     def attempts(self, instance: str) -> Path:
         return self.path / instance / "test" / "attempts.parquet"
@@ -148,7 +148,7 @@ def _place(order, name: str) -> tuple[int, str]:
     return (order.index(name) if name in order else len(order), name)
 
 
-def _natural(name: str) -> tuple:
+def natural(name: str) -> tuple:
     """seed2 comes before seed10."""
     label = name.partition("/")[2]
     digits = "".join(filter(str.isdigit, label))

@@ -43,19 +43,28 @@ def sentence(run: RunFolder) -> list[str]:
     if row is None:
         return ["This run has no table of results yet."]
     try:
-        return [_verdict(row), _numbers(run, row)]
+        return [_verdict(run, row), _numbers(run, row)]
     except (KeyError, ValueError, TypeError):
         return [f"The table of this run has another form than expected; see {run.path.name}."]
 
 
-def _verdict(row: dict) -> str:
+def _verdict(run: RunFolder, row: dict) -> str:
+    """By the interval of Δ, and where that is above 0 also by the second of the paper's claims."""
     low, high = float(row["delta_low"]), float(row["delta_high"])
     name = row["policy"]
+    if low > 0 and name == "score" and _claimed(run) == "undecided":
+        return f"{name} gains in its second attempt, by too little for its claim to be decided."
     if low > 0:
         return f"{name} corrects itself."
     if high < 0:
         return f"{name} spoils more of its answers than it corrects."
     return f"Whether {name} corrects itself is undecided."
+
+
+def _claimed(run: RunFolder) -> str | None:
+    """The verdict on claim 2, that SCoRe corrects itself; None where there is none."""
+    claims = run.json("claims.json").get("claims", [])
+    return next((one.get("verdict") for one in claims if one.get("number") == 2), None)
 
 
 def _numbers(run: RunFolder, row: dict) -> str:
