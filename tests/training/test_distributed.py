@@ -14,6 +14,7 @@ from launching import accelerate, ours, run
 from peft import LoraConfig, get_peft_model
 from places import ROOT
 from score.jobs.distributed import require_deepspeed
+from score.policies.load import load_policy
 from score.problems.problem import read_problems
 from score.sampling.sample import SampleSettings, sample_policy
 from score.sampling.sampling_plan import SamplingPlan
@@ -142,6 +143,17 @@ def test_ranks_sample_different_attempts(runs):
         if len(ranks) == 2:
             assert ranks[0]["attempts"] != ranks[1]["attempts"], name
             assert len(ranks[0]["attempts"]) == len(ranks[1]["attempts"]) == 16
+
+
+def test_weights_that_are_shared_out_in_bfloat16_keep_their_rotary_frequencies(tmp_path):
+    output = tmp_path / "frequencies.json"
+    run([*accelerate("zero3"), str(ROOT / "tests/support/launched_rotary.py"), str(output)])
+    told = json.loads(output.read_text())
+    whole = load_policy(BASE, "bfloat16").named_buffers()
+    expected = {n: [str(b.dtype), b.tolist()] for n, b in whole if "inv_freq" in n}
+    assert told["shared"] and expected
+    assert told["frequencies"] == expected
+    assert all(dtype == "torch.float32" for dtype, _ in expected.values())
 
 
 SAMPLING = {

@@ -10,7 +10,7 @@ import torch
 from score.policies.load import load_policy
 from score.training.checkpoints import open_checkpoints, writing_checkpoint, written_to
 from score.training.settings import TrainSettings
-from score.training.train import provenance
+from score.training.train import context_length, provenance
 from training_runs import BASE
 
 ALONE = SimpleNamespace(is_main_process=True, wait_for_everyone=lambda: None)
@@ -54,6 +54,27 @@ def given(tmp_path):
     lines = problems.read_text().splitlines(keepends=True)
     (tmp_path / "fewer.jsonl").write_text("".join(lines[:-1]))
     return {"init": BASE, "reference": BASE, "problems": str(problems)}
+
+
+def test_an_engine_has_room_for_the_longest_conversation_that_it_samples(given):
+    flags = Namespace(**given, few_shot_dir=None, validation=None, first_attempts=None, policy=None)
+    flags.init = BASE
+    length = context_length(SETTINGS, flags)
+    assert length == context_length(replace(SETTINGS, micro_batch_tokens=length), flags)
+    provenance(replace(SETTINGS, micro_batch_tokens=length), flags)
+    with pytest.raises(ValueError, match=f"expected {length} or more"):
+        provenance(replace(SETTINGS, micro_batch_tokens=length - 1), flags)
+
+
+def test_cache_that_an_engine_does_not_look_into_is_refused(monkeypatch):
+    monkeypatch.setattr("score.sampling.settings.find_spec", lambda name: name)
+    with pytest.raises(
+        ValueError, match="cache_dir is 'here', where the vLLM engine of a training"
+    ):
+        replace(SETTINGS, cache_dir="here", rollout_backend="vllm")
+    replace(
+        SETTINGS, cache_dir="here", rollout_backend="vllm", vllm_server_url="http://127.0.0.1:1"
+    )
 
 
 def test_budget_of_tokens_below_the_longest_row_is_refused_at_the_start(given):

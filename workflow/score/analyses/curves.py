@@ -1,5 +1,6 @@
 """Training curves: score, KL to the reference, length and entropy of each turn, what changes between
-turns, validation, and the health of a training: what it can't learn from, what is cut, how far sampler and trainer differ.
+turns, validation, and the health of a training: what it can't learn from, what is cut, how far sampler
+and trainer differ.
 
     python -m score.analyses.curves --records score_stage_one/seed0=…/training.jsonl \\
         score/seed0=…/training.jsonl --chain score/seed0=score_stage_one/seed0 \\

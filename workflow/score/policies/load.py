@@ -17,6 +17,7 @@ from score.files.errors import SiteError
 from score.files.made_with import POLICY_SETTINGS
 from score.files.manifest import MANIFEST, read_checked
 from score.policies.distribution import without_router_loss
+from score.policies.rotary import restore_rotary_frequencies
 
 # Of weights, by precision; mixed has its products in bfloat16.
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "mixed": torch.float32}
@@ -118,9 +119,12 @@ def _config(path: str, cache_dir: str | None, trust_remote_code: bool):
 
 def _load_weights(path: str, how: dict):
     try:
-        return without_router_loss(AutoModelForCausalLM.from_pretrained(path, **how))
+        policy = without_router_loss(AutoModelForCausalLM.from_pretrained(path, **how))
     except ImportError as error:  # a kernel, or a package that the policy's own code imports
         raise SiteError(f"the policy {path!r} can't be loaded here: {error}") from error
+    if is_deepspeed_zero3_enabled():
+        restore_rotary_frequencies(policy)
+    return policy
 
 
 @cache

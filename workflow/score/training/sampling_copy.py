@@ -112,14 +112,14 @@ class SamplingCopy:
                 if id(weight) not in own:
                     layer._parameters[key] = getattr(below, key)
         for source, weight in self.own:
-            weight.copy_(_merged(source))
+            weight.copy_(merged(source))
 
 
 def _below(layer: nn.Module) -> nn.Module:
     return layer.get_base_layer() if isinstance(layer, BaseTunerLayer) else layer
 
 
-def _merged(layer: nn.Module) -> torch.Tensor:
+def merged(layer: nn.Module) -> torch.Tensor:
     """The weight of a layer, with what its adapters add to it."""
     weight = _below(layer).weight
     if layer is not _below(layer):

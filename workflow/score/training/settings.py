@@ -187,6 +187,11 @@ class TrainSettings(
         self._check_sets()
         server = self.rollout_backend == "vllm" and self.vllm_server_url is not None
         check_one_step_off(self, server)
+        if self.rollout_backend == "vllm" and not server and self.cache_dir is not None:
+            raise ValueError(
+                f"cache_dir is {self.cache_dir!r}, where the vLLM engine of a training does not look; "
+                "expected null. Set it to null, and HF_HOME in the environment to that folder."
+            )
         between = [0] * len(BETWEEN[METHODS[self.objective].prompting])
         least = longest_row(1, between, self.num_turns, self.max_tokens)
         check_budget(self.micro_batch_tokens, least)

@@ -92,18 +92,38 @@ def provenance(settings: TrainSettings, flags: argparse.Namespace) -> dict:
 
 def _rendered_digest(settings: TrainSettings, flags: argparse.Namespace) -> str:
     """Digest of the prompts as the policy sees them; ValueError where it can't be asked so."""
-    tokenizer, task = _tokenizer(settings, flags), task_of(settings)
+    tokenizer = _tokenizer(settings, flags)
     check_tags_are_text(tokenizer, settings.reasoning_tags)
-    bridges = [
+    bridges = _bridges(tokenizer, settings)
+    prompts = [prompt_ids(tokenizer, one) for one in make_dataset(settings, flags)["prompt"]]
+    check_budget(settings.micro_batch_tokens, _longest(prompts, bridges, settings))
+    return prompts_digest(prompts + _validation_prompts(tokenizer, settings, flags), bridges)
+
+
+def context_length(settings: TrainSettings, flags: argparse.Namespace) -> int:
+    """Tokens of the longest conversation that an engine has to sample, of validation too."""
+    tokenizer = _tokenizer(settings, flags)
+    prompts = [prompt_ids(tokenizer, one) for one in make_dataset(settings, flags)["prompt"]]
+    prompts += _validation_prompts(tokenizer, settings, flags)
+    return _longest(prompts, _bridges(tokenizer, settings), settings)
+
+
+def _bridges(tokenizer, settings: TrainSettings) -> list[Bridge]:
+    task = task_of(settings)
+    return [
         Bridge.from_tokenizer(tokenizer, message, system_prompt_of(task))
         for message in correction_prompts(task, METHODS[settings.objective].prompting)
     ]
-    prompts = [prompt_ids(tokenizer, one) for one in make_dataset(settings, flags)["prompt"]]
-    sizes = [len(bridge.ids) for bridge in bridges], settings.num_turns, settings.max_tokens
-    check_budget(settings.micro_batch_tokens, longest_row(max(map(len, prompts)), *sizes))
-    if (validation := validation_problems(settings, flags)) is not None:
-        prompts += [prompt_ids(tokenizer, one) for one in validation["prompt"]]
-    return prompts_digest(prompts, bridges)
+
+
+def _validation_prompts(tokenizer, settings, flags) -> list[list[int]]:
+    validation = validation_problems(settings, flags)
+    return [] if validation is None else [prompt_ids(tokenizer, p) for p in validation["prompt"]]
+
+
+def _longest(prompts: list[list[int]], bridges: list[Bridge], settings: TrainSettings) -> int:
+    between = [len(bridge.ids) for bridge in bridges]
+    return longest_row(max(map(len, prompts)), between, settings.num_turns, settings.max_tokens)
 
 
 def _tokenizer(settings: TrainSettings, flags: argparse.Namespace):
@@ -173,6 +193,10 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     # Made before the policy is loaded: it has ZeRO-3 shard weights while they are loaded.
     with COMMAND.errors():
         args = trainer_config(settings, flags.checkpoints)
+        if (
+            args.use_vllm
+        ):  # or the engine has room for the policy's whole context, which may not fit
+            args.vllm_max_model_length = context_length(settings, flags)
         problems = make_dataset(settings, flags)
         args.check_dataset(problems)
     with Verifier.from_settings(settings) as verifier:

@@ -13,16 +13,17 @@ import trl.kernels.chunked_logprob
 import trl.trainer.utils
 from accelerate.utils import set_seed
 from datasets import Dataset
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
 from score.policies.compiling import check_compilable
 from score.policies.distribution import leave_out_padding_rows, without_router_loss
 from score.policies.lineage import write_lineage
+from score.policies.rotary import restore_rotary_frequencies
 from score.sampling.generate import stop_ids_of
 from score.sampling.prompts import Bridge, RenderedPrompts
 from score.sampling.rollout import Rollout
 from score.sampling.self_verified import ReadVerdicts
-from score.sampling.vllm import stop_requests
 from score.training import loss
 from score.training.adaptive_kl import current_weight
 from score.training.advantages import in_equal_groups, rank_advantages
@@ -30,6 +31,7 @@ from score.training.ahead import SamplesAhead
 from score.training.batches import ProblemSampler, Score
 from score.training.checkpoints import WholeCheckpoints
 from score.training.config import SCoReConfig
+from score.training.engine import prepare_engine
 from score.training.fused_head import check_fused_head
 from score.training.head_tiles import work_in_place
 from score.training.judging import begun_by
@@ -136,8 +138,7 @@ class SCoReTrainer(
         )
         self.eos_token_ids = sorted(self.stop_ids)
         if self.use_vllm:
-            # TRL relies on vLLM to end an attempt, which does not know the template's end of turn.
-            self.vllm_generation.generation_kwargs = stop_requests(self.stop_ids)
+            prepare_engine(self.vllm_generation, self.stop_ids, self.vllm_mode)
             # A colocated engine has seeded this process by its rank alone.
             set_seed(args.seed, device_specific=True)
         self._sums, self.newest_set = TurnSums(), None
@@ -148,6 +149,8 @@ class SCoReTrainer(
     def _prepare_scoring(self, model) -> None:
         """Sampling and scoring are of the tokenizer's tokens; vLLM's engine has its own weights."""
         below = model.get_base_model() if hasattr(model, "peft_config") else model
+        if is_deepspeed_zero3_enabled():
+            restore_rotary_frequencies(model)  # of one that TRL has loaded by its path
         if self.mixed:
             compute_head_in_float32(below, self.temperature)
             hold_frozen_in_bfloat16(model)
