@@ -154,6 +154,7 @@ def trained(repository, monkeypatch):
         ("SCoReTrainer", keep),
         ("Verifier", SimpleNamespace(from_settings=verifier)),
         ("asking_tokenizer", lambda *_: None),
+        ("context_length", lambda *_: 321),
     ]:
         monkeypatch.setattr(train, name, replacement)
     monkeypatch.setattr(load, "load_policy", load_policy)
@@ -255,6 +256,7 @@ def test_rollout_backend_reaches_sampling_and_training(
     config = trained(jobs[ONE, "score_stage_one"]).config
     assert (config.use_vllm, config.vllm_mode, config.vllm_server_base_url) == (True, mode, url)
     assert (config.vllm_gpu_memory_utilization, config.importance_ratio_cap) == (0.2, 3.0)
+    assert config.vllm_max_model_length == (321 if url is None else None)
     assert trained(default[ONE, "score_stage_one"]).config.use_vllm is False
 
 

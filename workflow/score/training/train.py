@@ -193,9 +193,8 @@ def train(settings: TrainSettings, flags: argparse.Namespace) -> None:
     # Made before the policy is loaded: it has ZeRO-3 shard weights while they are loaded.
     with COMMAND.errors():
         args = trainer_config(settings, flags.checkpoints)
-        if (
-            args.use_vllm
-        ):  # or the engine has room for the policy's whole context, which may not fit
+        if args.use_vllm and args.vllm_mode == "colocate":
+            # Else the engine makes room for the policy's whole context, which may not fit.
             args.vllm_max_model_length = context_length(settings, flags)
         problems = make_dataset(settings, flags)
         args.check_dataset(problems)
