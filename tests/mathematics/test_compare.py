@@ -110,7 +110,7 @@ WRONG = {  # reference answer: what does not state it
     r"\text{Evelyn}": [r"\text{Evelyn or Carla}", r"\text{Evelyn}, \text{Carla}", r"\text{not Evelyn}"],
     r"8\!:\!34 \text{ p.m.}": [r"8:34\text{ a.m.}", "8:35 p.m."],
     r"\frac34": ["4:3"],
-    r"\frac{10}{21}": [r"\binom{5}{2}\cdot4:\binom{9}{3}", "5(8):84", r"\frac{10}{21} \approx 0.6"],
+    r"\frac{10}{21}": [r"\binom{5}{2}\cdot4:\binom{9}{3}", r"5\cdot8:84", r"\frac{10}{21} \approx 0.6"],
     r"\frac{7}{24}": ["7:4!", "3+4:24", r"3+4\text{ to }24"],
     r"3\text{ hours }20\text{ minutes}": [r"\binom{5}{2}\cdot20\text{ minutes}"],
     r"85\text{ minutes}": [r"5\cdot17\text{ minutes }0\text{ seconds}"],

@@ -182,6 +182,7 @@ HEADERS = (
     "math-qwen2.5-1.5b",
     "mbpp-qwen2.5-coder-1.5b",
     "pag-qwen2.5-1.5b",
+    "self-rewarding-qwen2.5-math-7b",
     "thinktwice-qwen3-4b",
 )
 
@@ -196,7 +197,7 @@ def test_headers_of_configs_have_the_figures_that_the_planner_prints(name, monke
     plan = json.loads(capsys.readouterr().out)[0]
     peak = max(job["bytes_at_the_peak"] for job in plan["jobs"] if job["kind"] == "training")
     assert lines[at] == (
-        f"# planned: {peak / 1e9:.0f} GB of each of {plan['gpus']} GPUs, {plan['hours']:.1f} hours, "
+        f"# planned: {peak / 1e9:.0f} GB of each of {plan['gpus']} GPUs, {plan['hours']:,.1f} hours, "
         f"{plan['gpu_hours']:,.0f} GPU hours, by"
     )
 
