@@ -11,6 +11,7 @@ the plan as `score.planning` makes it.
 
 import json
 import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,8 +83,8 @@ def of_this_cpu() -> list[list[str]]:
     for name in MEASURED:
         taken = []
         for of_memory in (False, True):
-            with forked.Pool(1) as pool:
-                taken.append(pool.apply(_measured, (name, of_memory)))
+            with ProcessPoolExecutor(1, mp_context=forked) as pool:
+                taken.append(pool.submit(_measured, name, of_memory).result())
         rows.append(_of_small(name, taken[0] | {"bytes": taken[1]["bytes"]}))
     return rows
 
