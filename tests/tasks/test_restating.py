@@ -25,21 +25,49 @@ EXPAND = (
 )
 
 
-@pytest.mark.parametrize("way", COPIES)
-def test_copying_the_last_formula_of_a_question_pays_only_where_it_is_the_answer(way):
-    """Unaware of questions it pays for 2 %: expansions, and fractions to reduce."""
-    problems = [*rows("math/part_a.jsonl"), *rows("math/part_b.jsonl")][::4]
-    copied = []
-    for problem in problems:
-        found = formulas(problem["problem"])
-        if found and problem["answer"].strip():
-            text = COPIES[way].replace("{}", found[-1])
-            copied.append((f"\\boxed{{{text}}}", problem["answer"], problem["problem"]))
+def test_copying_the_last_formula_of_a_question_pays_only_where_it_is_the_answer():
+    problems = [*rows("math/part_a.jsonl"), *rows("math/part_b.jsonl")]
     with Verifier("math") as verifier:
-        texts, golds, questions = zip(*copied, strict=True)
+        texts, golds, questions = zip(*_copied(problems), strict=True)
         paid = [v for v in verifier(texts, golds, questions=questions) if v.correct]
         unaware = [v for v in verifier(texts, golds) if v.correct]
-    assert len(paid) <= 0.005 * len(problems) < len(unaware)
+    assert len(paid) <= 0.002 * len(problems)
+    assert len(unaware) <= 300  # expansions, fractions to reduce: right answers to other questions
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_a_copy_that_is_written_otherwise_pays_no_more(way):
+    problems = [*rows("math/part_a.jsonl"), *rows("math/part_b.jsonl")][::4]
+    with Verifier("math") as verifier:
+        texts, golds, questions = zip(*_copied(problems, COPIES[way]), strict=True)
+        paid = [v for v in verifier(texts, golds, questions=questions) if v.correct]
+        unaware = [v for v in verifier(texts, golds) if v.correct]
+    assert len(paid) <= 0.004 * len(problems) < len(unaware)
+
+
+def _copied(problems: list[dict], way: str = "{}") -> list[tuple]:
+    """Attempts that state the last formula of their question, with reference answer and question."""
+    found = [(formulas(problem["problem"]), problem) for problem in problems]
+    return [
+        (f"\\boxed{{{way.replace('{}', copied[-1])}}}", one["answer"], one["problem"])
+        for copied, one in found
+        if copied and one["answer"].strip()
+    ]
+
+
+def test_a_repeated_question_is_no_answer_unless_it_is_written_as_the_answer_is():
+    question = "Expand the product ${(x+1)(x+2)}$, given $y = 3$ and $\\frac{6}{8}$."
+    assert math.restates("(x+1)(x+2)", "x^2+3x+2", question)
+    assert math.restates("(x + 1) (x + 2)", "x^2+3x+2", question)
+    assert math.restates(r"\frac68", "3/4", question.replace(r"\frac{6}{8}", r"\frac68"))
+    assert not math.restates("x^2+3x+2", "x^2+3x+2", question)
+    for copied in ("(x+2)(x+1)", "(x+1)(x+2)+0", "1(x+1)(x+2)", r"(1+x)\cdot(x+2)", "0+(x+1)(x+2)"):
+        assert math.restates(copied, "x^2+3x+2", question)
+        assert not math.restates(copied, "(x+2)(1+x)", question)
+    assert math.restates("6/8", "3/4", question)
+    assert not math.restates("2+3x+x^2", "x^2+3x+2", question)
+    assert not math.restates("3", "3.0", question)
+    assert not math.restates("(x+1)(x+2)", "(x+1)(x+2)", question)
 
 
 @pytest.mark.parametrize("question", EXPAND)

@@ -4,17 +4,11 @@ import threading
 import time
 
 import pytest
+from own_task import AS_IT_IS
 from score.verifiers.verifier import Verifier
 
-TASK = """
+TASK = f"""{AS_IT_IS}
 import os, time
-FIRST_PROMPT = "{question}"
-CORRECTION_PROMPT = ""
-EVALUATOR_FUNCTIONS = ("do",)
-MARKER = ""
-def parse_gold(raw): return raw
-def state(answer, marker): return answer
-def extract(attempt, mode, marker): return attempt
 def restates(extracted, answer, question): return extracted == question
 def grade(extracted, answer, function):
     with open(answer, "a") as file: file.write("x")
@@ -82,14 +76,7 @@ def test_error_gives_up_what_no_worker_has_begun_and_leaves_no_thread(doer):
     assert verifier(["1.0"], [f"{tally}"])[0].correct
 
 
-QUICK = """
-FIRST_PROMPT = "{question}"
-CORRECTION_PROMPT = ""
-EVALUATOR_FUNCTIONS = ("do",)
-MARKER = ""
-def parse_gold(raw): return raw
-def state(answer, marker): return answer
-def extract(attempt, mode, marker): return attempt
+QUICK = f"""{AS_IT_IS}
 def restates(extracted, answer, question): return question[int(extracted)] == "y"
 def grade(extracted, answer, function): return 1.0 / len(extracted)
 quick_grade = grade

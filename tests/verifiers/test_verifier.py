@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from own_task import AS_IT_IS
 from score.tasks import known_tasks, load_task, marker_modes_of, math, modes_of
 from score.verifiers.verifier import VERDICTS, Verdict, Verifier
 
@@ -40,15 +41,8 @@ def test_equivalence_is_judged_not_text():
     assert {p: v.verdict for p, v in zip(pairs, verdicts, strict=True)} == pairs
 
 
-TASK = """
+TASK = f"""{AS_IT_IS}
 import os, sys, time
-FIRST_PROMPT = "{question}"
-CORRECTION_PROMPT = ""
-EVALUATOR_FUNCTIONS = ("do",)
-MARKER = ""
-def parse_gold(raw): return raw
-def state(answer, marker): return answer
-def extract(attempt, mode, marker): return attempt
 def grade(extracted, answer, function):
     if extracted == "count":
         with open(answer, "a") as file: file.write("x")

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from score.comparison import claims, compare
-from score.files.made_with import digests_of
+from score.files.made_with import differing, digests_of
 from score.jobs.command import Command, words
 from score.jobs.progress import draw
 
@@ -59,9 +59,7 @@ def _check_made_alike(first: dict[str, dict[str, Path]], other: dict[str, dict[s
     """ValueError names attempts that were trained, sampled or verified with other settings."""
     for arm, seeds in first.items():
         for seed, file in seeds.items():
-            expected, found = _made_with(file), _made_with(other[arm][seed])
-            jobs = sorted(job for job in {*expected, *found} if expected.get(job) != found.get(job))
-            if jobs:
+            if jobs := differing(_made_with(file), _made_with(other[arm][seed])):
                 raise ValueError(
                     f"{other[arm][seed]} and {file} were made with other settings ({', '.join(jobs)}); "
                     "expected runs of one config, which differ by model_path and run_name alone. Run "

@@ -55,8 +55,14 @@ def check_policy_settings(policy: str, expected: str | None, tuned: str | None =
 
 def differences(old: dict, new: dict) -> str:
     """`learning_rate 0.0005, now 0.01; …` for the keys whose values differ."""
-    keys = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
-    return "; ".join(f"{key} {_short(old.get(key))}, now {_short(new.get(key))}" for key in keys)
+    return "; ".join(
+        f"{key} {_short(old.get(key))}, now {_short(new.get(key))}" for key in differing(old, new)
+    )
+
+
+def differing(old: dict, new: dict) -> list[str]:
+    """The keys whose values differ, sorted."""
+    return sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
 
 
 def mark_attempts(frame, **jobs: Settings | str | None) -> None:

@@ -19,7 +19,7 @@ def shape(tree: Node) -> tuple:
     op = "multiply" if tree.op == "percent" else tree.op
     if op not in _EMPTY:
         return tree.op, tree.value, *map(shape, tree.args)
-    empty = _number(_EMPTY[op])
+    empty = shape(number(_EMPTY[op]))
     parts = [part for part in _parts(tree, op) if part != empty]
     for part in parts.copy():
         opposite = ("negative", None, part) if op == "add" else _CANCELS.get(part)
@@ -40,10 +40,6 @@ def _bare(tree: Node) -> Node:
             tree = tree.args[0].args[0]
         else:
             return tree
-
-
-def _number(value: int) -> tuple:
-    return "number", number(value).value
 
 
 def _parts(tree: Node, op: str) -> list[tuple]:

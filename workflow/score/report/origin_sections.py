@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from score.comparison.instances import arm_of
+from score.comparison.instances import by_arm
 from score.report.elements import element, folded
 from score.report.markdown import table_element
 from score.report.run_folder import RunFolder, natural
@@ -17,11 +17,8 @@ TOLD = "Code, packages and machine are those that made this report; others may h
 def settings_section(run: RunFolder) -> Element:
     """The whole config, the settings of each training, and those that tuning put in their place."""
     parts = [_json("config, overlay included", run.config)] if run.config else []
-    instances = run.instances()
-    for arm in dict.fromkeys(map(arm_of, instances)):
-        files = [run.path / instance for instance in instances if arm_of(instance) == arm]
-        trained = [file for folder in files for file in _settings_of(folder)]
-        for file in trained:
+    for arm, folders in by_arm({name: run.path / name for name in run.instances()}).items():
+        for file in (file for folder in folders for file in _settings_of(folder)):
             name = file.relative_to(run.path).as_posix()
             parts.append(_json(name, run.json(name)))
         if tuned := run.json(f"{arm}/tuned.json"):

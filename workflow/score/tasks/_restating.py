@@ -75,9 +75,10 @@ def plain_formulas(question: str) -> list[str]:
     found: list[list[str]] = [[]]
     for word in text.split():
         bare = word.rstrip(".,;:?!")
-        if bare and _IN_FORMULA.fullmatch(bare):
+        inside = _IN_FORMULA.fullmatch(bare)
+        if inside:
             found[-1].append(bare)
-        if bare != word or not _IN_FORMULA.fullmatch(bare):
+        if bare != word or not inside:
             found.append([])
     return [" ".join(words) for words in found if _OPERATOR.search("".join(words))]
 

@@ -9,11 +9,10 @@ merged by itself, beside the frozen one.
 from collections.abc import Iterator
 
 import torch
-from peft.tuners.tuners_utils import BaseTunerLayer
 
 from score.sampling.stop_strings import StopIds
 from score.sampling.vllm import stop_requests
-from score.training.sampling_copy import mergeable, merged
+from score.training.sampling_copy import layer_below, mergeable, merged
 
 LOGPROBS_MODE = "processed_logprobs"  # of the distribution that is sampled from, at its temperature
 
@@ -54,10 +53,8 @@ def merged_weights(generation) -> Iterator[tuple[str, torch.Tensor]]:
         for name, module in policy.get_base_model().named_modules():
             if policy.prefix in name or name.endswith(".base_layer"):
                 continue
-            adapted = isinstance(module, BaseTunerLayer)
-            plain = module.get_base_layer() if adapted else module
-            for key, weight in plain.named_parameters(recurse=False):
+            for key, weight in layer_below(module).named_parameters(recurse=False):
                 if id(weight) not in seen:  # tied weights go once
                     seen.add(id(weight))
-                    value = merged(module) if adapted and key == "weight" else weight.data
-                    yield generation._fix_param_name_to_vllm(f"{name}.{key}"), value
+                    value = merged(module) if key == "weight" else weight
+                    yield generation._fix_param_name_to_vllm(f"{name}.{key}"), value.data

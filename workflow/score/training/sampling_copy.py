@@ -87,7 +87,7 @@ class SamplingCopy:
         self.own: list[tuple[nn.Module, nn.Parameter]] = []
         for name, layer in self.model.named_modules():
             source = self.base.get_submodule(name)
-            below = _below(source)
+            below = layer_below(source)
             for key, buffer in below.named_buffers(recurse=False):
                 layer._parameters.pop(key, None)  # a head's bias that is no weight
                 layer.register_buffer(key, buffer, persistent=False)
@@ -107,7 +107,7 @@ class SamplingCopy:
         """Take over the policy's weights as they are now."""
         own = {id(weight) for _, weight in self.own}
         for name, layer in self.model.named_modules():
-            below = _below(self.base.get_submodule(name))
+            below = layer_below(self.base.get_submodule(name))
             for key, weight in layer._parameters.items():
                 if id(weight) not in own:
                     layer._parameters[key] = getattr(below, key)
@@ -115,14 +115,14 @@ class SamplingCopy:
             weight.copy_(merged(source))
 
 
-def _below(layer: nn.Module) -> nn.Module:
+def layer_below(layer: nn.Module) -> nn.Module:
     return layer.get_base_layer() if isinstance(layer, BaseTunerLayer) else layer
 
 
 def merged(layer: nn.Module) -> torch.Tensor:
     """The weight of a layer, with what its adapters add to it."""
-    weight = _below(layer).weight
-    if layer is not _below(layer):
+    weight = layer_below(layer).weight
+    if layer is not layer_below(layer):
         for adapter in layer.active_adapters:
             weight = weight + layer.get_delta_weight(adapter)
     return weight

@@ -92,33 +92,29 @@ def provenance(settings: TrainSettings, flags: argparse.Namespace) -> dict:
 
 def _rendered_digest(settings: TrainSettings, flags: argparse.Namespace) -> str:
     """Digest of the prompts as the policy sees them; ValueError where it can't be asked so."""
-    tokenizer = _tokenizer(settings, flags)
-    check_tags_are_text(tokenizer, settings.reasoning_tags)
-    bridges = _bridges(tokenizer, settings)
-    prompts = [prompt_ids(tokenizer, one) for one in make_dataset(settings, flags)["prompt"]]
+    prompts, held_out, bridges = _rendered(settings, flags)
     check_budget(settings.micro_batch_tokens, _longest(prompts, bridges, settings))
-    return prompts_digest(prompts + _validation_prompts(tokenizer, settings, flags), bridges)
+    return prompts_digest(prompts + held_out, bridges)
 
 
 def context_length(settings: TrainSettings, flags: argparse.Namespace) -> int:
     """Tokens of the longest conversation that an engine has to sample, of validation too."""
-    tokenizer = _tokenizer(settings, flags)
-    prompts = [prompt_ids(tokenizer, one) for one in make_dataset(settings, flags)["prompt"]]
-    prompts += _validation_prompts(tokenizer, settings, flags)
-    return _longest(prompts, _bridges(tokenizer, settings), settings)
+    prompts, held_out, bridges = _rendered(settings, flags)
+    return _longest(prompts + held_out, bridges, settings)
 
 
-def _bridges(tokenizer, settings: TrainSettings) -> list[Bridge]:
-    task = task_of(settings)
-    return [
+def _rendered(settings: TrainSettings, flags: argparse.Namespace) -> tuple[list, list, list]:
+    """Token ids of the prompts to train on and to validate on, and the Bridges between attempts."""
+    tokenizer, task = _tokenizer(settings, flags), task_of(settings)
+    check_tags_are_text(tokenizer, settings.reasoning_tags)
+    bridges = [
         Bridge.from_tokenizer(tokenizer, message, system_prompt_of(task))
         for message in correction_prompts(task, METHODS[settings.objective].prompting)
     ]
-
-
-def _validation_prompts(tokenizer, settings, flags) -> list[list[int]]:
+    prompts = [prompt_ids(tokenizer, one) for one in make_dataset(settings, flags)["prompt"]]
     validation = validation_problems(settings, flags)
-    return [] if validation is None else [prompt_ids(tokenizer, p) for p in validation["prompt"]]
+    held_out = [] if validation is None else validation["prompt"]
+    return prompts, [prompt_ids(tokenizer, one) for one in held_out], bridges
 
 
 def _longest(prompts: list[list[int]], bridges: list[Bridge], settings: TrainSettings) -> int:

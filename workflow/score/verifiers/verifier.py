@@ -166,12 +166,11 @@ class Verifier:
         restates = getattr(self.task, "restates", None)
         if verdict.correct and question is not None and restates:
             try:
-                repeated = restates(verdict.extracted, answer, question)
+                refused = "incorrect" if restates(verdict.extracted, answer, question) else None
             except Exception:
-                verdict = Verdict(verdict.extracted, 0.0, "error")
-            else:
-                if repeated:
-                    verdict = Verdict(verdict.extracted, 0.0, "incorrect")
+                refused = "error"
+            if refused:
+                verdict = Verdict(verdict.extracted, 0.0, refused)
         with self._lock:
             self._counts[verdict.verdict] += 1
         return verdict
