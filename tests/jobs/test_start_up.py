@@ -35,6 +35,14 @@ def test_command_collects_no_garbage_of_its_imports_and_a_library_user_as_ever(t
     assert str(tuple(working)) == usual.strip() and of_imports > 1000
 
 
+def test_transformers_does_not_import_scipy_for_a_command_to_detect_objects_in_images():
+    told = subprocess.run(
+        [sys.executable, "-c", "import score.sampling.sample, sys; print('scipy' in sys.modules)"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert told.strip() == "False"
+
+
 def test_package_is_away_for_the_body_alone_unless_it_was_imported_before():
     sys.modules.pop("this", None)
     with without("this", "json"):

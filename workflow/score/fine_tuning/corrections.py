@@ -83,7 +83,8 @@ def _check_columns(attempts: pd.DataFrame, method: str) -> None:
     for by, column in ((["problem_id"], "prompt_ids"), (["problem_id", "sample"], "ids_t1")):
         keys, first = zip(*(attempts[name] for name in by), strict=True), {}
         for key, ids in zip(keys, attempts[column], strict=True):
-            if not np.array_equal(first.setdefault(key, ids), ids):
+            told = first.setdefault(key, ids)
+            if told is not ids and not np.array_equal(told, ids):
                 raise ValueError(
                     f"{column} of {' '.join(map(str, key))} differ from row to row; expected "
                     "one and the same. Don't join rollouts of different policies or prompts: sample "

@@ -11,12 +11,13 @@ refused where that checkpoint was made with other settings, examples, policies o
 
 import argparse
 import shutil
+from functools import lru_cache
 from pathlib import Path
 
 from score.files.atomic import remove_folder, replace_folder, written_to
 from score.files.digests import file_digest
 from score.files.made_with import mark_policy
-from score.fine_tuning.examples import read_examples
+from score.fine_tuning.examples import Example, read_examples
 from score.fine_tuning.settings import FineTuneSettings
 from score.fine_tuning.trainer import CorrectionConfig, CorrectionTrainer
 from score.jobs.command import Command
@@ -49,7 +50,7 @@ def trainer_config(settings: FineTuneSettings, checkpoints: str, examples: int) 
 def provenance(settings: FineTuneSettings, flags: argparse.Namespace) -> dict:
     """All that the trained weights depend on; ValueError where the examples are not the policy's,
     or too few for the warm-up."""
-    examples = read_examples(flags.examples, _vocabulary_size(settings, flags))
+    examples = _examples(settings, flags)
     if examples:
         settings.check_warm_up(settings.updates_on(len(examples)))
     return {
@@ -60,8 +61,12 @@ def provenance(settings: FineTuneSettings, flags: argparse.Namespace) -> dict:
     }
 
 
-def _vocabulary_size(settings: FineTuneSettings, flags: argparse.Namespace) -> int:
-    return vocabulary_size(flags.init, settings.cache_dir, settings.trust_remote_code)
+_read_once = lru_cache(maxsize=1)(read_examples)
+
+
+def _examples(settings: FineTuneSettings, flags: argparse.Namespace) -> list[Example]:
+    vocabulary = vocabulary_size(flags.init, settings.cache_dir, settings.trust_remote_code)
+    return _read_once(flags.examples, vocabulary)
 
 
 def _tokenizer(settings: FineTuneSettings, flags: argparse.Namespace):
@@ -80,7 +85,7 @@ def fine_tune(settings: FineTuneSettings, flags: argparse.Namespace) -> None:
     Without examples there is nothing to learn: it is the policy that the training starts from.
     """
     stop = StopOnSignal()
-    examples = read_examples(flags.examples, _vocabulary_size(settings, flags))
+    examples = _examples(settings, flags)
     if not examples:
         print("fine_tune: there are no examples, so the policy stays as it is", flush=True)
         if is_first_process():

@@ -81,11 +81,12 @@ def sample_pairs(
     attempts: prompt_ids, and ids, attempt, truncated and correct of turn 1; each sample counts once,
     however many corrections follow it. most, seed: as above.
     """
-    pairs = []
-    firsts = attempts.drop_duplicates(["problem_id", "sample"])
-    for problem_id, rows in firsts.groupby("problem_id", sort=False):
-        right = [row for row in rows.itertuples() if row.correct_t1]
-        wrong = [row for row in rows.itertuples() if not row.correct_t1]
+    pairs, by_problem = [], defaultdict(list)
+    for row in attempts.drop_duplicates(["problem_id", "sample"]).itertuples():
+        by_problem[row.problem_id].append(row)
+    for problem_id, rows in by_problem.items():
+        right = [row for row in rows if row.correct_t1]
+        wrong = [row for row in rows if not row.correct_t1]
         for befores in (wrong, right) if keep == "non_decreasing" else (wrong,):
             became = kind(befores is right, True)
             afters = [row for row in right if not row.truncated_t1]

@@ -3,9 +3,8 @@
 Legend of shapes: R rollouts, N turns, L positions of a padded batch.
 """
 
-import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import repeat
 from typing import NamedTuple
 
@@ -46,6 +45,10 @@ class Rollout:
     sampler_logps: list[list[float]] = field(default_factory=list)
     critiques: list[list[int]] = field(default_factory=list)
     contexts: list[list[int]] = field(default_factory=list)
+
+    def copy(self) -> "Rollout":
+        """A rollout of the same runs of ids, to which more can be added."""
+        return Rollout(*(list(getattr(self, name.name)) for name in fields(self)))
 
     def sequences(self) -> list[Sequence]:
         """The rollout as a policy reads it: one sequence of all attempts, or with `contexts` one an
@@ -133,7 +136,7 @@ def continue_rollouts(
     policy sees the whole conversation, or only what `Rollout.latest` shows. Where bridges strip earlier
     attempts of their reasoning, each later attempt has a context of its own.
     """
-    rollouts, strips = copy.deepcopy(rollouts), bridges[0].history is not None
+    rollouts, strips = [rollout.copy() for rollout in rollouts], bridges[0].history is not None
     drawn = repeat(None) if seeds is None else iter([*map(list, zip(*seeds, strict=True))][1:])
 
     def generated() -> Iterator[tuple[Rollout, list[int]]]:
