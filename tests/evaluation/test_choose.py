@@ -1,4 +1,4 @@
-"""The candidate with the highest Accuracy@t2 wins, and its settings and weights go on."""
+"""The candidate with the highest accuracy of an attempt wins, and its settings and weights go on."""
 
 import json
 
@@ -22,11 +22,14 @@ def judged(first, second):
 
 
 def test_table_holds_all_and_the_first_of_the_best_is_chosen():
-    table = choose.score_candidates(CANDIDATES, [judged(*right) for right in RIGHT])
+    told = [judged(*right) for right in RIGHT]
+    table = choose.score_candidates(CANDIDATES, told, 2)
     assert list(table["accuracy_t1"]) == [0.75, 0.25, 1.0]
     assert list(table["accuracy_t2"]) == [0.25, 0.5, 0.5]
     assert list(table["delta"]) == [-0.5, 0.25, -0.5]
     assert list(table["chosen"]) == [False, True, False]
+    by_first = choose.score_candidates(CANDIDATES, told, 1)["chosen"]
+    assert list(by_first) == [False, False, True]
 
 
 def test_command_leaves_settings_table_and_policy_of_what_won(tmp_path):
@@ -35,7 +38,7 @@ def test_command_leaves_settings_table_and_policy_of_what_won(tmp_path):
         judged(*right).to_parquet(tmp_path / f"{i}.parquet")
         (tmp_path / f"policy{i}").mkdir()
         (tmp_path / f"policy{i}/weights").write_text(str(i))
-    flags += [str(tmp_path / f"{i}.parquet") for i in range(3)]
+    flags += [*(str(tmp_path / f"{i}.parquet") for i in range(3)), "--attempt", "2"]
     flags += ["--policies", *(str(tmp_path / f"policy{i}") for i in range(3))]
     for name in ("tuned", "table", "policy"):
         flags += [f"--{name}", str(tmp_path / name)]
@@ -48,13 +51,22 @@ def test_command_leaves_settings_table_and_policy_of_what_won(tmp_path):
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_candidate_without_attempts_is_refused(count):
     with pytest.raises(ValueError, match="Evaluate every candidate"):
-        choose.score_candidates(CANDIDATES[:count], [judged(*RIGHT[0])] * (3 if count else 0))
+        choose.score_candidates(CANDIDATES[:count], [judged(*RIGHT[0])] * (3 if count else 0), 2)
 
 
 def test_attempts_of_another_version_are_refused_by_the_columns_that_they_lack(tmp_path):
     judged(*RIGHT[0]).drop(columns="correct_t2").to_parquet(tmp_path / "0.parquet")
-    flags = ["--candidates", "[{}]", "--attempts", str(tmp_path / "0.parquet"), "--policies", "x"]
-    flags += ["--tuned", "a", "--table", "b", "--policy", "c"]
+    flags = ["--candidates", "[{}]", "--attempt", "2", "--policies", "x"]
+    flags += [
+        "--attempts",
+        str(tmp_path / "0.parquet"),
+        "--tuned",
+        "a",
+        "--table",
+        "b",
+        "--policy",
+        "c",
+    ]
     with pytest.raises(
         SystemExit, match=r"0.parquet .*lacks the columns \['correct_t2'\]"
     ) as ended:

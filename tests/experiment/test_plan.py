@@ -73,6 +73,7 @@ def test_baselines_of_reinforcement_learning_are_trained_like_stage_two(config):
     plan = Plan(config)
     told = plan.settings("single")
     assert told["num_turns"] == 1
+    assert [plan.pays_first_alone(arm) for arm in ("single", "direct")] == [True, False]
     assert told["learning_rate"] == config["stage_two"]["learning_rate"]
     assert plan.settings("direct")["learning_rate"] == 0.5
 

@@ -24,6 +24,7 @@ CHOICE = SimpleNamespace(
     early_stop=None,
     total_tokens=None,
     mini_batches=1,
+    num_turns=2,
 )
 
 

@@ -34,6 +34,7 @@ CHOICE = SimpleNamespace(
     early_stop=None,
     total_tokens=None,
     mini_batches=1,
+    num_turns=2,
 )
 ROWS = [[{"problem_id": f"p-{i}", "sample": 0, "attempt_t1": "six × 7" * 9}] for i in range(2)]
 CURES = (

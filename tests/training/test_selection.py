@@ -11,7 +11,7 @@ from score.training.settings import TrainSettings
 from transformers import TrainerState
 
 
-def selection(by="last", updates=8, save_steps=3, early_stop=None, kept=0):
+def selection(by="last", updates=8, save_steps=3, early_stop=None, kept=0, turns=2):
     return Selection(
         SimpleNamespace(
             select_checkpoint=by,
@@ -21,6 +21,7 @@ def selection(by="last", updates=8, save_steps=3, early_stop=None, kept=0):
             early_stop=early_stop,
             total_tokens=None,
             mini_batches=1,
+            num_turns=turns,
         )
     )
 
@@ -45,13 +46,15 @@ def test_training_reward_is_the_mean_of_the_last_attempts_since_the_candidate_be
     assert selection("training_reward").chosen(told[:7])[0] == 6
 
 
-def test_validation_chooses_the_first_of_the_best_by_the_last_attempt():
+def test_validation_chooses_the_first_of_the_best_by_the_last_attempt_that_is_trained():
     told = records(accuracies={2: 0.5, 4: 0.7, 6: 0.7, 8: 0.6})
     assert selection("validation").chosen(told) == (4, 0.7)
     assert selection("validation").chosen(told[:3]) == (2, 0.5)
     assert selection("validation").chosen(told[:1]) is None
     three = [{**record, "validation_accuracy_t3": 1.0 - 0.1 * record["step"]} for record in told]
-    assert selection("validation").chosen([r for r in three if r["step"] % 2 == 0])[0] == 2
+    assert selection("validation", turns=3).chosen(three[1::2])[0] == 2
+    one = [{**record, "validation_accuracy_t1": 0.1 * record["step"]} for record in told[1::2]]
+    assert selection("validation", turns=1).chosen(one)[0] == 8
 
 
 def test_last_chooses_the_last_update_whatever_it_earned():

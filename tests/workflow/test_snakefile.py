@@ -166,6 +166,16 @@ def test_training_takes_the_validation_problems_where_it_is_validated_and_only_t
     assert path not in two.input and "validation" not in two.flags
 
 
+def test_candidates_are_chosen_by_attempt_2_unless_attempt_1_alone_is_trained(dry_run):
+    jobs = dry_run(configfile="configs/methods.yaml")
+    chosen = {job[1]: told.flags for job, told in jobs.items() if job[0] == "choose_candidate"}
+    assert {arm for arm, flags in chosen.items() if flags["attempt"] == "1"} == {
+        "single_turn_rl",
+        "grpo",
+    }
+    assert chosen["score"]["attempt"] == chosen["thinktwice"]["attempt"] == "2"
+
+
 def test_policies_of_a_seed_correct_each_others_first_attempts_and_pass_at_k_samples_its_own(
     dry_run,
 ):

@@ -3,8 +3,8 @@
 
 
 rule choose_candidate:
-    """Of the settings tried for an arm, those with the best Accuracy@t2 on the validation problems, and a copy
-    of the policy they made. Runs again when a candidate's attempts change."""
+    """Of the settings tried for an arm, those with the best accuracy on the validation problems, and a copy of
+    the policy they made. Runs again when a candidate's attempts change."""
     input:
         attempts=lambda w: [
             f"{RESULTS}/{candidate}/validation/attempts.parquet"
@@ -22,12 +22,14 @@ rule choose_candidate:
     params:
         candidates=lambda w: json.dumps(PLAN.candidate_settings(w.arm), sort_keys=True),
         policies=lambda w: [FILES.policy(one) for one in PLAN.candidates_of(w.arm)],
+        attempt=lambda w: 1 if PLAN.pays_first_alone(w.arm) else 2,
     shell:
         """
         exec &> >(tee {log:q})
         python -m score.evaluation.choose \
             --candidates {params.candidates:q} \
             --attempts {input.attempts:q} \
+            --attempt {params.attempt} \
             --policies {params.policies:q} \
             --tuned {output.tuned:q} \
             --table {output.table:q} \

@@ -1,12 +1,12 @@
-"""Choose among the candidates of an arm by Accuracy@t2 on the validation problems.
+"""Choose among the candidates of an arm by their accuracy on the validation problems.
 
-    python -m score.evaluation.choose \\
+    python -m score.evaluation.choose --attempt 2 \\
         --candidates '[{"learning_rate": 1e-4}, {"learning_rate": 1e-3}]' \\
         --attempts 0.parquet 1.parquet --policies 0/policy 1/policy \\
         --tuned tuned.json --table candidates.csv --policy policy
 
-Every arm is measured alike, and by nothing that the test problems say. Of equally good candidates
-the first wins.
+It is the accuracy of attempt 2, and of attempt 1 where the method trains that alone: what becomes of
+the other one then is chance. The test problems have no say. Of equally good candidates the first wins.
 """
 
 import json
@@ -24,8 +24,13 @@ from score.jobs.command import Command, several
 COMMAND = Command(__spec__, __doc__)
 
 
-def score_candidates(candidates: list[dict], attempts: list[pd.DataFrame]) -> pd.DataFrame:
-    """A row a candidate: its settings, Accuracy@t1, Accuracy@t2 and Δ as fractions, and `chosen`."""
+def score_candidates(
+    candidates: list[dict], attempts: list[pd.DataFrame], attempt: int
+) -> pd.DataFrame:
+    """A row a candidate: its settings, Accuracy@t1, Accuracy@t2 and Δ as fractions, and `chosen`.
+
+    attempt: 1 or 2, by whose accuracy is chosen.
+    """
     if not candidates or len(candidates) != len(attempts):
         raise ValueError(
             f"there are {len(candidates)} candidates and attempts of {len(attempts)}; expected as "
@@ -39,7 +44,7 @@ def score_candidates(candidates: list[dict], attempts: list[pd.DataFrame]) -> pd
         shown = {name: rates[name] for name in ("accuracy_t1", "accuracy_t2", "delta")}
         rows.append({**candidate, "num_problems": rates["num_problems"], **shown})
     table = pd.DataFrame(rows)
-    table["chosen"] = table.index == table["accuracy_t2"].idxmax()
+    table["chosen"] = table.index == table[f"accuracy_t{attempt}"].idxmax()
     return table
 
 
@@ -61,13 +66,16 @@ def main(arguments: list[str] | None = None) -> None:
         arguments,
         candidates={"required": True, "type": json.loads, "help": "JSON: a list of settings"},
         attempts=several("verified attempts of each"),
+        attempt={"required": True, "type": int, "choices": (1, 2), "help": "that is chosen by"},
         policies=several("policy folder of each"),
         tuned="JSON of the settings that won, to write",
         table="CSV of all candidates, to write",
         policy="copy of the policy that won, to write",
     )
     with COMMAND.errors():
-        table = score_candidates(flags.candidates, [_judged(p) for p in flags.attempts])
+        table = score_candidates(
+            flags.candidates, [_judged(p) for p in flags.attempts], flags.attempt
+        )
     won = int(table.index[table["chosen"]][0])
     print(visible_lines(table.to_string(index=False)))
     draft = Path(f"{flags.policy}.writing")

@@ -126,6 +126,10 @@ class Plan:
         """Whether it is trained by reinforcement learning."""
         return self.objective(instance) in METHODS
 
+    def pays_first_alone(self, instance: str) -> bool:
+        """Whether that pays first attempts and no others, by which its candidates are then chosen."""
+        return self.is_reinforced(instance) and METHODS[self.objective(instance)].one_turn
+
     def is_fine_tuned(self, instance: str) -> bool:
         """Whether it is fine-tuned on chosen corrections, in rounds."""
         return self.objective(instance) in FINE_TUNED
@@ -166,8 +170,7 @@ class Plan:
         """Settings of a training: an entry wins over its objective's sections, a candidate over all."""
         arm, _, label = instance.partition("/")
         entry = self.entry(instance)
-        first_alone = self.is_reinforced(instance) and METHODS[entry["objective"]].one_turn
-        merged = {"num_turns": 1 if first_alone else self.config["num_turns"]}
+        merged = {"num_turns": 1 if self.pays_first_alone(instance) else self.config["num_turns"]}
         for section in sections_of(entry["objective"]):
             merged |= self.config[section]
         merged |= {key: value for key, value in entry.items() if key not in ORIGIN_KEYS}

@@ -14,7 +14,7 @@ from score.files.atomic import remove_folder, replace_folder, written_to
 from score.files.errors import SiteError
 from score.files.manifest import damage_of
 from score.training.checkpoints import checkpoint_steps
-from score.training.selection import Selection, is_update, validations
+from score.training.selection import Selection, is_update
 from score.training.whole_folders import seal
 
 
@@ -50,7 +50,7 @@ class EndsOnce(TrainerCallback):
     def _why(self, records: list[dict]) -> str:
         if self.selection.spent(records):
             return f"{self.selection.tokens} tokens or more were sampled (total_tokens)"
-        highest = max(validations(records).values())
+        highest = max(self.selection.validations(records).values())
         return f"{self.selection.patience} validations without a new best of {highest:.3f}"
 
 

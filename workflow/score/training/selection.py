@@ -76,12 +76,6 @@ def of_last_turn(record: dict, quantity: str) -> float | None:
     return record[f"{start}{max(turns)}"] if turns else None
 
 
-def validations(records: list[dict]) -> dict[int, float]:
-    """Step -> the validation accuracy of the last attempt, for each update that was validated."""
-    found = {record["step"]: of_last_turn(record, "validation_accuracy") for record in records}
-    return {step: value for step, value in found.items() if value is not None}
-
-
 def best(values: dict[int, float]) -> int | None:
     """The step of the highest value; of equal ones the first."""
     return max(values, key=values.get) if values else None
@@ -97,7 +91,12 @@ class Selection:
         self.by, self.kept = settings.select_checkpoint, settings.keep_checkpoints
         self.save_steps, self.updates = settings.save_steps, settings.updates
         self.patience, self.tokens = settings.early_stop, settings.total_tokens
-        self.mini_batches = settings.mini_batches
+        self.mini_batches, self.trained_turns = settings.mini_batches, settings.num_turns
+
+    def validations(self, records: list[dict]) -> dict[int, float]:
+        """Step -> accuracy of the last attempt that is trained, for each update that was validated."""
+        name = f"validation_accuracy_t{self.trained_turns}"
+        return {record["step"]: record[name] for record in records if name in record}
 
     def stops_early(self, records: list[dict]) -> bool:
         """Whether a budget of tokens is spent, or the validation accuracy has not risen for long.
@@ -107,7 +106,7 @@ class Selection:
         """
         if self.spent(records):
             return True
-        accuracies = validations(records)
+        accuracies = self.validations(records)
         if self.patience is None or not accuracies:
             return False
         steps = list(accuracies)
@@ -123,13 +122,13 @@ class Selection:
     def candidates(self, records: list[dict]) -> dict[int, float]:
         """Step of each candidate -> what it is chosen by; the highest is best.
 
-        validation: the accuracy of the last attempt. training_reward: the mean over the updates since
-        the candidate before of the last attempt's score, which is the reward without bonus and KL.
-        last: the step itself.
+        validation: the accuracy of the last attempt that is trained. training_reward: the mean over the
+        updates since the candidate before of its score, which is the reward without bonus and KL. last:
+        the step itself.
         """
         records = [record for record in records if is_update(record)]
         if self.by == "validation":
-            return validations(records)
+            return self.validations(records)
         stopped = records[-1]["step"] if self.stops_early(records) else None
         found, rewards = {}, []
         for record in records:
