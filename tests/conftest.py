@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -21,6 +22,15 @@ from places import DEFAULT, ROOT
 from snakemake.api import SnakemakeApi
 from snakemake.settings.enums import Quietness, RerunTrigger
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+
+
+@pytest.fixture(autouse=True)
+def signals():
+    """Signals act as before the test: a training in this process would leave it deaf to them."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ plain logits, without any of the trainer's own arithmetic.
 """
 
 import json
-import signal
 from argparse import Namespace
 from pathlib import Path
 
@@ -155,12 +154,7 @@ def test_the_training_command_hands_on_its_reference_and_temperature(tmp_path, p
         "validation": None,
     }
     flags |= {"problems": "data/puzzle/problems/train.jsonl", "few_shot_dir": None}
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
-    try:
-        train(TrainSettings(**SETTINGS), Namespace(**flags))
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    train(TrainSettings(**SETTINGS), Namespace(**flags))
     (line,) = (tmp_path / "records").read_text().splitlines()
     check_first_record(json.loads(line), sampled, policies["moved"], BASE)
     assert recorded_reference(flags["policy"], None) == str(Path(BASE).resolve())
