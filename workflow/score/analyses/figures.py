@@ -20,7 +20,7 @@ from score.evaluation.metrics import ENDS
 from score.files.atomic import replace_file
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (5, 1, 1, 1, 1, 1)))
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (9, 2.5)))
 GREY = "#8A8A8A"
 LOOK: dict = {
     "font.size": 8,
