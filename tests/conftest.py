@@ -1,4 +1,4 @@
-"""Fixtures for tests of the config and the workflow: a config to spoil, and dry runs in-process."""
+"""Fixtures: signals as before, for all tests; for the workflow's a config to spoil, and dry runs."""
 
 import contextlib
 import copy

@@ -57,16 +57,8 @@ def test_a_candidate_without_attempts_is_refused(count):
 def test_attempts_of_another_version_are_refused_by_the_columns_that_they_lack(tmp_path):
     judged(*RIGHT[0]).drop(columns="correct_t2").to_parquet(tmp_path / "0.parquet")
     flags = ["--candidates", "[{}]", "--attempt", "2", "--policies", "x"]
-    flags += [
-        "--attempts",
-        str(tmp_path / "0.parquet"),
-        "--tuned",
-        "a",
-        "--table",
-        "b",
-        "--policy",
-        "c",
-    ]
+    flags += ["--attempts", str(tmp_path / "0.parquet")]
+    flags += ["--tuned", "a", "--table", "b", "--policy", "c"]
     with pytest.raises(
         SystemExit, match=r"0.parquet .*lacks the columns \['correct_t2'\]"
     ) as ended:

@@ -4,7 +4,7 @@ Legend of shapes: R rollouts, N turns, L positions of a padded batch.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ class Rollout:
 
     def copy(self) -> "Rollout":
         """A rollout of the same runs of ids, to which more can be added."""
-        return Rollout(*(list(getattr(self, name.name)) for name in fields(self)))
+        return Rollout(**{name: list(runs) for name, runs in vars(self).items()})
 
     def sequences(self) -> list[Sequence]:
         """The rollout as a policy reads it: one sequence of all attempts, or with `contexts` one an
